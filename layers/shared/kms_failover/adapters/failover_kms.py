@@ -1,0 +1,251 @@
+"""FailoverKms: a drop-in for the boto3 KMS client that survives the loss of a region."""
+
+import functools
+import secrets
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ParamValidationError
+
+from kms_failover.adapters.engine import Engine, Made
+from kms_failover.adapters.regional_kms import RegionalKms
+from kms_failover.adapters.reports import FaultReporter
+from kms_failover.adapters.routes import RouteReader
+from kms_failover.adapters.state_table import StateTable
+from kms_failover.domain.bundle import MIN_COMMITTED_KEY_BYTES, NONCE_BYTES, Bundle, Kind, commit, is_bundle
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.naming import Deployment
+from kms_failover.domain.route import Route
+from kms_failover.errors import BundleError, KmsFailoverError, RegionUnavailableError, UnknownKeySetError
+
+MAX_MESSAGE_BYTES = 4096 - NONCE_BYTES  # KMS Encrypt takes 4096 (facts 2.3); a message's nonce is wrapped with it
+TABLE_TIMEOUT_SECONDS = 1.0  # a route that is not there at once is taken from memory
+
+_CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
+    (UnknownKeySetError, "NotFoundException"),
+    (BundleError, "InvalidCiphertextException"),
+    (RegionUnavailableError, "DependencyTimeoutException"),
+)
+
+
+def _raises_like_boto3[**P, R](method: Callable[P, R]) -> Callable[P, R]:
+    """Our own errors become the ClientError that code written for boto3 already handles."""
+
+    @functools.wraps(method)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except KmsFailoverError as error:
+            code = next((code for kind, code in _CODES if isinstance(error, kind)), "KMSInternalException")
+            operation = "".join(word.title() for word in method.__name__.split("_"))
+            raise ClientError({"Error": {"Code": code, "Message": str(error)}}, operation) from error
+
+    return wrapper
+
+
+class FailoverKms:
+    """`KeyId` may be a key set's name, `alias/<name>` or a member key's ARN; a `CiphertextBlob` is a bundle.
+
+    Same parameters, responses and exceptions as the boto3 KMS client; each response has one more entry, `KmsFailover`:
+    KeySet, Regions (that can open it), MissingRegions, AnsweredBy, Rerouted, Degraded, RouteEpoch.
+    Grant tokens are refused: each belongs to one key in one region.
+    """
+
+    def __init__(self, engine: Engine, routes: RouteReader, meta: object = None) -> None:
+        self._engine = engine
+        self._routes = routes
+        # libraries that take a KMS client add themselves to its user agent
+        self.meta = meta or SimpleNamespace(config=SimpleNamespace(user_agent_extra=""))
+
+    @classmethod
+    def connect(
+        cls, region: str, deployment: str, key_sets: tuple[KeySet, ...] = (), *, regions: tuple[str, ...] = ()
+    ) -> Self:
+        """For code that runs in `region` and uses the service deployed there under the name `deployment`.
+
+        `key_sets` serve while the state table cannot be read; `regions` that they name are connected at the start.
+        """
+        config = Config(
+            connect_timeout=TABLE_TIMEOUT_SECONDS,
+            read_timeout=TABLE_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+        )
+        table = boto3.resource("dynamodb", region_name=region, config=config).Table(Deployment(deployment).state_table)
+        state = StateTable(table, region)
+        routes = RouteReader(region, state, key_sets)
+        report = FaultReporter(region, state, routes.key_sets)
+        kms = _Regions(report)
+        for name in dict.fromkeys((region, *regions)):
+            kms[name]
+        return cls(Engine(region, kms), routes, kms[region].client.meta)
+
+    @_raises_like_boto3
+    def generate_data_key(self, **request: Any) -> dict[str, Any]:
+        key_set, route, context = self._prepare(request, {"KeySpec", "NumberOfBytes"})
+        if int(request.get("NumberOfBytes") or NONCE_BYTES) < MIN_COMMITTED_KEY_BYTES:
+            raise ParamValidationError(report=f"NumberOfBytes must be at least {MIN_COMMITTED_KEY_BYTES} for a bundle")
+        made = self._engine.make(key_set, route, request, context)
+        return {"Plaintext": made.plaintext} | _answer(made, key_set, route)
+
+    @_raises_like_boto3
+    def generate_data_key_without_plaintext(self, **request: Any) -> dict[str, Any]:
+        """The plaintext exists in this process for a moment: a wrap in another region cannot be made without it."""
+        answer = self.generate_data_key(**request)
+        del answer["Plaintext"]
+        return answer
+
+    @_raises_like_boto3
+    def encrypt(self, **request: Any) -> dict[str, Any]:
+        key_set, route, context = self._prepare(request, {"Plaintext"})
+        message = _bytes(request, "Plaintext")
+        if not 1 <= len(message) <= MAX_MESSAGE_BYTES:
+            raise ParamValidationError(report=f"Plaintext must have 1 to {MAX_MESSAGE_BYTES} bytes for a bundle")
+        payload = secrets.token_bytes(NONCE_BYTES) + message
+        commitment = commit(payload, key_set.name, Kind.MESSAGE, context)
+        made = self._engine.seal(key_set, route, payload, commitment, context)
+        return _answer(made, key_set, route) | {"EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
+
+    @_raises_like_boto3
+    def decrypt(self, **request: Any) -> dict[str, Any]:
+        """A bundle, or a plain KMS blob under one of the key set's member keys."""
+        blob = _bytes(request, "CiphertextBlob")
+        if not is_bundle(blob):
+            return self._decrypt_blob(blob, request)
+        bundle = Bundle.parse(blob)
+        key_set, route, context = self._prepare({"KeyId": bundle.key_set} | request, {"CiphertextBlob"})
+        _expect_key_set(bundle, key_set, "Decrypt")
+        opened = self._engine.open(bundle, key_set, route, context)
+        start = NONCE_BYTES if bundle.kind is Kind.MESSAGE else 0
+        nearest = self._engine.region if self._engine.region in _regions(bundle, key_set) else route.regions[0]
+        return {
+            "Plaintext": opened.plaintext[start:],
+            "KeyId": opened.member.arn,
+            "EncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+            "KmsFailover": _facts(bundle, key_set, route, opened.member.region, expected=nearest),
+        }
+
+    @_raises_like_boto3
+    def re_encrypt(self, **request: Any) -> dict[str, Any]:
+        """Under another key set, or another encryption context; within one key set `rewrap` is what you want."""
+        source = {
+            "CiphertextBlob": request.get("CiphertextBlob"),
+            "EncryptionContext": request.get("SourceEncryptionContext") or {},
+        }
+        if request.get("SourceKeyId"):
+            source["KeyId"] = request["SourceKeyId"]
+        opened = self.decrypt(**source)
+        sealed = self.encrypt(
+            KeyId=request.get("DestinationKeyId"),
+            Plaintext=opened["Plaintext"],
+            EncryptionContext=request.get("DestinationEncryptionContext") or {},
+        )
+        return {
+            "CiphertextBlob": sealed["CiphertextBlob"],
+            "SourceKeyId": opened["KeyId"],
+            "KeyId": sealed["KeyId"],
+            "SourceEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+            "DestinationEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+            "KmsFailover": sealed["KmsFailover"],
+        }
+
+    @_raises_like_boto3
+    def rewrap(self, **request: Any) -> dict[str, Any]:
+        """Add the wraps that a bundle lacks. Repeating it changes nothing. Not a KMS operation."""
+        bundle = Bundle.parse(_bytes(request, "CiphertextBlob"))
+        key_set, route, context = self._prepare({"KeyId": bundle.key_set} | request, {"CiphertextBlob"})
+        _expect_key_set(bundle, key_set, "Rewrap")
+        complete, _missing = self._engine.complete(bundle, key_set, route, context)
+        return {
+            "CiphertextBlob": bytes(complete),
+            "KmsFailover": _facts(complete, key_set, route, self._engine.region, expected=self._engine.region),
+        }
+
+    def close(self) -> None:
+        """End this client's threads. Calls under way finish by themselves, within their time-outs."""
+        self._engine.close()
+        self._routes.close()
+
+    def _prepare(self, request: Mapping[str, Any], own: set[str]) -> tuple[KeySet, Route, dict[str, str]]:
+        allowed = own | {"KeyId", "EncryptionContext"}
+        if unknown := {name for name, value in request.items() if value is not None} - allowed:
+            raise ParamValidationError(report=f"not supported for a key set: {', '.join(sorted(unknown))}")
+        if not isinstance(request.get("KeyId"), str):
+            raise ParamValidationError(report="KeyId must be a key set's name, alias/<name> or a member key's ARN")
+        key_set, route = self._routes.find(request["KeyId"])
+        return key_set, route, dict(request.get("EncryptionContext") or {})
+
+    def _decrypt_blob(self, blob: bytes, request: dict[str, Any]) -> dict[str, Any]:
+        key_set, route, context = self._prepare(request, {"CiphertextBlob"})
+        here = self._engine.region
+        members = sorted(key_set.members, key=lambda m: m.region != here)
+        opened = self._engine.open_blob(blob, key_set, members, context)
+        return {
+            "Plaintext": opened.plaintext,
+            "KeyId": opened.member.arn,
+            "EncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+            "KmsFailover": {
+                "KeySet": key_set.name,
+                "Regions": [opened.member.region],
+                "MissingRegions": [region for region in key_set.regions if region != opened.member.region],
+                "AnsweredBy": opened.member.region,
+                "Rerouted": False,
+                "Degraded": len(key_set.members) > 1,
+                "RouteEpoch": route.epoch,
+            },
+        }
+
+
+class _Regions(dict[str, RegionalKms]):
+    """Connects to a region when it is first asked for."""
+
+    def __init__(self, on_fault: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self._on_fault = on_fault
+
+    def __missing__(self, region: str) -> RegionalKms:
+        return self.setdefault(region, RegionalKms.connect(region, self._on_fault))
+
+
+def _bytes(request: Mapping[str, Any], name: str) -> bytes:
+    value = request.get(name)
+    if isinstance(value, str | bytearray | memoryview):
+        value = value.encode() if isinstance(value, str) else bytes(value)
+    if not isinstance(value, bytes):
+        raise ParamValidationError(report=f"{name} must be bytes")
+    return value
+
+
+def _expect_key_set(bundle: Bundle, key_set: KeySet, operation: str) -> None:
+    if bundle.key_set != key_set.name:
+        message = f"the bundle belongs to key set {bundle.key_set!r}, not to {key_set.name!r}"
+        raise ClientError({"Error": {"Code": "IncorrectKeyException", "Message": message}}, operation)
+
+
+def _regions(bundle: Bundle, key_set: KeySet) -> list[str]:
+    holders = [m for wrap in bundle.wraps if (m := key_set.member_by_arn(wrap.key_arn)) is not None]
+    return [m.region for m in key_set.members if any(m.opens_ciphertexts_of(holder) for holder in holders)]
+
+
+def _facts(bundle: Bundle, key_set: KeySet, route: Route, answered_by: str, *, expected: str) -> dict[str, Any]:
+    can_open = _regions(bundle, key_set)
+    missing = [region for region in key_set.regions if region not in can_open]
+    return {
+        "KeySet": key_set.name,
+        "Regions": can_open,
+        "MissingRegions": missing,
+        "AnsweredBy": answered_by,
+        "Rerouted": answered_by != expected,
+        "Degraded": bool(missing),
+        "RouteEpoch": route.epoch,
+    }
+
+
+def _answer(made: Made, key_set: KeySet, route: Route) -> dict[str, Any]:
+    return {
+        "CiphertextBlob": bytes(made.bundle),
+        "KeyId": made.member.arn,
+        "KmsFailover": _facts(made.bundle, key_set, route, made.member.region, expected=key_set.regions[0]),
+    }

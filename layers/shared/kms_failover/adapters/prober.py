@@ -1,0 +1,71 @@
+"""The probe's round trip against real KMS endpoints."""
+
+import hmac
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from kms_failover.adapters.classify import classify, code_of
+from kms_failover.domain.fault import FaultClass
+from kms_failover.domain.health import Outcome
+from kms_failover.domain.key_set import MemberKey
+from kms_failover.domain.probing import RoundTrip
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+CONNECT_TIMEOUT_SECONDS = 1.0  # facts 3.5
+READ_TIMEOUT_SECONDS = 2.0  # two calls and two connects stay below a round's 10 s
+PARALLEL = 16
+CONTEXT = {"kms-failover": "probe"}
+
+_OUTCOMES = {FaultClass.REGION: Outcome.REGION_FAULT, FaultClass.KEY: Outcome.KEY_FAULT}
+
+
+class KmsProber:
+    """Keeps a client a region, for the life of the execution environment; no retries: a fault is the finding."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, KMSClient] = {}
+        self._threads = ThreadPoolExecutor(PARALLEL, thread_name_prefix="probe")
+
+    def round_trips(self, members: Sequence[MemberKey]) -> dict[str, RoundTrip]:
+        clients = {member.region: self._client(member.region) for member in members}
+        futures = {m.arn: self._threads.submit(_round_trip, clients[m.region], m.arn) for m in members}
+        return {arn: future.result() for arn, future in futures.items()}
+
+    def _client(self, region: str) -> "KMSClient":
+        if region not in self._clients:
+            config = Config(
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                read_timeout=READ_TIMEOUT_SECONDS,
+                retries={"total_max_attempts": 1, "mode": "standard"},
+                max_pool_connections=PARALLEL,
+            )
+            self._clients[region] = boto3.client("kms", region_name=region, config=config)
+        return self._clients[region]
+
+
+def _round_trip(client: "KMSClient", arn: str) -> RoundTrip:
+    start = time.monotonic()
+    try:
+        made = client.generate_data_key(KeyId=arn, KeySpec="AES_256", EncryptionContext=CONTEXT)
+        opened = client.decrypt(KeyId=arn, CiphertextBlob=made["CiphertextBlob"], EncryptionContext=CONTEXT)
+    except Exception as error:
+        fault = classify(error)
+        if fault is None:
+            raise
+        outcome = _OUTCOMES.get(fault, Outcome.INCONCLUSIVE)
+        return RoundTrip(outcome=outcome, code=code_of(error), latency_ms=_since(start))
+    same = hmac.compare_digest(made["Plaintext"], opened["Plaintext"])
+    if not same:
+        return RoundTrip(outcome=Outcome.REGION_FAULT, code="RoundTripMismatch", latency_ms=_since(start))
+    return RoundTrip(outcome=Outcome.OK, latency_ms=_since(start))
+
+
+def _since(start: float) -> float:
+    return (time.monotonic() - start) * 1000

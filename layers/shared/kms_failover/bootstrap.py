@@ -1,0 +1,140 @@
+"""Builds the concrete classes, on first use, once for the life of an execution environment."""
+
+import functools
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from kms_failover.adapters.state_table import StateTable
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.naming import Place
+
+if TYPE_CHECKING:
+    from kms_failover.adapters.data_key_api import DataKeyApi
+    from kms_failover.domain.controlling import Controller
+    from kms_failover.domain.operating import Runbook
+    from kms_failover.domain.probing import ProbeService
+    from kms_failover.domain.signals import SignalService
+
+KEY_SETS_SECONDS = 5.0  # how long a warm function works with the key sets it has read
+AWS_TIMEOUT_SECONDS = 5.0  # for services beside KMS; a function's own time-out is longer
+AWS_ATTEMPTS = 3  # botocore's standard total (facts 3.4)
+
+
+class LambdaContext(Protocol):
+    """What is read of Lambda's context object."""
+
+    invoked_function_arn: str
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def data_keys(context: LambdaContext) -> "DataKeyApi":
+    return _data_keys(Place.of_function(context.invoked_function_arn))
+
+
+def probe(context: LambdaContext) -> "ProbeService":
+    return _probe(Place.of_function(context.invoked_function_arn))
+
+
+def signals(context: LambdaContext) -> "SignalService":
+    return _signals(Place.of_function(context.invoked_function_arn))
+
+
+def controller(context: LambdaContext) -> "Controller":
+    return _controller(Place.of_function(context.invoked_function_arn))
+
+
+def runbook(context: LambdaContext) -> "Runbook":
+    return _runbook(Place.of_function(context.invoked_function_arn))
+
+
+# The imports below stand in the functions: a cold start loads what its own function needs.
+
+
+@functools.cache
+def _data_keys(place: Place) -> "DataKeyApi":
+    from kms_failover.adapters.data_key_api import DataKeyApi
+    from kms_failover.adapters.failover_kms import FailoverKms
+
+    return DataKeyApi(FailoverKms.connect(place.region, place.deployment.name))
+
+
+@functools.cache
+def _probe(place: Place) -> "ProbeService":
+    from kms_failover.adapters.prober import KmsProber
+    from kms_failover.domain.probing import ProbeService
+
+    state = _state(place)
+    return ProbeService(place.region, _recent_key_sets(state), KmsProber(), state, _waker(place), now, time.sleep)
+
+
+@functools.cache
+def _signals(place: Place) -> "SignalService":
+    from kms_failover.domain.signals import SignalService
+
+    state = _state(place)
+    return SignalService(place.region, _recent_key_sets(state), state, _waker(place))
+
+
+@functools.cache
+def _controller(place: Place) -> "Controller":
+    from kms_failover.adapters.announcer import SnsAndEventBridge
+    from kms_failover.domain.controlling import Controller
+
+    announcer = SnsAndEventBridge(_client("sns", place), _client("events", place), place.changes_topic)
+    return Controller(_state(place), announcer, now)
+
+
+@functools.cache
+def _runbook(place: Place) -> "Runbook":
+    from kms_failover.adapters.starter import LambdaStarter
+    from kms_failover.domain.operating import Runbook
+
+    reimport_config = Config(read_timeout=LambdaStarter.PATIENCE_SECONDS, retries={"total_max_attempts": 1})
+    functions = boto3.client("lambda", region_name=place.region, config=reimport_config)
+    starter = LambdaStarter(functions, _client("stepfunctions", place), place)
+    return Runbook(_state(place), starter, _waker(place), now)
+
+
+def _state(place: Place) -> StateTable:
+    table = boto3.resource("dynamodb", region_name=place.region, config=_config()).Table(place.deployment.state_table)
+    return StateTable(table, place.region)
+
+
+def _waker(place: Place) -> Callable[[], None]:
+    from kms_failover.adapters.waker import ControllerWaker
+
+    return ControllerWaker(_client("lambda", place), place.deployment.function("controller"))
+
+
+def _client(service: Any, place: Place) -> Any:
+    return boto3.client(service, region_name=place.region, config=_config())
+
+
+def _config() -> Config:
+    return Config(
+        connect_timeout=AWS_TIMEOUT_SECONDS,
+        read_timeout=AWS_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": AWS_ATTEMPTS, "mode": "standard"},
+    )
+
+
+def _recent_key_sets(state: StateTable) -> Callable[[], tuple[KeySet, ...]]:
+    """Reads the key sets again after a few seconds."""
+    read_at = float("-inf")
+    known: tuple[KeySet, ...] = ()
+
+    def key_sets() -> tuple[KeySet, ...]:
+        nonlocal read_at, known
+        if time.monotonic() - read_at > KEY_SETS_SECONDS:
+            known, read_at = state.key_sets(), time.monotonic()
+        return known
+
+    return key_sets

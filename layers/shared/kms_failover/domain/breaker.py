@@ -1,0 +1,44 @@
+"""A circuit breaker for one region's KMS: opened by region faults only, closed again by a single trial."""
+
+import threading
+from dataclasses import dataclass, field
+
+FAULTS_TO_OPEN = 2  # one broken connection is everyday; two in a row with none between are not
+OPEN_SECONDS = 5.0  # between trials; a probe round takes 10 s, a caller should profit sooner
+
+
+@dataclass
+class Breaker:
+    """Shared by all threads of a process. `now` is a monotonic clock's seconds, handed in."""
+
+    faults_to_open: int = FAULTS_TO_OPEN
+    open_seconds: float = OPEN_SECONDS
+    _faults: int = 0
+    _opened_at: float | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened_at is not None
+
+    def succeeded(self) -> None:
+        """An answer of any kind, even a refusal, proves that the region answers."""
+        with self._lock:
+            self._faults = 0
+            self._opened_at = None
+
+    def faulted(self, now: float) -> bool:
+        """Count a region fault; True if the region is (still) out after it."""
+        with self._lock:
+            self._faults += 1
+            if self._faults >= self.faults_to_open:
+                self._opened_at = now
+            return self._opened_at is not None
+
+    def claims_trial(self, now: float) -> bool:
+        """True for one caller each `open_seconds` while open: that one may try the region, beside its real work."""
+        with self._lock:
+            if self._opened_at is None or now - self._opened_at < self.open_seconds:
+                return False
+            self._opened_at = now
+            return True

@@ -1,0 +1,154 @@
+"""Key sets: one CMK per region under a logical name, and the rules they are kept by."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+KEY_ARN = re.compile(
+    r"^arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):key/(?P<key_id>[A-Za-z0-9-]+)$"
+)
+MULTI_REGION_KEY_ID_PREFIX = "mrk-"  # facts 2.1: related multi-Region keys share an id of this form
+MAX_MEMBER_KEYS = 8  # a bundle of eight wraps is 2 KB; S3 user metadata ends there (facts 6.1)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class Model(BaseModel):
+    """A frozen value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Origin(StrEnum):
+    AWS_KMS = "AWS_KMS"
+    EXTERNAL = "EXTERNAL"
+
+
+class Failback(StrEnum):
+    AUTOMATIC = "automatic"
+    HELD = "held"
+
+
+class MemberKey(Model):
+    """One region's CMK of a key set."""
+
+    region: str
+    arn: str
+    origin: Origin = Origin.AWS_KMS
+
+    @model_validator(mode="after")
+    def _region_is_the_arns_own(self) -> Self:
+        match = KEY_ARN.match(self.arn)
+        if match is None:
+            raise ValueError(f"{self.arn!r} is no KMS key ARN (an alias or a bare key id does not name a region)")
+        if match["region"] != self.region:
+            raise ValueError(f"key {self.arn} belongs to {match['region']}, not to {self.region}")
+        return self
+
+    @property
+    def key_id(self) -> str:
+        return self.arn.rsplit("/", 1)[1]
+
+    def opens_ciphertexts_of(self, other: Self) -> bool:
+        """True for the key itself and for related multi-Region keys (facts 2.1), never for equal material alone."""
+        return self.arn == other.arn or (
+            self.key_id.startswith(MULTI_REGION_KEY_ID_PREFIX) and self.key_id == other.key_id
+        )
+
+
+class Rules(Model):
+    """When a region is impaired, and when it is healthy again. Seconds, counts.
+
+    The defaults are the design's: three silent probe rounds, or two that another signal agrees with, move a region;
+    ten quiet minutes bring it back.
+    """
+
+    faults_to_impair: int = Field(3, ge=1, le=60)
+    faults_to_impair_when_corroborated: int = Field(2, ge=1, le=60)
+    corroboration_seconds: int = Field(60, ge=1, le=3600)
+    healthy_after_seconds: int = Field(600, ge=1, le=86_400)
+    unknown_after_seconds: int = Field(180, ge=10, le=3600)
+    changes_per_hour: int = Field(6, ge=1, le=60)
+
+    @property
+    def window(self) -> timedelta:
+        """How far back observations can matter to a verdict."""
+        return timedelta(seconds=max(self.unknown_after_seconds, self.corroboration_seconds) * 2)
+
+
+class Material(Model):
+    """How imported material is kept: where custody holds it, how long an import is valid, when it is renewed."""
+
+    secret: str = Field(min_length=1, max_length=512)
+    valid_for_days: int = Field(180, ge=1, le=365)  # facts 1.2: ValidTo lies at most 365 days ahead
+    renew_before_days: int = Field(30, ge=1, le=364)
+
+    @model_validator(mode="after")
+    def _renewal_precedes_expiry(self) -> Self:
+        if self.renew_before_days >= self.valid_for_days:
+            raise ValueError("renew_before_days must be smaller than valid_for_days")
+        return self
+
+
+class Bucket(Model):
+    """A bucket whose objects are kept openable with the CMK of the bucket's own region."""
+
+    name: str = Field(min_length=3, max_length=63)
+    region: str
+
+
+class KeySet(Model):
+    """A key set: the order of `members` is the order of preference."""
+
+    name: Name
+    members: tuple[MemberKey, ...] = Field(min_length=1, max_length=MAX_MEMBER_KEYS)
+    failback: Failback = Failback.HELD
+    rules: Rules = Rules.model_validate({})
+    material: Material | None = None
+    buckets: tuple[Bucket, ...] = ()
+
+    @model_validator(mode="after")
+    def _members_fit_together(self) -> Self:
+        regions = self.regions
+        if len(set(regions)) != len(regions):
+            raise ValueError(f"key set {self.name!r} has two member keys in one region")
+        if self.material is None and any(member.origin is Origin.EXTERNAL for member in self.members):
+            raise ValueError(f"key set {self.name!r} has EXTERNAL member keys, so it needs `material.secret`")
+        for bucket in self.buckets:
+            if bucket.region not in regions:
+                raise ValueError(f"bucket {bucket.name!r} lies in {bucket.region}, where {self.name!r} has no key")
+        return self
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        return tuple(member.region for member in self.members)
+
+    def member_in(self, region: str) -> MemberKey | None:
+        return next((member for member in self.members if member.region == region), None)
+
+    def member_by_arn(self, arn: str) -> MemberKey | None:
+        return next((member for member in self.members if member.arn == arn), None)
+
+    def buckets_in(self, region: str) -> Iterator[Bucket]:
+        return (bucket for bucket in self.buckets if bucket.region == region)
+
+    def answers_to(self, key_id: str) -> bool:
+        """Whether `key_id`, as a caller may write it, names this key set: its name, `alias/` name or a member ARN."""
+        return key_id in {self.name, f"alias/{self.name}"} or self.member_by_arn(key_id) is not None
+
+
+class KeySets(Model):
+    """A `key-sets.yaml` file."""
+
+    key_sets: tuple[KeySet, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [key_set.name for key_set in self.key_sets]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"key set named twice: {', '.join(sorted(twice))}")
+        return self

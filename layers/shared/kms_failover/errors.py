@@ -1,0 +1,69 @@
+"""Every error that this library raises on its own account; a leaf per distinct reaction."""
+
+
+class KmsFailoverError(Exception):
+    """Root of the tree.
+
+    `another_region_may_succeed` is the one question a caller always has: is it worth asking elsewhere?
+    """
+
+    another_region_may_succeed = False
+
+
+class ConfigurationError(KmsFailoverError):
+    """A `key-sets.yaml`, a key set in the state table or a call's settings cannot be used; names the field."""
+
+
+class UnknownKeySetError(KmsFailoverError):
+    """No key set of this name, and no key set that has this member key, is applied in this region."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"no key set, alias or member key {key_id!r}: apply it with `kms-failover apply`")
+        self.key_id = key_id
+
+
+class BundleError(KmsFailoverError):
+    """Bytes that are no bundle, or a bundle whose parts contradict each other."""
+
+
+class CommitmentError(BundleError):
+    """A wrap opened to another key than the one this bundle was made for. Never use that key; page a human."""
+
+
+class ObjectFormatError(KmsFailoverError):
+    """An object in no format that can be rewrapped; it is reported and never touched."""
+
+
+class ObjectChangedError(KmsFailoverError):
+    """The object was overwritten while it was being rewrapped; nothing was changed, read it again."""
+
+
+class RegionUnavailableError(KmsFailoverError):
+    """One region's KMS cannot be asked; another may succeed. Carries the region and the AWS code or class name."""
+
+    another_region_may_succeed = True
+
+    def __init__(self, region: str, code: str) -> None:
+        super().__init__(f"KMS in {region} is not available: {code}")
+        self.region = region
+        self.code = code
+
+
+class MaterialMissingError(KmsFailoverError):
+    """Custody holds no material, or not 32 bytes of it, for this key set in this region."""
+
+
+class SentinelError(KmsFailoverError):
+    """After an import the sentinel ciphertext did not open: the material may be the wrong one. Page a human."""
+
+
+class EpochConflictError(KmsFailoverError):
+    """Somebody else wrote a newer epoch first; read again and decide again."""
+
+
+class IntentRefusedError(KmsFailoverError):
+    """An operator's command that would make things worse; the message says how to insist."""
+
+
+class EventFormatError(KmsFailoverError):
+    """An event of a shape that no handler knows; it is recorded and ignored, loudly."""
