@@ -28,7 +28,7 @@ def _emit(observation: Observation) -> None:
     """`RegionFault` is 0 or 1 a probe: its average is the share of failed probes, its silence the probe's own."""
     fault = 1.0 if observation.outcome is Outcome.REGION_FAULT else 0.0
     with single_metric(name="RegionFault", unit=MetricUnit.Count, value=fault, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("KeySet", observation.key_set)
         metric.add_dimension("Region", observation.region)
+        metric.add_metadata("KeySet", observation.key_set)
     if observation.outcome is not Outcome.OK:
         logger.warning("probe failed", extra=observation.model_dump(mode="json"))

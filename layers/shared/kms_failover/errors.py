@@ -57,6 +57,18 @@ class SentinelError(KmsFailoverError):
     """After an import the sentinel ciphertext did not open: the material may be the wrong one. Page a human."""
 
 
+class ImportRefusedError(KmsFailoverError):
+    """KMS says that these bytes are not this key's material. Never try again blindly; page a human."""
+
+
+class KeyNotReadyError(KmsFailoverError):
+    """The key is not usable yet after an import, or another of its materials is missing; the next run looks again."""
+
+
+class QueueError(KmsFailoverError):
+    """SQS did not take some messages; the debts are still recorded, so a later run sends them again."""
+
+
 class EpochConflictError(KmsFailoverError):
     """Somebody else wrote a newer epoch first; read again and decide again."""
 

@@ -1,0 +1,72 @@
+"""Brings objects under the local region's CMK: SQS messages, Distributed Map items, or one object by hand."""
+
+from collections import Counter
+from typing import Any
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from kms_failover import bootstrap
+from kms_failover.bootstrap import LambdaContext
+from kms_failover.domain.naming import EVENT_SOURCE
+from kms_failover.domain.rewrap_request import ObjectName, from_invocation, from_message
+from kms_failover.domain.rewrapping import Outcome, RewrapService
+
+logger = Logger(service=EVENT_SOURCE)
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """SQS gets `batchItemFailures`; every other caller the counts, or an error if any of its objects failed."""
+    service = bootstrap.rewrap_service(context)
+    if "Records" in event:
+        return _from_queue(service, event)
+    return _from_invocation(service, event)
+
+
+def _from_queue(service: RewrapService, event: dict[str, Any]) -> dict[str, Any]:
+    counts: Counter[Outcome] = Counter()
+
+    def take(record: SQSRecord) -> None:
+        try:
+            counts[_rewrap(service, from_message(record.body))] += 1
+        except Exception:
+            logger.exception("not rewrapped; the queue tries again", message_id=record.message_id)
+            raise
+
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    answer = process_partial_response(event=event, record_handler=take, processor=processor)
+    _emit(counts)
+    return dict(answer)
+
+
+def _from_invocation(service: RewrapService, event: dict[str, Any]) -> dict[str, int]:
+    counts: Counter[Outcome] = Counter()
+    errors: list[Exception] = []
+    for name in list(from_invocation(event)):
+        try:
+            counts[_rewrap(service, name)] += 1
+        except Exception as error:
+            logger.exception("not rewrapped", bucket=name.bucket, key=name.key)
+            errors.append(error)
+    _emit(counts)
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} objects were not rewrapped", errors)
+    return {"objects": counts.total()} | {outcome.value: counts[outcome] for outcome in Outcome}
+
+
+def _rewrap(service: RewrapService, name: ObjectName) -> Outcome:
+    result = service.rewrap(name.bucket, name.key)
+    if result.outcome in {Outcome.OWED, Outcome.REFUSED}:
+        where = {"bucket": result.bucket, "key": result.key}
+        logger.warning("object not under the local key", outcome=result.outcome.value, reason=result.reason, **where)
+    return result.outcome
+
+
+def _emit(counts: Counter[Outcome]) -> None:
+    for outcome, count in counts.items():
+        name = f"Objects{outcome.value.title()}"
+        with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
+            metric.add_dimension("Function", "rewrap")

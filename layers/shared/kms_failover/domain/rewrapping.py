@@ -1,0 +1,258 @@
+"""Rewrapping: bring one object's data key under the local region's CMK, so that it opens with that region alone.
+
+Old or new, never between: the new wrap is opened and checked before it is written, the write is one conditional
+CopyObject, and what was written is read back and opened before success is said. Doing it twice changes nothing.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from kms_failover.domain.bundle import Bundle
+from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.s3_envelope import Envelope
+from kms_failover.errors import (
+    BundleError,
+    CommitmentError,
+    ObjectChangedError,
+    ObjectFormatError,
+    RegionUnavailableError,
+)
+
+NO_LOCAL_WRAP = "the local wrap could not be made"
+
+
+class Keys(Protocol):
+    """What rewrapping asks of KMS, for one key set, seen from one region."""
+
+    region: str
+
+    def open_locally(self, blob: bytes, context: Mapping[str, str]) -> bytes | None:
+        """The plaintext data key; None if this blob, or no wrap of this bundle, is under the local member key."""
+        ...
+
+    def open_anywhere(self, blob: bytes, context: Mapping[str, str]) -> bytes:
+        """With any member key; RegionUnavailableError if those that could are not available."""
+        ...
+
+    def wrap_locally(self, data_key: bytes, context: Mapping[str, str]) -> bytes: ...
+
+    def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
+        """The bundle with the wraps it lacked, and the regions that still cannot open it."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """The current version of an object. `settings` is the store's own: what a copy would lose if it were not resent."""
+
+    bucket: str
+    key: str
+    size: int
+    is_replica: bool
+    metadata: Mapping[str, str]
+    etag: str
+    settings: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+
+class ObjectStore(Protocol):
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """The current version; None if there is none."""
+        ...
+
+    def replace_metadata(self, stored: StoredObject, metadata: Mapping[str, str]) -> None:
+        """Write the metadata and keep all else; ObjectChangedError, with nothing written, if it is not `stored`."""
+        ...
+
+    def replicates_into(self, bucket: str) -> frozenset[str]:
+        """Names of the buckets into which this bucket replicates."""
+        ...
+
+
+class Ledger(Protocol):
+    """Satisfied by the state table."""
+
+    def put_debt(self, debt: Debt) -> None: ...
+    def clear_debt(self, key_set: str, debt_id: str) -> None: ...
+    def put_refusal(self, refusal: Refusal) -> None: ...
+    def clear_refusal(self, key_set: str, refusal_id: str) -> None: ...
+
+
+class Outcome(StrEnum):
+    ALREADY = "already"  # nothing to do, which includes an object that is gone
+    REWRAPPED = "rewrapped"
+    OWED = "owed"  # some region cannot open it yet; the debt is recorded
+    REFUSED = "refused"  # never touched; the refusal is recorded
+
+
+@dataclass(frozen=True)
+class Result:
+    bucket: str
+    key: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RewrapService:
+    key_sets: Callable[[], tuple[KeySet, ...]]
+    keys_for: Callable[[KeySet], Keys]
+    objects: ObjectStore
+    ledger: Ledger
+    region: str
+    clock: Callable[[], datetime]
+
+    def rewrap(self, bucket: str, key: str) -> Result:
+        """Only the current version: copying an older one onto itself would make it the current one.
+
+        Raises:
+            ObjectChangedError: overwritten meanwhile; try again.
+            CommitmentError: the wrapped key opened to another key than the object's; nothing is hidden, page a human.
+        """
+        key_set = self._key_set_of(bucket)
+        if key_set is None:
+            reason = f"no key set has bucket {bucket!r} in {self.region}"
+            return Result(bucket, key, Outcome.REFUSED, reason)
+        return _Rewrapping(self, key_set, bucket, key).run()
+
+    def _key_set_of(self, bucket: str) -> KeySet | None:
+        return next((ks for ks in self.key_sets() if any(b.name == bucket for b in ks.buckets_in(self.region))), None)
+
+
+@dataclass(frozen=True)
+class _Rewrapping:
+    """One object's turn."""
+
+    service: RewrapService
+    key_set: KeySet
+    bucket: str
+    key: str
+
+    def run(self) -> Result:
+        try:
+            return self._run()
+        except CommitmentError:
+            raise
+        except (ObjectFormatError, BundleError) as error:
+            return self._refuse(str(error))
+
+    def _run(self) -> Result:
+        stored = self.service.objects.head(self.bucket, self.key)
+        if stored is None:
+            return self._settle(Outcome.ALREADY, "there is no such object")
+        if stored.size == 0 and not any(name.startswith("x-amz-") for name in stored.metadata):
+            return self._settle(Outcome.ALREADY, "it is empty")
+        envelope = Envelope.read(stored.metadata)
+        if envelope.holds_bundle:
+            self._expect_own_bundle(envelope)
+        try:
+            return self._bring_home(stored, envelope, self.service.keys_for(self.key_set))
+        except RegionUnavailableError as error:
+            return self._owe(envelope, str(error), error.code)
+
+    def _bring_home(self, stored: StoredObject, envelope: Envelope, keys: Keys) -> Result:
+        local = keys.open_locally(envelope.wrapped_key, envelope.context)
+        if local is not None:
+            envelope.verify(local)
+        if envelope.holds_bundle:
+            blob, missing = keys.complete(envelope.wrapped_key, envelope.context)
+            if self.service.region in missing:
+                return self._owe(envelope, NO_LOCAL_WRAP, "")
+        elif local is not None:
+            blob, missing = envelope.wrapped_key, ()
+        else:
+            self._refuse_ping_pong(stored)
+            local = keys.open_anywhere(envelope.wrapped_key, envelope.context)
+            envelope.verify(local)
+            blob, missing = keys.wrap_locally(local, envelope.context), ()
+        changed = blob != envelope.wrapped_key
+        if changed:
+            self._write(stored, envelope.with_wrapped_key(blob), keys, local)
+        if missing:
+            return self._settle(Outcome.OWED, f"no wrap yet for {', '.join(missing)}", owed_to=missing)
+        return self._settle(Outcome.REWRAPPED if changed else Outcome.ALREADY)
+
+    def _write(self, stored: StoredObject, fresh: Envelope, keys: Keys, data_key: bytes | None) -> None:
+        """Prove the new wrap, write it, read it back and prove that."""
+        proven = _open(fresh, keys, data_key)
+        self.service.objects.replace_metadata(stored, fresh.applied_to(stored.metadata))
+        written = self.service.objects.head(self.bucket, self.key)
+        if written is None or written.metadata != fresh.applied_to(stored.metadata):
+            raise ObjectChangedError(f"s3://{self.bucket}/{self.key} was overwritten while it was being rewrapped")
+        _open(Envelope.read(written.metadata), keys, proven)
+
+    def _expect_own_bundle(self, envelope: Envelope) -> None:
+        bundle = Bundle.parse(envelope.wrapped_key)
+        if bundle.key_set != self.key_set.name:
+            message = f"its bundle belongs to key set {bundle.key_set!r}, its bucket to {self.key_set.name!r}"
+            raise ObjectFormatError(message)
+
+    def _refuse_ping_pong(self, stored: StoredObject) -> None:
+        """A replica in a one-key format whose bucket replicates back would be rewritten by both regions for ever.
+
+        Our copy is no replica, so the other region's bucket gets it back under this region's key (facts 5.2).
+        A bundle converges: once it has all wraps nobody rewrites it.
+        """
+        if not stored.is_replica:
+            return
+        targets = self.service.objects.replicates_into(self.bucket)
+        for bucket in self.key_set.buckets:
+            if bucket.name in targets and bucket.region != self.service.region:
+                raise ObjectFormatError(
+                    f"it is a replica with a single wrapped key, and its bucket replicates into {bucket.name!r} in "
+                    f"{bucket.region}: both regions would rewrite it in turn; write it with FailoverKms instead"
+                )
+
+    # The ledger
+
+    def _owe(self, envelope: Envelope, reason: str, code: str) -> Result:
+        """A bundle is owed to the regions without a wrap, and to this one where its wrap could not be tried."""
+        owed: tuple[str, ...] = (self.service.region,)
+        if envelope.holds_bundle:
+            owed = lacking_regions(Bundle.parse(envelope.wrapped_key), self.key_set) or owed
+        return self._settle(Outcome.OWED, reason, owed_to=owed, code=code)
+
+    def _refuse(self, reason: str) -> Result:
+        result = self._settle(Outcome.REFUSED, reason)
+        now = self.service.clock()
+        self.service.ledger.put_refusal(
+            Refusal(key_set=self.key_set.name, bucket=self.bucket, key=self.key, since=now, reason=reason)
+        )
+        return result
+
+    def _settle(self, outcome: Outcome, reason: str = "", *, owed_to: tuple[str, ...] = (), code: str = "") -> Result:
+        """Write down exactly the debts that are left; an earlier refusal no longer holds."""
+        now = self.service.clock()
+        for region in self.key_set.regions:
+            debt = Debt(
+                key_set=self.key_set.name, owed_to=region, bucket=self.bucket, key=self.key, since=now, code=code
+            )
+            if region in owed_to:
+                self.service.ledger.put_debt(debt)
+            else:
+                self.service.ledger.clear_debt(debt.key_set, debt.id)
+        if outcome is not Outcome.REFUSED:
+            refusal = Refusal(key_set=self.key_set.name, bucket=self.bucket, key=self.key, since=now, reason="")
+            self.service.ledger.clear_refusal(refusal.key_set, refusal.id)
+        return Result(self.bucket, self.key, outcome, reason)
+
+
+def lacking_regions(bundle: Bundle, key_set: KeySet) -> tuple[str, ...]:
+    """Regions without a wrap that their member key opens."""
+    holders = [member for wrap in bundle.wraps if (member := key_set.member_by_arn(wrap.key_arn)) is not None]
+    return tuple(m.region for m in key_set.members if not any(m.opens_ciphertexts_of(h) for h in holders))
+
+
+def _open(envelope: Envelope, keys: Keys, expected: bytes | None) -> bytes:
+    """With the local key only; CommitmentError unless that gives the object's own data key."""
+    opened = keys.open_locally(envelope.wrapped_key, envelope.context)
+    if opened is None:
+        raise CommitmentError("the new wrap does not open with the local key")
+    envelope.verify(opened)
+    if expected is not None and not hmac.compare_digest(opened, expected):
+        raise CommitmentError("the new wrap opened to another key than the old one")
+    return opened

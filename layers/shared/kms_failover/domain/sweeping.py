@@ -1,0 +1,102 @@
+"""Repaying debt: every recorded debt of this region's buckets becomes one request to rewrap the object."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+from kms_failover.domain.debt import Debt
+from kms_failover.domain.key_set import KeySet
+from kms_failover.errors import EventFormatError, UnknownKeySetError
+
+MAX_QUEUED = 2000  # a run: at five a second and worker, what a handful of rewrap workers do in a few minutes
+MAX_READ = 20_000  # debts read in a run; at 300 bytes each some 6 MB, and a few seconds
+RECOVERED = "KMS Region Recovered"
+
+
+@dataclass(frozen=True)
+class RewrapMessage:
+    bucket: str
+    key: str
+    key_set: str
+
+
+@dataclass(frozen=True)
+class Swept:
+    """`remaining` are objects seen in this run and left for the next; beyond MAX_READ debts nothing is seen."""
+
+    queued: int
+    remaining: int
+
+
+class DebtLedger(Protocol):
+    """Satisfied by the state table."""
+
+    def debts(self, key_set: str) -> Iterator[Debt]: ...
+
+
+class RewrapQueue(Protocol):
+    def send(self, messages: Sequence[RewrapMessage]) -> None:
+        """QueueError if some were not taken."""
+        ...
+
+
+@dataclass(frozen=True)
+class SweepService:
+    """`shuffle` puts a list into any order: debts that cannot be repaid must not stand before the others for ever."""
+
+    key_sets: Callable[[], tuple[KeySet, ...]]
+    ledger: DebtLedger
+    queue: RewrapQueue
+    region: str
+    shuffle: Callable[[list[RewrapMessage]], None]
+
+    def sweep(self, key_set: str | None = None) -> Swept:
+        """One message an object, however many regions it is owed to. Sending one twice does no harm.
+
+        Raises:
+            UnknownKeySetError: no key set of this name.
+        """
+        found = list(dict.fromkeys(self._messages(self._chosen(key_set))))
+        self.shuffle(found)
+        chosen = found[:MAX_QUEUED]
+        if chosen:
+            self.queue.send(chosen)
+        return Swept(len(chosen), len(found) - len(chosen))
+
+    def _chosen(self, name: str | None) -> tuple[KeySet, ...]:
+        key_sets = self.key_sets()
+        if name is None:
+            return key_sets
+        chosen = tuple(key_set for key_set in key_sets if key_set.name == name)
+        if not chosen:
+            raise UnknownKeySetError(name)
+        return chosen
+
+    def _messages(self, key_sets: tuple[KeySet, ...]) -> Iterator[RewrapMessage]:
+        """Whomever it is owed to: an object is rewrapped where its bucket lies."""
+        debts = (debt for key_set in key_sets for debt in self._debts_here(key_set))
+        return (RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in islice(debts, MAX_READ))
+
+    def _debts_here(self, key_set: KeySet) -> Iterator[Debt]:
+        here = {bucket.name for bucket in key_set.buckets_in(self.region)}
+        return (debt for debt in self.ledger.debts(key_set.name) if debt.bucket in here) if here else iter(())
+
+
+def key_set_in(event: Mapping[str, Any]) -> str | None:
+    """The key set that an event is about; None is all of them: a schedule's payload names none.
+
+    A recovered region repays its whole key set's debts, for an object owed to one region may have waited for another.
+    """
+    if event.get("detail-type") == RECOVERED:
+        detail = event.get("detail")
+        name = detail.get("keySet") if isinstance(detail, dict) else None
+        if not isinstance(name, str):
+            raise EventFormatError(f"{RECOVERED!r} without `detail.keySet`")
+        return name
+    if event.get("detail-type", "Scheduled Event") != "Scheduled Event":
+        raise EventFormatError(f"an event {event['detail-type']!r} of {event.get('source')!r}")
+    name = event.get("key_set")
+    if name is not None and not isinstance(name, str):
+        raise EventFormatError("`key_set` is no text")
+    return name

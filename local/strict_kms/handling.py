@@ -1,0 +1,101 @@
+"""What every call goes through: the signed Region, strict arguments, the lock, the error shape and the count."""
+
+import json
+import re
+from typing import Any, cast
+
+from moto.core.common_types import TYPE_RESPONSE
+from moto.core.exceptions import JsonRESTError
+from moto.core.utils import camelcase_to_underscores
+from moto.kms.models import kms_backends
+from moto.kms.responses import KmsResponse
+
+from .errors import DEFAULT_STATUS, STATUS_BY_CODE, UnknownOperationException, UnrecognizedClientException
+from .models import StrictKmsBackend
+from .validation import decode_arguments, parse_json
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+CREDENTIAL_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/(?P<region>[a-z0-9-]+)/")
+# these take the lock themselves, for as long as they look at keys; all others hold it throughout
+LOCKING_THEMSELVES = frozenset(
+    {
+        "CreateKey",
+        "Decrypt",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateRandom",
+        "GetParametersForImport",
+        "ReEncrypt",
+    }
+)
+# moto's handlers read these as bytes, all others as they came
+BYTES_FOR_MOTO = frozenset({"CiphertextBlob", "Message", "Plaintext"})
+
+
+class StrictHandling(KmsResponse):
+    raw_arguments: dict[str, Any]
+    arguments: dict[str, Any]
+
+    @property
+    def kms_backend(self) -> StrictKmsBackend:
+        return cast("StrictKmsBackend", kms_backends[self.current_account][self.region])
+
+    def get_region_from_url(self, request: Any, full_url: str) -> str:
+        """The signed Region wins over host name and user agent, which moto believes first."""
+        scope = CREDENTIAL_SCOPE.search(request.headers.get("Authorization", ""))
+        return scope["region"] if scope else super().get_region_from_url(request, full_url)
+
+    def call_action(self) -> TYPE_RESPONSE:
+        """In place of moto's, which lists all methods of the class and searches the answer for XML at each call."""
+        operation = self._get_action() or ""
+        status, headers, error_code = 200, {"Content-Type": CONTENT_TYPE}, None
+        try:
+            body = self._checked_call(operation)
+        except JsonRESTError as refusal:
+            status, body, error_code = _error_shape(refusal)
+            headers["x-amzn-ErrorType"] = error_code
+        except Exception:
+            self._count(operation, "KMSInternalException")
+            raise
+        self._count(operation, error_code)
+        return status, headers, "{}" if body == "null" else body
+
+    def _count(self, operation: str, error_code: str | None) -> None:
+        backend = kms_backends[self.current_account].get(self.region)
+        if isinstance(backend, StrictKmsBackend):
+            backend.installation.calls.record(self.region, operation, error_code)
+
+    def _checked_call(self, operation: str) -> str:
+        if self.region not in kms_backends[self.current_account]:
+            raise UnrecognizedClientException(f"there is no Region {self.region}")
+        raw = parse_json(self.body)
+        self.arguments = decode_arguments(operation, raw)
+        self.raw_arguments = cast("dict[str, Any]", raw)
+        handler = getattr(self, camelcase_to_underscores(operation), None)
+        if handler is None:
+            raise UnknownOperationException(f"{operation} is not implemented by the strict KMS")
+        self.kms_backend.settle()
+        if operation in LOCKING_THEMSELVES:
+            return cast("str", handler())
+        with self.kms_backend.installation.lock:
+            return cast("str", handler())
+
+    def _get_param(self, param_name: str, if_none: Any = None) -> Any:
+        """The inherited one decodes the whole body once per parameter."""
+        source = self.arguments if param_name in BYTES_FOR_MOTO else self.raw_arguments
+        value = source.get(param_name)
+        return if_none if value is None else value
+
+    def _validate_cmk_id(self, key_id: str) -> None:
+        self.kms_backend.resolve(key_id, alias_allowed=False)
+
+    def _validate_key_id(self, key_id: str) -> None:
+        self.kms_backend.resolve(key_id)
+
+
+def _error_shape(refusal: JsonRESTError) -> tuple[int, str, str]:
+    """Status, body and code of an error. Some of moto's have no message, and all of them have status 400."""
+    code = refusal.relative_error_type
+    message = refusal.message or f"KMS refused the request: {code}"
+    return STATUS_BY_CODE.get(code, DEFAULT_STATUS), json.dumps({"__type": code, "message": message}), code

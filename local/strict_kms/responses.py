@@ -1,0 +1,206 @@
+"""The handlers that moto lacks, or has too loosely; all others are moto's."""
+
+import base64
+import json
+import os
+from typing import Any, cast
+
+from moto.kms.models import kms_backends
+
+from . import importing
+from .errors import DryRunOperationException, UnsupportedOperationException, ValidationException
+from .handling import StrictHandling
+from .keys import StrictKey
+from .materials import ON_DEMAND, Material
+from .models import ENCRYPT_DECRYPT
+
+SYMMETRIC_ALGORITHM = "SYMMETRIC_DEFAULT"
+DATA_KEY_BYTES = {"AES_128": 16, "AES_256": 32}
+
+
+class StrictKmsResponse(StrictHandling):
+    # --- cryptography -------------------------------------------------------------------------------------------
+
+    def encrypt(self) -> str:
+        sealed = self.kms_backend.seal(self.arguments["KeyId"], self.arguments["Plaintext"], self._context())
+        self._end_of_dry_run()
+        return _answer(CiphertextBlob=sealed.blob, KeyId=sealed.key_arn, EncryptionAlgorithm=SYMMETRIC_ALGORITHM)
+
+    def decrypt(self) -> str:
+        if self._ignores_ciphertext("KeyId"):
+            self._end_of_dry_run()
+        opened = self.kms_backend.open(self._ciphertext(), self._context(), self.arguments.get("KeyId"))
+        self._end_of_dry_run()
+        return _answer(
+            Plaintext=opened.plaintext,
+            KeyId=opened.key_arn,
+            EncryptionAlgorithm=SYMMETRIC_ALGORITHM,
+            KeyMaterialId=opened.material_id,
+        )
+
+    def re_encrypt(self) -> str:
+        destination = self.arguments["DestinationKeyId"]
+        self.kms_backend.require_encryption(destination)
+        if self._ignores_ciphertext("SourceKeyId"):
+            self._end_of_dry_run()
+        source_id = self.arguments.get("SourceKeyId")
+        opened = self.kms_backend.open(self._ciphertext(), self._context("Source"), source_id)
+        sealed = self.kms_backend.seal(destination, opened.plaintext, self._context("Destination"))
+        self._end_of_dry_run()
+        return _answer(
+            CiphertextBlob=sealed.blob,
+            SourceKeyId=opened.key_arn,
+            KeyId=sealed.key_arn,
+            SourceEncryptionAlgorithm=SYMMETRIC_ALGORITHM,
+            DestinationEncryptionAlgorithm=SYMMETRIC_ALGORITHM,
+            SourceKeyMaterialId=opened.material_id,
+            DestinationKeyMaterialId=sealed.material_id,
+        )
+
+    def generate_data_key(self) -> str:
+        return _answer(**self._data_key())
+
+    def generate_data_key_without_plaintext(self) -> str:
+        answer = self._data_key()
+        del answer["Plaintext"]
+        return _answer(**answer)
+
+    def _data_key(self) -> dict[str, str | bytes]:
+        if ("KeySpec" in self.arguments) == ("NumberOfBytes" in self.arguments):
+            raise ValidationException("Please specify either number of bytes or key spec.")
+        spec = self.arguments.get("KeySpec")
+        plaintext = os.urandom(DATA_KEY_BYTES[spec] if spec else self.arguments["NumberOfBytes"])
+        sealed = self.kms_backend.seal(self.arguments["KeyId"], plaintext, self._context())
+        self._end_of_dry_run()
+        return {
+            "CiphertextBlob": sealed.blob,
+            "Plaintext": plaintext,
+            "KeyId": sealed.key_arn,
+            "KeyMaterialId": sealed.material_id,
+        }
+
+    def generate_random(self) -> str:
+        if "NumberOfBytes" not in self.arguments:
+            raise ValidationException("NumberOfBytes must not be null.")
+        return _answer(Plaintext=os.urandom(self.arguments["NumberOfBytes"]))
+
+    def _context(self, role: str = "") -> dict[str, str]:
+        return cast("dict[str, str]", self.arguments.get(f"{role}EncryptionContext", {}))
+
+    def _ciphertext(self) -> bytes:
+        if "CiphertextBlob" not in self.arguments:
+            raise ValidationException("CiphertextBlob must not be null.")
+        return cast("bytes", self.arguments["CiphertextBlob"])
+
+    def _ignores_ciphertext(self, key_member: str) -> bool:
+        """Facts 2.3: a dry run without a ciphertext tests the key only."""
+        if "IGNORE_CIPHERTEXT" not in self.arguments.get("DryRunModifiers", []):
+            return False
+        if not self.arguments.get("DryRun") or key_member not in self.arguments:
+            raise ValidationException(f"IGNORE_CIPHERTEXT needs DryRun and {key_member}.")
+        self.kms_backend.resolve(self.arguments[key_member]).require_usable(ENCRYPT_DECRYPT)
+        return True
+
+    def _end_of_dry_run(self) -> None:
+        """Where the call would have succeeded (facts 2.3)."""
+        if self.arguments.get("DryRun"):
+            raise DryRunOperationException("The request would have succeeded, but the DryRun option is set.")
+
+    # --- imported key material ----------------------------------------------------------------------------------
+
+    def get_parameters_for_import(self) -> str:
+        algorithm, spec = self.arguments["WrappingAlgorithm"], self.arguments["WrappingKeySpec"]
+        importing.require_wrapping(algorithm, spec)
+        installation = self.kms_backend.installation
+        with installation.lock:
+            importing.external_key(self.kms_backend, self.arguments["KeyId"])
+        pair = installation.key_pairs.next_index(self.region, spec)  # may take seconds: not under the lock
+        with installation.lock:
+            key = importing.external_key(self.kms_backend, self.arguments["KeyId"])
+            parameters = importing.import_parameters(self.kms_backend, key, algorithm, spec, pair)
+        return _answer(
+            KeyId=key.arn,
+            ImportToken=parameters.token,
+            PublicKey=parameters.public_key,
+            ParametersValidTo=parameters.valid_to.timestamp(),
+        )
+
+    def import_key_material(self) -> str:
+        key, material_id = importing.import_material(self.kms_backend, self.arguments)
+        return _answer(KeyId=key.arn, KeyMaterialId=material_id)
+
+    def delete_imported_key_material(self) -> str:
+        material_id = self.arguments.get("KeyMaterialId")
+        key, deleted = importing.delete_material(self.kms_backend, self.arguments["KeyId"], material_id)
+        return _answer(KeyId=key.arn, KeyMaterialId=deleted)
+
+    def rotate_key_on_demand(self) -> str:
+        return _answer(KeyId=importing.rotate(self.kms_backend, self.arguments["KeyId"]).id)
+
+    def list_key_rotations(self) -> str:
+        key = self.kms_backend.resolve(self.arguments["KeyId"], alias_allowed=False)
+        if not key.is_symmetric:
+            raise UnsupportedOperationException(f"{key.arn} is not a symmetric encryption key.")
+        # facts 1.5: by default the first material is left out, it was never rotated to
+        with_all = self.arguments.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL"
+        entries = [_rotation(key, item) for item in (key.materials if with_all else key.materials.rotations)]
+        start = _page_start(self.arguments.get("Marker"))
+        end = start + self.arguments.get("Limit", 100)
+        more = {"NextMarker": str(end)} if end < len(entries) else {}
+        return json.dumps({"Rotations": entries[start:end], "Truncated": bool(more)} | more)
+
+    # --- what moto answers too loosely --------------------------------------------------------------------------
+
+    def replicate_key(self) -> str:
+        replica = self.kms_backend.replicate_key(self.arguments["KeyId"], self._replica_region())
+        replica.policy = self.arguments.get("Policy") or replica.policy
+        replica.description = self.arguments.get("Description", "")
+        return json.dumps({"ReplicaKeyMetadata": replica.to_dict()["KeyMetadata"], "ReplicaPolicy": replica.policy})
+
+    def _replica_region(self) -> str:
+        region = cast("str", self.arguments["ReplicaRegion"])
+        if region == self.region or region not in kms_backends[self.current_account]:
+            raise ValidationException("ReplicaRegion must be another Region.")
+        return region
+
+    def cancel_key_deletion(self) -> str:
+        self.kms_backend.cancel_key_deletion(self.arguments["KeyId"])
+        return _answer(KeyId=self.kms_backend.resolve(self.arguments["KeyId"]).arn)
+
+    def schedule_key_deletion(self) -> str:
+        days = self.arguments.get("PendingWindowInDays", 30)
+        deletion_date = self.kms_backend.schedule_key_deletion(self.arguments["KeyId"], days)
+        key = self.kms_backend.resolve(self.arguments["KeyId"])
+        return _answer(KeyId=key.arn, DeletionDate=deletion_date, KeyState=key.key_state, PendingWindowInDays=days)
+
+
+def _rotation(key: StrictKey, material: Material) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "KeyId": key.arn,
+        "KeyMaterialId": material.material_id,
+        "KeyMaterialState": material.state,
+    }
+    if material.rotated_at is not None:
+        entry |= {"RotationDate": material.rotated_at.timestamp(), "RotationType": ON_DEMAND}
+    if key.is_external:
+        entry["ImportState"] = "IMPORTED" if material.is_present else "PENDING_IMPORT"
+        entry |= {"KeyMaterialDescription": material.description} if material.description else {}
+        entry |= {"ExpirationModel": material.expiration_model} if material.expiration_model else {}
+        entry |= {"ValidTo": material.valid_to.timestamp()} if material.valid_to else {}
+    return entry
+
+
+def _page_start(marker: str | None) -> int:
+    if marker is not None and not marker.isdecimal():
+        raise ValidationException("Marker is not one that was returned.")
+    return int(marker or 0)
+
+
+def _answer(**members: object) -> str:
+    """awsJson1.1: blobs in base64, timestamps in epoch seconds."""
+    return json.dumps(
+        {
+            name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+            for name, value in members.items()
+        }
+    )

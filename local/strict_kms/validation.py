@@ -1,0 +1,127 @@
+"""Arguments of a call, checked and decoded by AWS's own service model (the one in botocore).
+
+Messages name the member, never its value: it may be a plaintext.
+"""
+
+import base64
+import binascii
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from botocore.model import (  # type: ignore[import-untyped,unused-ignore]  # untyped unless stubs are installed
+    ListShape,
+    MapShape,
+    Shape,
+    StructureShape,
+)
+from moto.core.utils import get_service_model
+
+from .errors import SerializationException, UnknownOperationException, ValidationException
+
+
+def decode_arguments(operation: str, raw: object) -> dict[str, Any]:
+    """Blobs as bytes, timestamps as aware datetimes; members that the model does not know are dropped.
+
+    Raises UnknownOperationException, SerializationException (wrong JSON type) or ValidationException (a constraint).
+    """
+    model = get_service_model("kms")
+    if operation not in model.operation_names:
+        raise UnknownOperationException(f"{operation} is not an operation of KMS")
+    shape = model.operation_model(operation).input_shape
+    if shape is None:
+        return {}
+    return cast("dict[str, Any]", _decode(shape, {} if raw is None else raw, "request"))
+
+
+def _decode(shape: Shape, value: Any, name: str) -> Any:  # noqa: PLR0911 - one return per type of the model
+    match shape.type_name:
+        case "structure":
+            return _decode_structure(cast("StructureShape", shape), _typed(value, dict, name))
+        case "list":
+            return [_decode(cast("ListShape", shape).member, item, name) for item in _typed(value, list, name)]
+        case "map":
+            values = cast("MapShape", shape).value
+            return {key: _decode(values, item, name) for key, item in _typed(value, dict, name).items()}
+        case "blob":
+            return _checked(shape, _decode_blob(_typed(value, str, name), name), name)
+        case "timestamp":
+            return _decode_timestamp(value, name)
+        case "boolean":
+            return _typed(value, bool, name)
+        case "integer" | "long":
+            return _checked_number(shape, _typed(value, int, name), name)
+        case _:
+            return _checked_text(shape, _typed(value, str, name), name)
+
+
+def _decode_structure(shape: StructureShape, value: dict[str, Any]) -> dict[str, Any]:
+    present = {key: item for key, item in value.items() if item is not None}
+    for member in shape.required_members:
+        if member not in present:
+            raise _violation(member, "Member must not be null")
+    return {key: _decode(shape.members[key], item, key) for key, item in present.items() if key in shape.members}
+
+
+def _decode_blob(value: str, name: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise SerializationException(f"{name} is not base64") from error
+
+
+def _decode_timestamp(value: object, name: str) -> datetime:
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        moment = datetime.fromisoformat(_typed(value, str, name))
+    except (ValueError, OverflowError, OSError) as error:
+        raise SerializationException(f"{name} is not a timestamp") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _checked_text(shape: Shape, value: str, name: str) -> str:
+    allowed = getattr(shape, "enum", [])
+    if allowed and value not in allowed:
+        raise _violation(name, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+    pattern = shape.metadata.get("pattern")
+    if pattern and value and not re.search(pattern, value):
+        raise _violation(name, f"Member must satisfy regular expression pattern: {pattern}")
+    return _checked(shape, value, name)
+
+
+def _checked[T: (str, bytes)](shape: Shape, value: T, name: str) -> T:
+    if len(value) < shape.metadata.get("min", 0):
+        raise _violation(name, f"Member must have length greater than or equal to {shape.metadata['min']}")
+    if len(value) > shape.metadata.get("max", len(value)):
+        raise _violation(name, f"Member must have length less than or equal to {shape.metadata['max']}")
+    return value
+
+
+def _checked_number(shape: Shape, value: int, name: str) -> int:
+    if value < shape.metadata.get("min", value):
+        raise _violation(name, f"Member must have value greater than or equal to {shape.metadata['min']}")
+    if value > shape.metadata.get("max", value):
+        raise _violation(name, f"Member must have value less than or equal to {shape.metadata['max']}")
+    return value
+
+
+def _typed[T](value: object, kind: type[T], name: str) -> T:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise SerializationException(f"{name} is not a {kind.__name__}")
+    return value
+
+
+def _violation(member: str, constraint: str) -> ValidationException:
+    name = member[:1].lower() + member[1:]
+    return ValidationException(
+        f"1 validation error detected: Value at '{name}' failed to satisfy constraint: {constraint}"
+    )
+
+
+def parse_json(body: str | bytes) -> object:
+    try:
+        return json.loads(body) if body else {}
+    except ValueError as error:
+        raise SerializationException("the body is not JSON") from error
