@@ -32,7 +32,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> list[dict[s
 
 
 def _tell(result: Reimport) -> None:
-    logger.log(40 if result.error else 20, "material looked at", extra=_answer(result))
+    if result.error is not None:
+        logger.error("material not imported", extra=_answer(result))
+    else:
+        logger.info("material looked at", extra=_answer(result))
     if result.error is None and result.action is Action.NOTHING:
         return
     name = "MaterialNotImported" if result.error else "MaterialImported"

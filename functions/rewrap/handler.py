@@ -60,8 +60,13 @@ def _from_invocation(service: RewrapService, event: dict[str, Any]) -> dict[str,
 def _rewrap(service: RewrapService, name: ObjectName) -> Outcome:
     result = service.rewrap(name.bucket, name.key)
     if result.outcome in {Outcome.OWED, Outcome.REFUSED}:
-        where = {"bucket": result.bucket, "key": result.key}
-        logger.warning("object not under the local key", outcome=result.outcome.value, reason=result.reason, **where)
+        logger.warning(
+            "object not under the local key",
+            outcome=result.outcome.value,
+            bucket=result.bucket,
+            key=result.key,
+            reason=result.reason,
+        )
     return result.outcome
 
 

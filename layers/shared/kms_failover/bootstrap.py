@@ -1,6 +1,7 @@
 """Builds the concrete classes, on first use, once for the life of an execution environment."""
 
 import functools
+import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from kms_failover.domain.controlling import Controller
     from kms_failover.domain.operating import Runbook
     from kms_failover.domain.probing import ProbeService
+    from kms_failover.domain.reimporting import ReimportService
+    from kms_failover.domain.rewrapping import RewrapService
     from kms_failover.domain.signals import SignalService
+    from kms_failover.domain.sweeping import SweepService
 
 KEY_SETS_SECONDS = 5.0  # how long a warm function works with the key sets it has read
 AWS_TIMEOUT_SECONDS = 5.0  # for services beside KMS; a function's own time-out is longer
@@ -49,6 +53,18 @@ def signals(context: LambdaContext) -> "SignalService":
 
 def controller(context: LambdaContext) -> "Controller":
     return _controller(Place.of_function(context.invoked_function_arn))
+
+
+def rewrap_service(context: LambdaContext) -> "RewrapService":
+    return _rewrap(Place.of_function(context.invoked_function_arn))
+
+
+def sweep_service(context: LambdaContext) -> "SweepService":
+    return _sweep(Place.of_function(context.invoked_function_arn))
+
+
+def reimport_service(context: LambdaContext) -> "ReimportService":
+    return _reimport(Place.of_function(context.invoked_function_arn))
 
 
 def runbook(context: LambdaContext) -> "Runbook":
@@ -90,6 +106,45 @@ def _controller(place: Place) -> "Controller":
 
     announcer = SnsAndEventBridge(_client("sns", place), _client("events", place), place.changes_topic)
     return Controller(_state(place), announcer, now)
+
+
+@functools.cache
+def _rewrap(place: Place) -> "RewrapService":
+    from kms_failover.adapters.connection import connect
+    from kms_failover.adapters.keys import KeySetKeys
+    from kms_failover.adapters.objects import S3Objects
+    from kms_failover.domain.rewrapping import RewrapService
+
+    connection = connect(place.region, place.deployment.name)
+
+    def keys_for(key_set: KeySet) -> KeySetKeys:
+        known, route = connection.routes.find(key_set.name)
+        return KeySetKeys(connection.engine, known, route)
+
+    objects = S3Objects(_client("s3", place))
+    return RewrapService(connection.routes.key_sets, keys_for, objects, _state(place), place.region, now)
+
+
+@functools.cache
+def _sweep(place: Place) -> "SweepService":
+    from kms_failover.adapters.queue import SqsRewrapQueue
+    from kms_failover.domain.sweeping import SweepService
+
+    state, sqs = _state(place), _client("sqs", place)
+    queue = SqsRewrapQueue(sqs, sqs.get_queue_url(QueueName=place.deployment.rewrap_queue)["QueueUrl"])
+    return SweepService(state.key_sets, state, queue, place.region, random.shuffle)
+
+
+@functools.cache
+def _reimport(place: Place) -> "ReimportService":
+    from kms_failover.adapters.custody import SecretsManagerCustody
+    from kms_failover.adapters.key_import import ImportableKeys
+    from kms_failover.domain.reimporting import ReimportService
+
+    state = _state(place)
+    custody = SecretsManagerCustody(_client("secretsmanager", place), place.region)
+    keys = ImportableKeys(_client("kms", place), place.region)
+    return ReimportService(state.key_sets, state, custody, keys, place.region, now, time.sleep)
 
 
 @functools.cache

@@ -95,6 +95,9 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
 
 def _text(answer: dict[str, Any]) -> str:
     """The few lines an operator reads first; `--json` has the rest."""
+    if "applied" in answer or "valid" in answer:
+        verb, names = next(iter(answer.items()))
+        return f"{verb}: {', '.join(names)}" + (f" (in {', '.join(answer['regions'])})" if verb == "applied" else "")
     if "Route" not in answer:
         return json.dumps(answer, indent=2)
     route, intent = answer["Route"], answer["Intent"]

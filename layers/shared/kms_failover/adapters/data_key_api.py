@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from kms_failover.adapters.classify import classify, code_of
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.domain.fault import FaultClass
+from kms_failover.errors import KmsFailoverError
 
 OPERATIONS = {
     "GenerateDataKey": "generate_data_key",
@@ -82,6 +83,8 @@ class DataKeyApi:
         except (ClientError, BotoCoreError) as error:
             fault = classify(error) or FaultClass.CALLER
             message = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else str(error)
+            if isinstance(error.__cause__, KmsFailoverError) and not error.__cause__.another_region_may_succeed:
+                fault = FaultClass.CALLER
             return _failure(code_of(error), message, fault)
         return 200, {name: _encoded(value) for name, value in response.items() if name != "ResponseMetadata"}
 

@@ -6,23 +6,17 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Self
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
 
+from kms_failover.adapters.connection import connect
 from kms_failover.adapters.engine import Engine, Made
-from kms_failover.adapters.regional_kms import RegionalKms
-from kms_failover.adapters.reports import FaultReporter
 from kms_failover.adapters.routes import RouteReader
-from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.bundle import MIN_COMMITTED_KEY_BYTES, NONCE_BYTES, Bundle, Kind, commit, is_bundle
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.naming import Deployment
 from kms_failover.domain.route import Route
 from kms_failover.errors import BundleError, KmsFailoverError, RegionUnavailableError, UnknownKeySetError
 
 MAX_MESSAGE_BYTES = 4096 - NONCE_BYTES  # KMS Encrypt takes 4096 (facts 2.3); a message's nonce is wrapped with it
-TABLE_TIMEOUT_SECONDS = 1.0  # a route that is not there at once is taken from memory
 
 _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (UnknownKeySetError, "NotFoundException"),
@@ -68,19 +62,8 @@ class FailoverKms:
 
         `key_sets` serve while the state table cannot be read; `regions` that they name are connected at the start.
         """
-        config = Config(
-            connect_timeout=TABLE_TIMEOUT_SECONDS,
-            read_timeout=TABLE_TIMEOUT_SECONDS,
-            retries={"total_max_attempts": 1, "mode": "standard"},
-        )
-        table = boto3.resource("dynamodb", region_name=region, config=config).Table(Deployment(deployment).state_table)
-        state = StateTable(table, region)
-        routes = RouteReader(region, state, key_sets)
-        report = FaultReporter(region, state, routes.key_sets)
-        kms = _Regions(report)
-        for name in dict.fromkeys((region, *regions)):
-            kms[name]
-        return cls(Engine(region, kms), routes, kms[region].client.meta)
+        connection = connect(region, deployment, key_sets, regions=regions)
+        return cls(connection.engine, connection.routes, connection.meta)
 
     @_raises_like_boto3
     def generate_data_key(self, **request: Any) -> dict[str, Any]:
@@ -196,17 +179,6 @@ class FailoverKms:
                 "RouteEpoch": route.epoch,
             },
         }
-
-
-class _Regions(dict[str, RegionalKms]):
-    """Connects to a region when it is first asked for."""
-
-    def __init__(self, on_fault: Callable[[str, str], None]) -> None:
-        super().__init__()
-        self._on_fault = on_fault
-
-    def __missing__(self, region: str) -> RegionalKms:
-        return self.setdefault(region, RegionalKms.connect(region, self._on_fault))
 
 
 def _bytes(request: Mapping[str, Any], name: str) -> bytes:

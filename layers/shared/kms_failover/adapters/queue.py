@@ -27,7 +27,7 @@ class SqsRewrapQueue:
 
     def send(self, messages: Sequence[RewrapMessage]) -> None:
         """All of them, or QueueError at the first batch that SQS keeps refusing; those before it are sent."""
-        for batch in batched(messages, MAX_BATCH):
+        for batch in batched(messages, MAX_BATCH, strict=False):
             self._send_batch(batch)
 
     def _send_batch(self, batch: Sequence[RewrapMessage]) -> None:

@@ -128,7 +128,7 @@ class _Import:
     def run(self, *, force: bool) -> Reimport:
         now = self.service.clock()
         view = self.service.keys.describe(self.member.arn)
-        record = self.service.ledger.material(self.key_set, self.member.region)
+        record = self._record()
         action, reason = plan_import(view.state, view.valid_to, self.material, now)
         if force and action is Action.NOTHING and view.state in {USABLE, DISABLED}:
             action, reason = Action.RENEW, "asked for"
@@ -136,38 +136,36 @@ class _Import:
             return self._keep(view, record, reason)
         return self._import(view, record, action, reason, now)
 
-    def _import(
-        self, view: KeyView, record: MaterialRecord | None, action: Action, reason: str, now: datetime
-    ) -> Reimport:
+    def _import(self, view: KeyView, record: MaterialRecord, action: Action, reason: str, now: datetime) -> Reimport:
         valid_to = (now + timedelta(days=self.material.valid_for_days)).replace(microsecond=0)
         material_id = self.service.keys.import_material(
             self.member.arn,
             self.service.custody.fetch(self.key_set, self.material.secret),
             valid_to,
-            first=not view.material_id and not (record and record.key_material_id),
+            first=not view.material_id and not record.key_material_id,
         )
-        record = self._fresh_record(record).model_copy(
+        record = record.model_copy(
             update={"key_material_id": material_id, "imported_at": now, "valid_to": valid_to, "reason": reason}
         )
-        record = self._settle(record)
-        self.service.ledger.put_material(record)
+        self.service.ledger.put_material(self._settle(record))
         return Reimport(self.key_set, self.member.region, action, reason, material_id, valid_to)
 
-    def _keep(self, view: KeyView, record: MaterialRecord | None, reason: str) -> Reimport:
+    def _keep(self, view: KeyView, record: MaterialRecord, reason: str) -> Reimport:
         """The sentinel is made while the material is known to be right, so that a later restoration can be proved.
 
         It also catches up with an import that this service did not do, or did and did not live to write down.
         """
-        known = record is not None and record.sentinel and record.valid_to == view.valid_to
+        known = record.sentinel and record.valid_to == view.valid_to
         if view.state == USABLE and not known:
-            record = self._fresh_record(record).model_copy(
+            record = record.model_copy(
                 update={"key_material_id": view.material_id, "valid_to": view.valid_to, "reason": reason}
             )
             self.service.ledger.put_material(self._prove(record))
         return Reimport(self.key_set, self.member.region, Action.NOTHING, reason, view.material_id, view.valid_to)
 
-    def _fresh_record(self, record: MaterialRecord | None) -> MaterialRecord:
-        """A sentinel of another key, from before the member key was replaced, proves nothing about this one."""
+    def _record(self) -> MaterialRecord:
+        """A record of another key, from before the member key was replaced, says nothing about this one."""
+        record = self.service.ledger.material(self.key_set, self.member.region)
         if record is not None and record.key_arn == self.member.arn:
             return record
         return MaterialRecord(key_set=self.key_set, region=self.member.region, key_arn=self.member.arn)
