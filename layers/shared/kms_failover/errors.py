@@ -39,7 +39,7 @@ class ObjectChangedError(KmsFailoverError):
 
 
 class RegionUnavailableError(KmsFailoverError):
-    """One region's KMS cannot be asked; another may succeed. Carries the region and the AWS code or class name."""
+    """One region's KMS, or its member key, cannot be used now; another may. Carries the region and the AWS code."""
 
     another_region_may_succeed = True
 

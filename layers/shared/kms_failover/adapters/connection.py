@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -15,16 +16,19 @@ from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.naming import Deployment
 
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
 TABLE_TIMEOUT_SECONDS = 1.0  # a route that is not there at once is taken from memory
 
 
 @dataclass(frozen=True)
 class Connection:
-    """`meta` is the local region's boto3 client's own."""
+    """`client` is the local region's boto3 client."""
 
     engine: Engine
     routes: RouteReader
-    meta: object
+    client: "KMSClient"
 
 
 def connect(
@@ -42,7 +46,7 @@ def connect(
     kms = Regions(FaultReporter(region, state, routes.key_sets))
     for name in dict.fromkeys((region, *regions)):
         kms[name]
-    return Connection(Engine(region, kms), routes, kms[region].client.meta)
+    return Connection(Engine(region, kms), routes, kms[region].client)
 
 
 class Regions(dict[str, RegionalKms]):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from kms_failover.adapters.classify import classify, code_of
 from kms_failover.adapters.failover_kms import FailoverKms
@@ -46,7 +46,7 @@ class DataKeyRequest(BaseModel):
     KeyId: str | None = None
     KeySpec: str | None = None
     NumberOfBytes: int | None = None
-    Plaintext: Blob | None = None
+    Plaintext: Blob | None = Field(None, repr=False)
     CiphertextBlob: Blob | None = None
     EncryptionContext: dict[str, str] | None = None
     SourceKeyId: str | None = None
@@ -59,9 +59,9 @@ class DataKeyApi:
     def __init__(self, kms: FailoverKms) -> None:
         self._kms = kms
 
-    def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, event: Any) -> dict[str, Any]:
         """For an Invoke the answer itself; for a Function URL an HTTP response. Never raises for a caller's fault."""
-        if "requestContext" in event and "Operation" not in event:
+        if isinstance(event, Mapping) and "requestContext" in event and "Operation" not in event:
             status, body = self._perform(_body(event))
             return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}
         return self._perform(event)[1]
@@ -93,7 +93,7 @@ def _body(event: Mapping[str, Any]) -> Any:
     text = event.get("body") or ""
     try:
         return json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
-    except (ValueError, binascii.Error):
+    except (ValueError, TypeError, RecursionError):  # the last: brackets in brackets in brackets
         return None
 
 

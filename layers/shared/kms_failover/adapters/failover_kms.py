@@ -3,8 +3,7 @@
 import functools
 import secrets
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from botocore.exceptions import ClientError, ParamValidationError
 
@@ -16,7 +15,18 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Route
 from kms_failover.errors import BundleError, KmsFailoverError, RegionUnavailableError, UnknownKeySetError
 
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
 MAX_MESSAGE_BYTES = 4096 - NONCE_BYTES  # KMS Encrypt takes 4096 (facts 2.3); a message's nonce is wrapped with it
+
+_RE_ENCRYPT = {
+    "CiphertextBlob",
+    "SourceKeyId",
+    "SourceEncryptionContext",
+    "DestinationKeyId",
+    "DestinationEncryptionContext",
+}
 
 _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (UnknownKeySetError, "NotFoundException"),
@@ -35,7 +45,7 @@ def _raises_like_boto3[**P, R](method: Callable[P, R]) -> Callable[P, R]:
         except KmsFailoverError as error:
             code = next((code for kind, code in _CODES if isinstance(error, kind)), "KMSInternalException")
             operation = "".join(word.title() for word in method.__name__.split("_"))
-            raise ClientError({"Error": {"Code": code, "Message": str(error)}}, operation) from error
+            raise cast("FailoverKms", args[0]).refusal(code, str(error), operation) from error
 
     return wrapper
 
@@ -48,11 +58,11 @@ class FailoverKms:
     Grant tokens are refused: each belongs to one key in one region.
     """
 
-    def __init__(self, engine: Engine, routes: RouteReader, meta: object = None) -> None:
+    def __init__(self, engine: Engine, routes: RouteReader, client: "KMSClient") -> None:
         self._engine = engine
         self._routes = routes
-        # libraries that take a KMS client add themselves to its user agent
-        self.meta = meta or SimpleNamespace(config=SimpleNamespace(user_agent_extra=""))
+        self.meta = client.meta  # libraries that take a KMS client add themselves to its user agent
+        self.exceptions: Any = client.exceptions  # the same classes in all regions
 
     @classmethod
     def connect(
@@ -63,12 +73,13 @@ class FailoverKms:
         `key_sets` serve while the state table cannot be read; `regions` that they name are connected at the start.
         """
         connection = connect(region, deployment, key_sets, regions=regions)
-        return cls(connection.engine, connection.routes, connection.meta)
+        return cls(connection.engine, connection.routes, connection.client)
 
     @_raises_like_boto3
     def generate_data_key(self, **request: Any) -> dict[str, Any]:
         key_set, route, context = self._prepare(request, {"KeySpec", "NumberOfBytes"})
-        if int(request.get("NumberOfBytes") or NONCE_BYTES) < MIN_COMMITTED_KEY_BYTES:
+        size = request.get("NumberOfBytes")
+        if isinstance(size, int) and size < MIN_COMMITTED_KEY_BYTES:
             raise ParamValidationError(report=f"NumberOfBytes must be at least {MIN_COMMITTED_KEY_BYTES} for a bundle")
         made = self._engine.make(key_set, route, request, context)
         return {"Plaintext": made.plaintext} | _answer(made, key_set, route)
@@ -99,7 +110,7 @@ class FailoverKms:
             return self._decrypt_blob(blob, request)
         bundle = Bundle.parse(blob)
         key_set, route, context = self._prepare({"KeyId": bundle.key_set} | request, {"CiphertextBlob"})
-        _expect_key_set(bundle, key_set, "Decrypt")
+        self._expect_key_set(bundle, key_set, "Decrypt")
         opened = self._engine.open(bundle, key_set, route, context)
         start = NONCE_BYTES if bundle.kind is Kind.MESSAGE else 0
         nearest = self._engine.region if self._engine.region in _regions(bundle, key_set) else route.regions[0]
@@ -113,6 +124,7 @@ class FailoverKms:
     @_raises_like_boto3
     def re_encrypt(self, **request: Any) -> dict[str, Any]:
         """Under another key set, or another encryption context; within one key set `rewrap` is what you want."""
+        _refuse_others(request, _RE_ENCRYPT)
         source = {
             "CiphertextBlob": request.get("CiphertextBlob"),
             "EncryptionContext": request.get("SourceEncryptionContext") or {},
@@ -139,12 +151,17 @@ class FailoverKms:
         """Add the wraps that a bundle lacks. Repeating it changes nothing. Not a KMS operation."""
         bundle = Bundle.parse(_bytes(request, "CiphertextBlob"))
         key_set, route, context = self._prepare({"KeyId": bundle.key_set} | request, {"CiphertextBlob"})
-        _expect_key_set(bundle, key_set, "Rewrap")
+        self._expect_key_set(bundle, key_set, "Rewrap")
         complete, _missing = self._engine.complete(bundle, key_set, route, context)
         return {
             "CiphertextBlob": bytes(complete),
             "KmsFailover": _facts(complete, key_set, route, self._engine.region, expected=self._engine.region),
         }
+
+    def refusal(self, code: str, message: str, operation: str) -> ClientError:
+        """What boto3 raises for this code: a subclass of ClientError where KMS models it."""
+        kind: type[ClientError] = self.exceptions.from_code(code)
+        return kind({"Error": {"Code": code, "Message": message}}, operation)
 
     def close(self) -> None:
         """End this client's threads. Calls under way finish by themselves, within their time-outs."""
@@ -152,13 +169,16 @@ class FailoverKms:
         self._routes.close()
 
     def _prepare(self, request: Mapping[str, Any], own: set[str]) -> tuple[KeySet, Route, dict[str, str]]:
-        allowed = own | {"KeyId", "EncryptionContext"}
-        if unknown := {name for name, value in request.items() if value is not None} - allowed:
-            raise ParamValidationError(report=f"not supported for a key set: {', '.join(sorted(unknown))}")
+        _refuse_others(request, own | {"KeyId", "EncryptionContext"})
         if not isinstance(request.get("KeyId"), str):
             raise ParamValidationError(report="KeyId must be a key set's name, alias/<name> or a member key's ARN")
         key_set, route = self._routes.find(request["KeyId"])
-        return key_set, route, dict(request.get("EncryptionContext") or {})
+        return key_set, route, _context(request)
+
+    def _expect_key_set(self, bundle: Bundle, key_set: KeySet, operation: str) -> None:
+        if bundle.key_set != key_set.name:
+            message = f"the bundle belongs to key set {bundle.key_set!r}, not to {key_set.name!r}"
+            raise self.refusal("IncorrectKeyException", message, operation)
 
     def _decrypt_blob(self, blob: bytes, request: dict[str, Any]) -> dict[str, Any]:
         key_set, route, context = self._prepare(request, {"CiphertextBlob"})
@@ -190,10 +210,16 @@ def _bytes(request: Mapping[str, Any], name: str) -> bytes:
     return value
 
 
-def _expect_key_set(bundle: Bundle, key_set: KeySet, operation: str) -> None:
-    if bundle.key_set != key_set.name:
-        message = f"the bundle belongs to key set {bundle.key_set!r}, not to {key_set.name!r}"
-        raise ClientError({"Error": {"Code": "IncorrectKeyException", "Message": message}}, operation)
+def _refuse_others(request: Mapping[str, Any], allowed: set[str]) -> None:
+    if unknown := {name for name, value in request.items() if value is not None} - allowed:
+        raise ParamValidationError(report=f"not supported for a key set: {', '.join(sorted(unknown))}")
+
+
+def _context(request: Mapping[str, Any]) -> dict[str, str]:
+    context = request.get("EncryptionContext") or {}
+    if not isinstance(context, Mapping) or not all(isinstance(text, str) for pair in context.items() for text in pair):
+        raise ParamValidationError(report="EncryptionContext must be a dict of str to str")
+    return dict(context)
 
 
 def _regions(bundle: Bundle, key_set: KeySet) -> list[str]:

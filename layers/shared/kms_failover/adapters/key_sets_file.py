@@ -19,7 +19,7 @@ def read_key_sets(path: Path) -> KeySets:
         text = path.read_text("utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a date like 2026-13-01
         raise ConfigurationError(f"{path}: {error}") from error
     try:
         return KeySets.model_validate(data)

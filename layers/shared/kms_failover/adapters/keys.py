@@ -1,6 +1,6 @@
 """KMS as rewrapping sees it: one key set, from one region (the port `domain.rewrapping.Keys`)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from botocore.exceptions import ClientError
 
@@ -28,10 +28,19 @@ class KeySetKeys:
         self._local = member
 
     def open_locally(self, blob: bytes, context: Mapping[str, str]) -> bytes | None:
-        """With the local member key and no other; None if the blob, or no wrap of the bundle, is under it."""
+        """With the local member key and no other; None if the blob, or no wrap of the bundle, is under it.
+
+        Raises:
+            RegionUnavailableError: the region is out, or its member key cannot be used; either may pass.
+        """
         if is_bundle(blob):
             return self._open_bundle_locally(Bundle.parse(blob), context)
-        return self._try(self._local, blob, context)
+        try:
+            return self._locally(self._engine.decrypt_under, blob, context)
+        except ClientError as error:
+            if _is_elsewhere(error):
+                return None
+            raise
 
     def open_anywhere(self, blob: bytes, context: Mapping[str, str]) -> bytes:
         """With whichever member key opens it.
@@ -56,7 +65,7 @@ class KeySetKeys:
         raise unavailable or refusal or ConfigurationError(f"key set {self._key_set.name!r} has no member keys")
 
     def wrap_locally(self, data_key: bytes, context: Mapping[str, str]) -> bytes:
-        return self._engine.encrypt_under(self._local, data_key, context)
+        return self._locally(self._engine.encrypt_under, data_key, context)
 
     def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
         """The bundle with every wrap that can be made now, and the regions that still cannot open it."""
@@ -67,17 +76,22 @@ class KeySetKeys:
         for wrap in bundle.wraps:
             holder = self._key_set.member_by_arn(wrap.key_arn)
             if holder is not None and self._local.opens_ciphertexts_of(holder):
-                plaintext = self._engine.decrypt_under(self._local, wrap.blob, context)
+                plaintext = self._locally(self._engine.decrypt_under, wrap.blob, context)
                 bundle.verify(plaintext, context)
                 return plaintext
         return None
 
-    def _try(self, member: MemberKey, blob: bytes, context: Mapping[str, str]) -> bytes | None:
+    def _locally(
+        self,
+        call: Callable[[MemberKey, bytes, Mapping[str, str]], bytes],
+        data: bytes,
+        context: Mapping[str, str],
+    ) -> bytes:
         try:
-            return self._engine.decrypt_under(member, blob, context)
+            return call(self._local, data, context)
         except ClientError as error:
-            if _is_elsewhere(error):
-                return None
+            if classify(error) is FaultClass.KEY:
+                raise RegionUnavailableError(self.region, code_of(error)) from error
             raise
 
     def _nearest_first(self) -> list[MemberKey]:

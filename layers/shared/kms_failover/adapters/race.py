@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kms_failover.adapters.classify import classify
@@ -30,7 +30,7 @@ class Answer:
     """Who answered with what; `overtaken` are regions that were asked before and had not answered well by then."""
 
     region: str
-    response: dict[str, Any]
+    response: dict[str, Any] = field(repr=False)  # it may hold a plaintext key
     overtaken: tuple[str, ...]
 
 

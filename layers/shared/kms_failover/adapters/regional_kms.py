@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from kms_failover.adapters.classify import classify, code_of
 from kms_failover.domain.breaker import Breaker
@@ -80,5 +81,5 @@ class RegionalKms:
             if self.breaker.faulted(time.monotonic()):
                 logger.warning("KMS in %s is out: %s", self.region, code_of(error))
                 self.on_fault(self.region, code_of(error))
-        elif fault is not None and code_of(error) != type(error).__name__:
+        elif isinstance(error, ClientError):
             self.breaker.succeeded()  # KMS answered, if only with a refusal

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet
@@ -94,7 +95,7 @@ class RouteReader:
                 routes = {key_set.name: state.route(key_set.name) for key_set in key_sets}
                 known = {name: route for name, route in routes.items() if route is not None}
                 self._routes = Routes(key_sets, known, self._clock())
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ValidationError) as error:  # the last: written by another version of us
             logger.warning("the state table in %s cannot be read, the last routes stay: %s", self._region, error)
             self._routes = Routes(self._routes.key_sets, self._routes.routes, self._clock())
         finally:

@@ -49,12 +49,11 @@ class StateTable:
         self._put(f"key-set#{observation.key_set}", sort_key, observation, expires_at=expires)
 
     def observations(self, key_set: str, since: datetime) -> tuple[Observation, ...]:
-        """This region's own observations from `since` on, oldest first."""
+        """This region's own observations from `since` on, oldest first; where they are too many, the newest."""
         prefix = f"observation#{self.region}#"
-        items = self._query(
-            f"key-set#{key_set}", prefix, start=prefix + since.astimezone(UTC).isoformat(), limit=MAX_OBSERVATIONS
-        )
-        return tuple(Observation.model_validate_json(str(item["body"])) for item in items)
+        start = prefix + since.astimezone(UTC).isoformat()
+        items = self._query(f"key-set#{key_set}", prefix, start=start, limit=MAX_OBSERVATIONS, newest_first=True)
+        return tuple(Observation.model_validate_json(str(item["body"])) for item in items)[::-1]
 
     # Verdicts and routes
 

@@ -12,7 +12,7 @@ from typing import Self
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from kms_failover.domain.key_set import KEY_ARN, MAX_MEMBER_KEYS
+from kms_failover.domain.key_set import KEY_ARN, KEY_SET_NAME, MAX_MEMBER_KEYS
 from kms_failover.errors import BundleError, CommitmentError
 
 MAGIC = b"KFB\x01"
@@ -71,6 +71,8 @@ class Bundle:
         if kind not in set(Kind):
             raise BundleError(f"a bundle of unknown kind {kind}")
         name = reader.text(reader.byte())
+        if KEY_SET_NAME.match(name) is None:
+            raise BundleError("a bundle that names no key set")
         commitment = reader.take(COMMITMENT_BYTES)
         wraps = tuple(reader.wrap() for _ in range(reader.byte()))
         reader.expect_end()

@@ -41,7 +41,17 @@ class Controller:
         self._clock = clock
 
     def run(self) -> tuple[Route, ...]:
-        return tuple(self._control(key_set) for key_set in self._state.key_sets())
+        """Every key set has its turn, whatever becomes of another's; an ExceptionGroup of what failed at the end."""
+        routes: list[Route] = []
+        errors: list[Exception] = []
+        for key_set in self._state.key_sets():
+            try:
+                routes.append(self._control(key_set))
+            except Exception as error:  # noqa: BLE001  # raised below, with the others'
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} key sets could not be controlled", errors)
+        return tuple(routes)
 
     def _control(self, key_set: KeySet) -> Route:
         for attempt in range(1, ATTEMPTS + 1):
@@ -53,6 +63,7 @@ class Controller:
         raise AssertionError("the last attempt returns or raises")
 
     def _decide(self, key_set: KeySet) -> Route:
+        """Verdicts and route are written before anything is announced: an announcement that fails holds nothing up."""
         now = self._clock()
         health = self._judge(key_set, now)
         stored = self._state.route(key_set.name)
@@ -62,6 +73,9 @@ class Controller:
             self._state.put_route(route, previous_epoch=stored.epoch if stored else None)
         if not route.announced:
             route = self._announce(route)
+        for verdict in health.values():
+            if verdict.verdict is Verdict.HEALTHY and not verdict.recovery_announced:
+                self._announce_recovery(key_set.name, verdict)
         return route
 
     def _announce(self, route: Route) -> Route:
@@ -72,6 +86,10 @@ class Controller:
         self._state.put_route(announced, previous_epoch=route.epoch)
         return announced
 
+    def _announce_recovery(self, key_set: str, health: RegionHealth) -> None:
+        self._announcer.region_recovered(key_set, health.region, self._state.region)
+        self._state.put_health(key_set, health.model_copy(update={"recovery_announced": True}))
+
     def _judge(self, key_set: KeySet, now: datetime) -> dict[str, RegionHealth]:
         observations = self._state.observations(key_set.name, now - key_set.rules.window)
         stored = self._state.health(key_set.name)
@@ -79,8 +97,6 @@ class Controller:
         for region in key_set.regions:
             before = stored.get(region) or RegionHealth(region=region, since=now)
             after = judge(before, _about(region, observations), key_set.rules, now)
-            if before.verdict is Verdict.IMPAIRED and after.verdict is Verdict.HEALTHY:
-                self._announcer.region_recovered(key_set.name, region, self._state.region)
             if after != stored.get(region):
                 self._state.put_health(key_set.name, after)
             verdicts[region] = after

@@ -38,6 +38,21 @@ _BY_CODE: dict[str, FaultClass] = {
     ),
     **dict.fromkeys(("DisabledException", "KMSInvalidStateException", "NotFoundException"), FaultClass.KEY),
     **dict.fromkeys(("InvalidCiphertextException", "IncorrectKeyException"), FaultClass.CIPHERTEXT),
+    **dict.fromkeys(  # named, so that an odd HTTP status does not make them a region's (facts 3.1)
+        (
+            "AccessDeniedException",
+            "ValidationException",
+            "InvalidKeyUsageException",
+            "InvalidArnException",
+            "InvalidGrantTokenException",
+            "UnsupportedOperationException",
+            "ExpiredTokenException",
+            "UnrecognizedClientException",
+            "InvalidSignatureException",
+            "DryRunOperationException",
+        ),
+        FaultClass.CALLER,
+    ),
 }
 
 # botocore's families (facts 3.3). A name stands for its subclasses too; the nearest ancestor that is named decides.

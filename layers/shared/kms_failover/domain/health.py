@@ -59,6 +59,7 @@ class RegionHealth(Model):
     last_fault_at: AwareDatetime | None = None
     impairments: tuple[AwareDatetime, ...] = ()
     reason: str = "nothing observed yet"
+    recovery_announced: bool = True
 
     @property
     def routable(self) -> bool:
@@ -67,13 +68,14 @@ class RegionHealth(Model):
 
 
 def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Rules, now: datetime) -> RegionHealth:
-    """The verdict at `now`, given every observation of the rules' window about this region, in any order.
+    """The verdict at `now`, given all of the window's observations of this region, in any order, repeats included.
 
     With the default rules, faults of the probe at 12:00:00, :10 and :20 make it impaired at :20; if the data plane
     has reported a fault as well, it is impaired at :10.
     """
-    probes = sorted((o for o in observations if o.source is Source.PROBE), key=lambda o: (o.at, o.id))
-    faults = [o for o in observations if o.outcome is Outcome.REGION_FAULT]
+    ordered = sorted(set(observations), key=lambda o: (o.at, o.id))
+    probes = [o for o in ordered if o.source is Source.PROBE]
+    faults = [o for o in ordered if o.outcome is Outcome.REGION_FAULT]
     streak = _trailing_faults(probes)
     last_fault_at = max((o.at for o in faults), default=previous.last_fault_at)
     if previous.last_fault_at and (last_fault_at is None or previous.last_fault_at > last_fault_at):
@@ -84,6 +86,7 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
     if verdict is Verdict.IMPAIRED and previous.verdict is not Verdict.IMPAIRED:
         impairments = (*impairments, now)
     changed = verdict is not previous.verdict
+    recovered = verdict is Verdict.HEALTHY and previous.verdict is Verdict.IMPAIRED
     return RegionHealth(
         region=previous.region,
         verdict=verdict,
@@ -91,6 +94,7 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
         since=now if changed else previous.since,
         last_fault_at=last_fault_at,
         impairments=impairments,
+        recovery_announced=previous.recovery_announced and not recovered,
         reason=reason if changed or verdict is Verdict.IMPAIRED else previous.reason,
     )
 

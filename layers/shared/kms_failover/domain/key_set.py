@@ -9,11 +9,12 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 KEY_ARN = re.compile(
-    r"^arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):key/(?P<key_id>[A-Za-z0-9-]+)$"
+    r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):key/(?P<key_id>[A-Za-z0-9-]+)\Z"
 )
 MULTI_REGION_KEY_ID_PREFIX = "mrk-"  # facts 2.1: related multi-Region keys share an id of this form
 MAX_MEMBER_KEYS = 8  # a bundle of eight wraps is 2 KB; S3 user metadata ends there (facts 6.1)
 
+KEY_SET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 

@@ -67,18 +67,25 @@ def decide(
     """The next route; the very same object where nothing changes, so that a caller writes changes only."""
     regions, reason = _wanted(key_set, previous, health, intent)
     recent = tuple(t for t in previous.changes if now - t < timedelta(hours=1))
-    ordered_by_operator = intent.epoch > previous.intent_epoch
+    # An approved return stands until it is carried out: this region may see the recovery later than the operator did
+    returns_later = intent.failback and regions[0] != key_set.regions[0]
+    ordered_by_operator = intent.epoch > previous.intent_epoch and not returns_later
+    intent_epoch = intent.epoch if ordered_by_operator else previous.intent_epoch
     if regions == previous.regions:
         if not ordered_by_operator:
             return previous
-        return previous.model_copy(update={"intent_epoch": intent.epoch})
-    if len(recent) >= key_set.rules.changes_per_hour and not ordered_by_operator:
+        return previous.model_copy(update={"intent_epoch": intent_epoch})
+    if (
+        len(recent) >= key_set.rules.changes_per_hour
+        and not ordered_by_operator
+        and not _must_leave(key_set, previous, health)
+    ):
         return previous  # flapping is worse than a route that is merely not the best; an operator may still move it
     return previous.model_copy(
         update={
             "regions": regions,
             "epoch": previous.epoch + 1,
-            "intent_epoch": intent.epoch,
+            "intent_epoch": intent_epoch,
             "decided_at": now,
             "reason": reason,
             "evidence": tuple(f"{h.region}: {h.verdict}, {h.reason}" for h in health.values()),
@@ -86,6 +93,12 @@ def decide(
             "changes": (*recent, now),
         }
     )
+
+
+def _must_leave(key_set: KeySet, previous: Route, health: Mapping[str, RegionHealth]) -> bool:
+    """Whether the route leads to a region that is lost, or that the key set no longer has."""
+    head = previous.regions[0]
+    return head not in key_set.regions or (head in health and not health[head].routable)
 
 
 def _wanted(

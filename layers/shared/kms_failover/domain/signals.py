@@ -43,9 +43,22 @@ class SignalService:
         Raises:
             EventFormatError: no handler knows this shape; nothing was written.
         """
-        region, source, outcome, code, identity = _read(event)
+        found = _read(event)
+        key_sets = self._key_sets()
+        try:
+            observations = self._observations(event, found, key_sets)
+        except (TypeError, AttributeError, ValidationError) as error:
+            raise EventFormatError(f"a {event['source']} event with a value of the wrong type") from error
+        for observation in observations:
+            self._state.add_observation(observation)
+        if observations:
+            self._wake_controller()
+        return observations
+
+    def _observations(self, event: Mapping[str, Any], found: Found, key_sets: tuple[KeySet, ...]) -> list[Observation]:
+        region, source, outcome, code, identity = found
         at = _at(event)
-        observations = [
+        return [
             Observation(
                 key_set=key_set.name,
                 observer=self._observer,
@@ -56,14 +69,9 @@ class SignalService:
                 at=at,
                 id=hashlib.sha256(identity.encode()).hexdigest()[:32],
             )
-            for key_set in self._key_sets()
+            for key_set in key_sets
             if _concerns(key_set, region, source, event)
         ]
-        for observation in observations:
-            self._state.add_observation(observation)
-        if observations:
-            self._wake_controller()
-        return observations
 
 
 def _read(event: Mapping[str, Any]) -> Found:

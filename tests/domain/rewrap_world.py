@@ -1,0 +1,212 @@
+"""A small world to rewrap in: two regions' KMS, a versioned store and a ledger, all in memory."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit, is_bundle
+from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.rewrapping import RewrapService, StoredObject, lacking_regions
+from kms_failover.domain.s3_envelope import commit as commit_v3
+from kms_failover.errors import ObjectChangedError, RegionUnavailableError
+
+HERE, THERE, THIRD = "eu-west-1", "us-east-1", "ap-south-1"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DATA_KEY = bytes(range(32))
+MESSAGE_ID = bytes(range(100, 128))
+CONTEXT = {"tenant": "a", "aws:x-amz-cek-alg": "115"}
+
+
+def arn(region: str) -> str:
+    return f"arn:aws:kms:{region}:111122223333:key/of-{region}"
+
+
+def key_set(*regions: str) -> KeySet:
+    return KeySet.model_validate(
+        {
+            "name": "orders",
+            "members": [{"region": region, "arn": arn(region)} for region in regions or (THERE, HERE)],
+            "buckets": [{"name": f"orders-{region}", "region": region} for region in regions or (THERE, HERE)],
+        }
+    )
+
+
+def blob_under(region: str, data_key: bytes = DATA_KEY, context: Mapping[str, str] | None = None) -> bytes:
+    """What this world's KMS makes of a data key; it opens under that region's key and that context only."""
+    sealed = {"key": arn(region), "data": data_key.hex(), "context": dict(CONTEXT if context is None else context)}
+    return json.dumps(sealed, sort_keys=True).encode()
+
+
+def bundle_under(*regions: str, data_key: bytes = DATA_KEY, name: str = "orders") -> bytes:
+    wraps = tuple(Wrap(arn(region), blob_under(region, data_key)) for region in regions)
+    return bytes(Bundle(name, Kind.DATA_KEY, commit(data_key, name, Kind.DATA_KEY, CONTEXT), wraps))
+
+
+def v3(wrapped_key: bytes, **changes: str) -> dict[str, str]:
+    """Metadata as the stock S3 Encryption Client writes it, with one entry of somebody else's."""
+    return {
+        "mine": "stays",
+        "x-amz-c": "115",
+        "x-amz-w": "12",
+        "x-amz-3": base64.b64encode(wrapped_key).decode(),
+        "x-amz-d": base64.b64encode(commit_v3(DATA_KEY, MESSAGE_ID)).decode(),
+        "x-amz-i": base64.b64encode(MESSAGE_ID).decode(),
+        "x-amz-t": json.dumps(CONTEXT),
+    } | changes
+
+
+def v2(wrapped_key: bytes, **changes: str) -> dict[str, str]:
+    return {
+        "mine": "stays",
+        "x-amz-key-v2": base64.b64encode(wrapped_key).decode(),
+        "x-amz-wrap-alg": "kms+context",
+        "x-amz-cek-alg": "AES/GCM/NoPadding",
+        "x-amz-matdesc": json.dumps(CONTEXT),
+        "x-amz-iv": "spJpPCTR4Typ3ng5",
+        "x-amz-tag-len": "128",
+    } | changes
+
+
+class WorldKeys:
+    """The port `Keys`. `down` regions do not answer, `decrypt_only` ones not to Encrypt; `mangle` breaks new wraps."""
+
+    def __init__(self, key_set: KeySet, region: str = HERE) -> None:
+        self.key_set = key_set
+        self.region = region
+        self.down: set[str] = set()
+        self.decrypt_only: set[str] = set()
+        self.mangle: Callable[[bytes], bytes] = lambda blob: blob
+
+    def open_locally(self, blob: bytes, context: Mapping[str, str]) -> bytes | None:
+        member = self._member(self.region)
+        if is_bundle(blob):
+            bundle = Bundle.parse(blob)
+            blob = next((wrap.blob for wrap in bundle.wraps if wrap.key_arn == member.arn), b"{}")
+        return self._decrypt(member, blob, context)
+
+    def open_anywhere(self, blob: bytes, context: Mapping[str, str]) -> bytes:
+        for member in self.key_set.members:
+            if member.region not in self.down and (opened := self._decrypt(member, blob, context)) is not None:
+                return opened
+        raise RegionUnavailableError(min(self.down, default="nowhere"), "ReadTimeoutError")
+
+    def wrap_locally(self, data_key: bytes, context: Mapping[str, str]) -> bytes:
+        self._expect_up(self.region)
+        return self.mangle(blob_under(self.region, data_key, context))
+
+    def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
+        parsed = Bundle.parse(bundle)
+        missing = lacking_regions(parsed, self.key_set)
+        if missing:
+            held = [wrap for wrap in parsed.wraps if wrap.region not in self.down]
+            if not held:
+                raise RegionUnavailableError(parsed.wraps[0].region, "ReadTimeoutError")
+            data_key = self._decrypt(self._member(held[0].region), held[0].blob, context)
+            assert data_key is not None
+            makeable = [region for region in missing if region not in self.down | self.decrypt_only]
+            fresh = tuple(Wrap(arn(region), self.mangle(blob_under(region, data_key, context))) for region in makeable)
+            parsed = parsed.with_wraps(fresh)
+        return bytes(parsed), lacking_regions(parsed, self.key_set)
+
+    def _decrypt(self, member: MemberKey, blob: bytes, context: Mapping[str, str]) -> bytes | None:
+        self._expect_up(member.region)
+        sealed = json.loads(blob)
+        if sealed.get("key") != member.arn or sealed["context"] != dict(context):
+            return None
+        return bytes.fromhex(sealed["data"])
+
+    def _member(self, region: str) -> MemberKey:
+        member = self.key_set.member_in(region)
+        assert member is not None
+        return member
+
+    def _expect_up(self, region: str) -> None:
+        if region in self.down:
+            raise RegionUnavailableError(region, "ReadTimeoutError")
+
+
+class WorldObjects:
+    """The port `ObjectStore`. `before_write` and `after_write` are where others interfere, or the process dies."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, str], StoredObject] = {}
+        self.bodies: dict[tuple[str, str], bytes] = {}
+        self.targets: frozenset[str] = frozenset()
+        self.writes = 0
+        self.before_write: Callable[[], None] = lambda: None
+        self.after_write: Callable[[], None] = lambda: None
+
+    def put(self, bucket: str, key: str, metadata: Mapping[str, str], *, replica: bool = False, size: int = 7) -> None:
+        self.bodies[bucket, key] = b"x" * size
+        etag = f'"{len(self.stored)}-{self.writes}-{hash(tuple(metadata.items()))}"'
+        self.stored[bucket, key] = StoredObject(bucket, key, size, replica, dict(metadata), etag, {})
+
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        return self.stored.get((bucket, key))
+
+    def replace_metadata(self, stored: StoredObject, metadata: Mapping[str, str]) -> None:
+        self.before_write()
+        current = self.stored.get((stored.bucket, stored.key))
+        if current is None or current.etag != stored.etag:
+            raise ObjectChangedError(f"{stored.key} was overwritten")
+        self.writes += 1
+        changed = replace(current, metadata=dict(metadata), etag=f'"written-{self.writes}"', is_replica=False)
+        self.stored[stored.bucket, stored.key] = changed
+        self.after_write()
+
+    def replicates_into(self, bucket: str) -> frozenset[str]:  # noqa: ARG002  # of the one bucket here
+        return self.targets
+
+
+@dataclass
+class WorldLedger:
+    debts_by_id: dict[str, Debt] = field(default_factory=dict)
+    refusals_by_id: dict[str, Refusal] = field(default_factory=dict)
+
+    def put_debt(self, debt: Debt) -> None:
+        self.debts_by_id.setdefault(debt.id, debt)
+
+    def clear_debt(self, key_set: str, debt_id: str) -> None:  # noqa: ARG002  # one key set's ledger
+        self.debts_by_id.pop(debt_id, None)
+
+    def put_refusal(self, refusal: Refusal) -> None:
+        self.refusals_by_id[refusal.id] = refusal
+
+    def clear_refusal(self, key_set: str, refusal_id: str) -> None:  # noqa: ARG002  # the same
+        self.refusals_by_id.pop(refusal_id, None)
+
+    def owed_to(self) -> set[str]:
+        return {debt.owed_to for debt in self.debts_by_id.values()}
+
+
+class World:
+    """One object `k` in the local bucket, and the service that rewraps it."""
+
+    def __init__(self, *regions: str) -> None:
+        self.key_set = key_set(*regions)
+        self.keys = WorldKeys(self.key_set)
+        self.objects = WorldObjects()
+        self.ledger = WorldLedger()
+        self.bucket = f"orders-{HERE}"
+        self.service = RewrapService(
+            lambda: (self.key_set,), lambda _key_set: self.keys, self.objects, self.ledger, HERE, lambda: NOW
+        )
+
+    def put(self, metadata: Mapping[str, str], *, replica: bool = False, size: int = 7) -> None:
+        self.objects.put(self.bucket, "k", metadata, replica=replica, size=size)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return self.objects.stored[self.bucket, "k"].metadata
+
+    def opens_here(self) -> bool:
+        """With nothing but the local key."""
+        wrapped = self.metadata.get("x-amz-3") or self.metadata["x-amz-key-v2"]
+        down, self.keys.down = self.keys.down, set()
+        try:
+            return self.keys.open_locally(base64.b64decode(wrapped), CONTEXT) == DATA_KEY
+        finally:
+            self.keys.down = down

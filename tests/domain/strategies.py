@@ -1,0 +1,136 @@
+"""Domain nouns, for hypothesis."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit
+from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Rules
+from kms_failover.domain.route import Intent, Mode, Route
+
+EAST, WEST, IRELAND = "us-east-1", "us-west-2", "eu-west-1"
+REGIONS = (EAST, WEST, IRELAND)
+ACCOUNT = "111122223333"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+RULES = Rules.model_validate({})
+
+key_names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True)
+key_ids = st.from_regex(r"(mrk-)?[a-f0-9]{8,32}", fullmatch=True)
+regions = st.sampled_from(REGIONS)
+contexts = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4)
+data_keys = st.binary(min_size=16, max_size=64)
+
+
+def arn(region: str, key_id: str = "") -> str:
+    return f"arn:aws:kms:{region}:{ACCOUNT}:key/{key_id or f'of-{region}'}"
+
+
+def member(region: str, key_id: str = "") -> MemberKey:
+    return MemberKey(region=region, arn=arn(region, key_id))
+
+
+def key_set(*names: str, failback: Failback = Failback.HELD, rules: Rules = RULES, name: str = "orders") -> KeySet:
+    members = tuple(member(region) for region in names or (EAST, WEST))
+    return KeySet(name=name, members=members, failback=failback, rules=rules)
+
+
+arns = st.builds(arn, regions, key_ids)
+wraps = st.builds(Wrap, arns, st.binary(min_size=1, max_size=300))
+
+
+@st.composite
+def bundles(draw: st.DrawFn) -> tuple[Bundle, bytes, Mapping[str, str]]:
+    """A bundle with the key and the context that it was made for."""
+    key, context, name, kind = draw(data_keys), draw(contexts), draw(key_names), draw(st.sampled_from(Kind))
+    unique = draw(st.lists(wraps, min_size=1, max_size=8, unique_by=lambda wrap: wrap.key_arn))
+    return Bundle(name, kind, commit(key, name, kind, context), tuple(unique)), key, context
+
+
+key_sets = st.builds(
+    key_set,
+    st.just(EAST),
+    st.just(WEST),
+    st.just(IRELAND),
+    failback=st.sampled_from(Failback),
+    rules=st.builds(
+        Rules,
+        faults_to_impair=st.integers(1, 5),
+        faults_to_impair_when_corroborated=st.integers(1, 5),
+        corroboration_seconds=st.integers(1, 120),
+        healthy_after_seconds=st.integers(1, 1200),
+        unknown_after_seconds=st.integers(10, 300),
+        changes_per_hour=st.integers(1, 6),
+    ),
+)
+moments = st.integers(-3600, 0).map(lambda seconds: NOON + timedelta(seconds=seconds))
+
+
+def observation(
+    seconds: float, outcome: Outcome, source: Source = Source.PROBE, *, region: str = EAST, code: str = "Code"
+) -> Observation:
+    """`seconds` after noon; negative before it."""
+    return Observation(
+        key_set="orders",
+        observer=WEST,
+        region=region,
+        source=source,
+        outcome=outcome,
+        at=NOON + timedelta(seconds=seconds),
+        id=f"{source}{seconds}",
+        code=code,
+    )
+
+
+observations = st.lists(
+    st.builds(observation, st.integers(-360, 0), st.sampled_from(Outcome), st.sampled_from(Source)),
+    max_size=24,
+    unique_by=lambda o: o.id,
+)
+healths = st.builds(
+    RegionHealth,
+    region=st.just(EAST),
+    verdict=st.sampled_from(Verdict),
+    key_usable=st.booleans(),
+    since=moments,
+    last_fault_at=st.none() | moments,
+    impairments=st.lists(moments, max_size=6).map(tuple),
+)
+
+
+def health(region: str, verdict: Verdict = Verdict.HEALTHY, *, key_usable: bool = True) -> RegionHealth:
+    return RegionHealth(region=region, verdict=verdict, key_usable=key_usable, since=NOON, reason="seen")
+
+
+healths_of_regions = st.fixed_dictionaries(
+    {
+        region: st.builds(health, st.just(region), st.sampled_from(Verdict), key_usable=st.booleans())
+        for region in REGIONS
+    }
+)
+automatic_intents = st.builds(
+    Intent, mode=st.just(Mode.AUTOMATIC), failback=st.booleans(), epoch=st.integers(0, 9), written_in=regions
+)
+intents = st.builds(
+    Intent,
+    mode=st.sampled_from(Mode),
+    region=st.none() | regions | st.just("af-south-1"),
+    failback=st.booleans(),
+    epoch=st.integers(0, 9),
+    written_in=regions,
+    author=st.just("ana"),
+    reason=st.just("said so"),
+)
+routes = st.builds(
+    Route,
+    key_set=st.just("orders"),
+    observer=st.just(WEST),
+    regions=st.permutations(REGIONS).map(tuple),
+    epoch=st.integers(0, 9),
+    intent_epoch=st.integers(0, 9),
+    decided_at=moments,
+    reason=st.just("before"),
+    announced=st.booleans(),
+    changes=st.lists(moments, max_size=8).map(tuple),
+)

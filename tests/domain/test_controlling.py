@@ -1,0 +1,245 @@
+"""The controller: any number of runs end in the same route, each change is announced, nobody waits for anybody."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kms_failover.domain.controlling import ATTEMPTS, Controller
+from kms_failover.domain.health import Observation, Outcome, Source, Verdict
+from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.route import Intent, Mode, Route
+from kms_failover.errors import EpochConflictError, KmsFailoverError
+from tests.domain.memory_state import MemoryState
+from tests.domain.strategies import EAST, NOON, WEST, arn, key_set, observation
+
+FAULT, OK = Outcome.REGION_FAULT, Outcome.OK
+
+
+class Announcements:
+    """What was announced; `failing` names key sets whose announcement fails."""
+
+    def __init__(self, *failing: str) -> None:
+        self.changed: list[Route] = []
+        self.recovered: list[tuple[str, str, str]] = []
+        self.failing = set(failing)
+
+    def route_changed(self, route: Route) -> None:
+        if route.key_set in self.failing:
+            raise KmsFailoverError(f"nobody hears of {route.key_set}")
+        self.changed.append(route)
+
+    def region_recovered(self, key_set: str, region: str, observer: str) -> None:
+        self.recovered.append((key_set, region, observer))
+
+
+class World:
+    def __init__(self, *key_sets: KeySet, failing: tuple[str, ...] = ()) -> None:
+        self.now = NOON
+        self.state = MemoryState(WEST, *(key_sets or (key_set(),)))
+        self.announcements = Announcements(*failing)
+        self.controller = Controller(self.state, self.announcements, lambda: self.now)
+
+    def see(self, *observations: Observation) -> None:
+        for one in observations:
+            self.state.add_observation(one)
+
+    def round_at(self, seconds: float, outcome: Outcome, *, name: str = "orders") -> None:
+        """One probe round of both regions; the other one's succeeds."""
+        for region, seen in ((EAST, outcome), (WEST, OK)):
+            one = observation(seconds, seen, region=region)
+            self.see(one.model_copy(update={"key_set": name, "id": f"{region}{seconds}"}))
+        self.now = NOON + timedelta(seconds=seconds)
+
+
+def lose_east(world: World, *, name: str = "orders") -> None:
+    for seconds in (0, 10, 20):
+        world.round_at(seconds, FAULT, name=name)
+
+
+def test_the_first_run_writes_the_key_sets_own_order_and_announces_nothing() -> None:
+    world = World()
+
+    routes = world.controller.run()
+
+    assert [route.regions for route in routes] == [(EAST, WEST)]
+    assert world.state.route("orders") == routes[0]
+    assert world.announcements.changed == []
+
+
+def test_a_lost_region_moves_the_route_announces_it_once_and_keeps_it_as_history() -> None:
+    world = World()
+    world.controller.run()
+    lose_east(world)
+
+    runs = [world.controller.run() for _ in range(3)]
+
+    assert {routes[0].regions for routes in runs} == {(WEST, EAST)}
+    assert [route.epoch for route in world.announcements.changed] == [1]
+    assert [route.epoch for route in world.state.history("orders")] == [1]
+    stored = world.state.route("orders")
+    assert stored is not None
+    assert stored.announced
+
+
+def test_no_observations_at_all_never_move_the_route() -> None:
+    world = World()
+    before = world.controller.run()
+
+    world.now += timedelta(hours=3)
+    after = world.controller.run()
+
+    assert after == before
+
+
+@given(st.lists(st.integers(0, 2), max_size=6))
+def test_extra_runs_in_between_end_in_the_same_route(extra_runs: list[int]) -> None:
+    world, calm = World(), World()
+    world.controller.run()
+    calm.controller.run()
+
+    for number, seconds in enumerate((0, 10, 20, 30)):
+        world.round_at(seconds, FAULT)
+        calm.round_at(seconds, FAULT)
+        for _ in range(sum(extra_runs[number : number + 1])):
+            world.controller.run()
+    ended, calmly = world.controller.run(), calm.controller.run()
+
+    assert ended[0].regions == calmly[0].regions == (WEST, EAST)
+    assert len(world.announcements.changed) == len(calm.announcements.changed) == 1
+
+
+def test_a_recovered_region_is_announced_once() -> None:
+    world = World()
+    lose_east(world)
+    world.controller.run()
+
+    for seconds in (615, 625, 635):
+        world.round_at(seconds, OK)
+        world.controller.run()
+
+    assert world.announcements.recovered == [("orders", EAST, WEST)]
+    assert world.state.health("orders")[EAST].verdict is Verdict.HEALTHY
+
+
+def test_a_crash_between_writing_and_announcing_announces_at_the_next_run() -> None:
+    world = World(failing=("orders",))
+    world.controller.run()
+    lose_east(world)
+    with pytest.raises(ExceptionGroup):
+        world.controller.run()
+
+    world.announcements.failing.clear()
+    world.controller.run()
+
+    assert [route.regions for route in world.announcements.changed] == [(WEST, EAST)]
+
+
+def test_one_key_sets_failed_announcement_does_not_keep_another_in_a_lost_region() -> None:
+    world = World(key_set(name="invoices"), key_set(name="orders"), failing=("invoices",))
+    world.controller.run()
+    lose_east(world, name="invoices")
+    lose_east(world, name="orders")
+
+    with pytest.raises(ExceptionGroup, match="1 key sets could not be controlled"):
+        world.controller.run()
+
+    routes = [world.state.route(name) for name in ("invoices", "orders")]
+    assert [route.regions for route in routes if route] == [(WEST, EAST), (WEST, EAST)]
+
+
+def test_a_key_fault_moves_its_own_key_set_only() -> None:
+    invoices = key_set(name="invoices").model_copy(
+        update={"members": tuple(MemberKey(region=r, arn=arn(r, "1234")) for r in (EAST, WEST))}
+    )
+    world = World(key_set(), invoices)
+    world.round_at(0, OK, name="orders")
+    world.round_at(0, Outcome.KEY_FAULT, name="invoices")
+
+    routes = world.controller.run()
+
+    assert {route.key_set: route.regions for route in routes} == {"invoices": (WEST, EAST), "orders": (EAST, WEST)}
+
+
+def test_throttles_and_refusals_never_move_a_route() -> None:
+    world = World()
+    for seconds in range(0, 300, 10):
+        world.round_at(seconds, Outcome.INCONCLUSIVE)
+
+    routes = world.controller.run()
+
+    assert routes[0].regions == (EAST, WEST)
+
+
+def test_an_intent_of_another_region_counts_and_the_newest_wins() -> None:
+    world = World()
+    there = MemoryState(EAST, key_set())
+    here = Intent(mode=Mode.FORCE, region=WEST, epoch=1, written_in=WEST, author="ana", reason="r")
+    newer = Intent(mode=Mode.HOLD, epoch=2, written_in=EAST, author="bob", reason="r")
+    world.state.put_intent("orders", here)
+    there.put_intent("orders", newer)
+    world.state._intents |= there._intents  # the global table brings it over
+
+    world.controller.run()
+    lose_east(world)
+    routes = world.controller.run()
+
+    assert routes[0].regions == (EAST, WEST)
+
+
+class Contended(MemoryState):
+    """Another controller is always a little faster, `times` times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(WEST, key_set())
+        self.times = times
+
+    def put_route(self, route: Route, *, previous_epoch: int | None) -> None:
+        if self.times:
+            self.times -= 1
+            raise EpochConflictError(route.key_set)
+        super().put_route(route, previous_epoch=previous_epoch)
+
+
+def test_who_was_overtaken_decides_again_from_what_is_there() -> None:
+    state: Any = Contended(ATTEMPTS - 1)
+
+    routes = Controller(state, Announcements(), lambda: NOON).run()
+
+    assert state.route("orders") == routes[0]
+
+
+def test_who_is_overtaken_again_and_again_says_so() -> None:
+    state: Any = Contended(ATTEMPTS)
+
+    with pytest.raises(ExceptionGroup) as error:
+        Controller(state, Announcements(), lambda: NOON).run()
+
+    assert [type(one) for one in error.value.exceptions] == [EpochConflictError]
+
+
+def test_observations_of_other_regions_are_not_this_controllers() -> None:
+    world = World()
+    for seconds in (0, 10, 20):
+        seen = observation(seconds, FAULT).model_copy(update={"observer": EAST})
+        world.see(seen)
+    world.now = NOON + timedelta(seconds=20)
+
+    world.controller.run()
+
+    assert world.state.health("orders")[EAST].verdict is Verdict.UNKNOWN
+
+
+def test_an_event_given_twice_is_one_observation() -> None:
+    world = World()
+    world.round_at(0, FAULT)
+    agreeing = observation(5, FAULT, Source.ALARM)
+    before: datetime = world.now
+
+    world.see(agreeing, agreeing, agreeing)
+    world.controller.run()
+
+    assert world.now == before
+    assert world.state.health("orders")[EAST].verdict is Verdict.SUSPECT

@@ -1,0 +1,209 @@
+"""From observations to a verdict."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kms_failover.domain.health import MAX_DOUBLINGS, Observation, Outcome, RegionHealth, Source, Verdict, judge
+from kms_failover.domain.key_set import KeySet, Rules
+from tests.domain.strategies import EAST, NOON, RULES, healths, key_sets, observation, observations
+
+FAULT, OK, THROTTLED, KEY_FAULT = Outcome.REGION_FAULT, Outcome.OK, Outcome.INCONCLUSIVE, Outcome.KEY_FAULT
+NEW = RegionHealth(region=EAST, since=NOON - timedelta(hours=1))
+
+
+def probes(*outcomes: Outcome, end: float = 0) -> list[Observation]:
+    """Rounds 10 s apart, the last one at `end`."""
+    return [observation(end - 10 * back, outcome) for back, outcome in enumerate(reversed(outcomes))]
+
+
+def impaired(*, minutes_ago: int = 5, times: int = 1) -> RegionHealth:
+    lost = NOON - timedelta(minutes=minutes_ago)
+    return NEW.model_copy(
+        update={"verdict": Verdict.IMPAIRED, "since": lost, "last_fault_at": lost, "impairments": (lost,) * times}
+    )
+
+
+@given(healths, observations, key_sets, st.randoms(use_true_random=False))
+def test_the_order_of_observations_never_matters(
+    before: RegionHealth, seen: list[Observation], rules: KeySet, random: object
+) -> None:
+    shuffled = list(seen)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis types it loosely
+
+    assert judge(before, shuffled, rules.rules, NOON) == judge(before, seen, rules.rules, NOON)
+
+
+@given(healths, observations, key_sets)
+def test_repeated_observations_never_matter(before: RegionHealth, seen: list[Observation], rules: KeySet) -> None:
+    once = judge(before, seen, rules.rules, NOON)
+
+    assert judge(before, [*seen, *seen, *seen[:3]], rules.rules, NOON) == once
+
+
+@given(healths, observations, key_sets)
+def test_without_a_region_fault_nothing_becomes_impaired(
+    before: RegionHealth, seen: list[Observation], rules: KeySet
+) -> None:
+    harmless = [o for o in seen if o.outcome is not FAULT]
+
+    after = judge(before, harmless, rules.rules, NOON)
+
+    assert after.verdict is not Verdict.IMPAIRED or before.verdict is Verdict.IMPAIRED
+
+
+@given(healths, observations, key_sets)
+def test_without_a_failed_probe_no_other_signal_makes_a_region_impaired(
+    before: RegionHealth, seen: list[Observation], rules: KeySet
+) -> None:
+    unseen = [o for o in seen if o.source is not Source.PROBE or o.outcome is not FAULT]
+
+    after = judge(before, unseen, rules.rules, NOON)
+
+    assert after.verdict is not Verdict.IMPAIRED or before.verdict is Verdict.IMPAIRED
+
+
+@given(healths, key_sets)
+def test_silence_alone_never_makes_a_usable_region_unroutable(before: RegionHealth, rules: KeySet) -> None:
+    after = judge(before, [], rules.rules, NOON)
+
+    assert after.routable == before.routable
+
+
+@given(healths, observations, key_sets)
+def test_judging_again_at_the_same_moment_changes_no_verdict(
+    before: RegionHealth, seen: list[Observation], rules: KeySet
+) -> None:
+    once = judge(before, seen, rules.rules, NOON)
+
+    again = judge(once, seen, rules.rules, NOON)
+
+    assert (again.verdict, again.key_usable, again.impairments) == (once.verdict, once.key_usable, once.impairments)
+
+
+def test_three_failed_rounds_in_a_row_make_a_region_impaired_and_two_make_it_suspect() -> None:
+    two = judge(NEW, probes(OK, FAULT, FAULT), RULES, NOON)
+    three = judge(two, probes(OK, FAULT, FAULT, FAULT), RULES, NOON)
+
+    assert two.verdict is Verdict.SUSPECT
+    assert three.verdict is Verdict.IMPAIRED
+    assert three.impairments == (NOON,)
+
+
+def test_two_failed_rounds_are_enough_when_another_signal_agrees() -> None:
+    seen = [*probes(OK, FAULT, FAULT), observation(-3, FAULT, Source.DATA_PLANE, code="ReadTimeoutError")]
+
+    after = judge(NEW, seen, RULES, NOON)
+
+    assert after.verdict is Verdict.IMPAIRED
+    assert "data-plane agrees (ReadTimeoutError)" in after.reason
+
+
+def test_one_failed_round_is_not_enough_whoever_agrees() -> None:
+    others = [observation(-1, FAULT, source) for source in Source if source is not Source.PROBE]
+
+    after = judge(NEW, [*probes(OK, FAULT), *others], RULES, NOON)
+
+    assert after.verdict is Verdict.SUSPECT
+
+
+def test_a_single_aws_health_event_makes_a_region_suspect_only() -> None:
+    after = judge(NEW, [*probes(OK, OK, OK), observation(-5, FAULT, Source.HEALTH_EVENT)], RULES, NOON)
+
+    assert after.verdict is Verdict.SUSPECT
+    assert after.routable
+
+
+def test_an_old_signal_does_not_agree_with_a_new_fault() -> None:
+    old = observation(-10 - RULES.corroboration_seconds - 1, FAULT, Source.ALARM)
+    recent = observation(-10 - RULES.corroboration_seconds, FAULT, Source.ALARM)
+
+    assert judge(NEW, [*probes(OK, FAULT, FAULT), old], RULES, NOON).verdict is Verdict.SUSPECT
+    assert judge(NEW, [*probes(OK, FAULT, FAULT), recent], RULES, NOON).verdict is Verdict.IMPAIRED
+
+
+def test_a_good_round_between_breaks_the_row() -> None:
+    after = judge(NEW, probes(FAULT, FAULT, OK, FAULT, FAULT), RULES, NOON)
+
+    assert after.verdict is Verdict.SUSPECT
+
+
+def test_a_throttled_round_neither_breaks_nor_extends_the_row() -> None:
+    broken = judge(NEW, probes(FAULT, THROTTLED, FAULT, THROTTLED), RULES, NOON)
+    whole = judge(NEW, probes(FAULT, THROTTLED, FAULT, THROTTLED, FAULT), RULES, NOON)
+
+    assert broken.verdict is Verdict.SUSPECT
+    assert whole.verdict is Verdict.IMPAIRED
+
+
+def test_a_probe_that_is_silent_for_too_long_leaves_a_region_unknown() -> None:
+    late = judge(NEW, probes(OK, end=-RULES.unknown_after_seconds - 1), RULES, NOON)
+    just_in_time = judge(NEW, probes(OK, end=-RULES.unknown_after_seconds), RULES, NOON)
+
+    assert late.verdict is Verdict.UNKNOWN
+    assert just_in_time.verdict is Verdict.HEALTHY
+
+
+def test_a_lost_region_is_healthy_again_after_ten_minutes_without_a_fault_and_not_before() -> None:
+    lost = NOON - timedelta(seconds=RULES.healthy_after_seconds)
+    after_dwell = impaired().model_copy(update={"last_fault_at": lost})
+    before_dwell = impaired().model_copy(update={"last_fault_at": lost + timedelta(seconds=1)})
+
+    assert judge(after_dwell, probes(OK), RULES, NOON).verdict is Verdict.HEALTHY
+    assert judge(before_dwell, probes(OK), RULES, NOON).verdict is Verdict.IMPAIRED
+
+
+def test_a_lost_region_that_nobody_asks_stays_lost() -> None:
+    after = judge(impaired(minutes_ago=59), [], RULES, NOON)
+
+    assert after.verdict is Verdict.IMPAIRED
+
+
+def test_a_fault_that_anybody_saw_since_keeps_it_lost() -> None:
+    seen = [*probes(OK, OK), observation(-60, FAULT, Source.DATA_PLANE)]
+
+    after = judge(impaired(minutes_ago=30), seen, RULES, NOON)
+
+    assert after.verdict is Verdict.IMPAIRED
+    assert after.last_fault_at == NOON - timedelta(seconds=60)
+
+
+def test_each_further_loss_within_an_hour_doubles_the_way_back_up_to_a_bound() -> None:
+    rules = Rules(healthy_after_seconds=100)
+
+    def recovered(times: int, seconds: int) -> bool:
+        lost = impaired(times=times).model_copy(update={"last_fault_at": NOON - timedelta(seconds=seconds)})
+        return judge(lost, probes(OK), rules, NOON).verdict is Verdict.HEALTHY
+
+    assert [recovered(times, 200) for times in (1, 2, 3)] == [True, True, False]
+    assert [recovered(50, 100 * 2**MAX_DOUBLINGS - back) for back in (0, 1)] == [True, False]
+
+
+def test_losses_of_more_than_an_hour_ago_are_forgotten() -> None:
+    old = (NOON - timedelta(minutes=61), NOON - timedelta(minutes=59))
+    before = NEW.model_copy(update={"impairments": old})
+
+    assert judge(before, probes(OK), RULES, NOON).impairments == old[1:]
+
+
+def test_a_key_fault_makes_the_key_unusable_and_says_nothing_about_the_region() -> None:
+    after = judge(NEW, probes(OK, KEY_FAULT), RULES, NOON)
+
+    assert not after.key_usable
+    assert not after.routable
+    assert after.verdict is Verdict.HEALTHY
+
+
+def test_a_key_is_usable_again_with_the_first_good_round_and_not_through_silence_or_throttling() -> None:
+    lost = NEW.model_copy(update={"key_usable": False})
+
+    assert judge(lost, probes(KEY_FAULT, OK), RULES, NOON).key_usable
+    assert not judge(lost, probes(THROTTLED, FAULT), RULES, NOON).key_usable
+    assert not judge(lost, [], RULES, NOON).key_usable
+
+
+def test_a_keys_own_event_alone_does_not_make_it_unusable() -> None:
+    after = judge(NEW, [*probes(OK), observation(-1, KEY_FAULT, Source.KMS_EVENT)], RULES, NOON)
+
+    assert after.key_usable

@@ -1,0 +1,216 @@
+"""The runbook's commands: what each writes, what is refused and why, and what the answer shows."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain.health import Verdict
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.operating import CHANGES_INTENT, MAX_REFUSALS, ActionName, Command, Runbook
+from kms_failover.domain.route import Intent, Mode, decide, first_route, newest
+from kms_failover.errors import IntentRefusedError, UnknownKeySetError
+from tests.domain.memory_state import MemoryState
+from tests.domain.strategies import EAST, NOON, WEST, health, key_set
+
+BUCKETS = [{"name": "orders-east", "region": EAST}, {"name": "orders-west", "region": WEST}]
+ORDERS = KeySet.model_validate(key_set().model_dump(mode="json") | {"buckets": BUCKETS})
+
+
+class World:
+    def __init__(self) -> None:
+        self.state = MemoryState(WEST, ORDERS)
+        self.started: list[tuple[Any, ...]] = []
+        self.wakes = 0
+        self.runbook = Runbook(self.state, self, self.wake, lambda: NOON)
+
+    def wake(self) -> None:
+        assert self.state.intents("orders"), "woken before the intent was written"
+        self.wakes += 1
+
+    def reimport(self, key_set: str) -> dict[str, Any]:
+        self.started.append(("reimport", key_set))
+        return {"Reimport": []}
+
+    def sweep(self, key_set: str, buckets: tuple[str, ...]) -> dict[str, Any]:
+        self.started.append(("sweep", key_set, buckets))
+        return {"Debt": {}}
+
+    def do(self, action: ActionName, **fields: Any) -> dict[str, Any]:
+        who = {"KeySet": "orders", "Reason": "drill", "Author": "ana"}
+        return self.runbook.execute(Command.model_validate({"Action": action} | who | fields))
+
+    @property
+    def intent(self) -> Intent:
+        return newest(self.state.intents("orders"))
+
+
+def test_a_failover_forces_the_region_with_its_evidence_and_wakes_the_controller() -> None:
+    world = World()
+
+    answer = world.do(ActionName.FAILOVER, Region=WEST)
+
+    assert (world.intent.mode, world.intent.region, world.intent.epoch) == (Mode.FORCE, WEST, 1)
+    assert (world.intent.author, world.intent.reason, world.intent.at) == ("ana", "drill", NOON)
+    assert world.intent.written_in == WEST
+    assert answer["Intent"]["region"] == WEST
+    assert world.wakes == 1
+
+
+def test_hold_and_release_are_each_others_opposite() -> None:
+    world = World()
+
+    world.do(ActionName.HOLD)
+    held = world.intent.mode
+    world.do(ActionName.RELEASE)
+
+    assert held is Mode.HOLD
+    assert world.intent.mode is Mode.AUTOMATIC
+    assert not world.intent.failback
+
+
+def test_each_command_outdates_every_earlier_one_also_another_regions() -> None:
+    world = World()
+    there = MemoryState(EAST, ORDERS)
+    there.put_intent("orders", Intent(mode=Mode.HOLD, epoch=7, written_in=EAST))
+    world.state._intents |= there._intents  # the global table brings it over
+
+    world.do(ActionName.RELEASE)
+
+    assert (world.intent.epoch, world.intent.mode) == (8, Mode.AUTOMATIC)
+
+
+@pytest.mark.parametrize("action", sorted(CHANGES_INTENT))
+@pytest.mark.parametrize("missing", ["Reason", "Author"])
+def test_nothing_changes_without_a_reason_and_an_author(action: ActionName, missing: str) -> None:
+    world = World()
+
+    with pytest.raises(IntentRefusedError, match="needs Reason and Author"):
+        world.do(action, Region=WEST, **{missing: ""})
+
+    assert world.state.intents("orders") == ()
+    assert world.wakes == 0
+
+
+@pytest.mark.parametrize("region", [None, "", "eu-west-1", "US-EAST-1"])
+def test_a_failover_to_nowhere_names_the_regions_there_are(region: str | None) -> None:
+    with pytest.raises(IntentRefusedError, match="one of us-east-1, us-west-2"):
+        World().do(ActionName.FAILOVER, Region=region)
+
+
+@pytest.mark.parametrize("seen", [health(WEST, Verdict.IMPAIRED), health(WEST, key_usable=False)])
+def test_a_failover_to_an_unusable_region_needs_insistence(seen: Any) -> None:
+    world = World()
+    world.state.put_health("orders", seen)
+
+    with pytest.raises(IntentRefusedError, match="say Insist"):
+        world.do(ActionName.FAILOVER, Region=WEST)
+    world.do(ActionName.FAILOVER, Region=WEST, Insist=True)
+
+    assert world.intent.region == WEST
+
+
+def test_a_failback_needs_a_healthy_preferred_region() -> None:
+    world = World()
+    for seen in (None, health(EAST, Verdict.SUSPECT), health(EAST, Verdict.IMPAIRED), health(EAST, key_usable=False)):
+        if seen:
+            world.state.put_health("orders", seen)
+        with pytest.raises(IntentRefusedError, match="not healthy"):
+            world.do(ActionName.FAILBACK)
+
+    world.state.put_health("orders", health(EAST))
+    world.do(ActionName.FAILBACK)
+
+    assert world.intent.failback
+
+
+def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
+    world = World()
+    orders = ORDERS
+    lost = {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST)}
+    route = decide(orders, first_route(orders, WEST, NOON), lost, Intent(), NOON)
+    world.state.put_route(route, previous_epoch=None)
+    world.state.add_history(route)
+    world.state.put_health("orders", lost[EAST])
+    for key in ("a", "b"):
+        world.state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="orders-west", key=key, since=NOON))
+    world.state.put_refusal(Refusal(key_set="orders", bucket="orders-west", key="x", since=NOON, reason="no format"))
+
+    answer = world.do(ActionName.STATUS)
+
+    assert answer["Route"]["Regions"] == [WEST, EAST]
+    assert answer["Verdicts"][EAST]["Verdict"] == "impaired"
+    assert answer["Verdicts"][WEST] == {
+        "Verdict": "unknown",
+        "Since": None,
+        "Reason": "nothing observed yet",
+        "KeyUsable": True,
+    }
+    assert answer["Debt"] == {EAST: 2, WEST: 0}
+    assert answer["Refusals"] == [{"bucket": "orders-west", "key": "x", "reason": "no format"}]
+    assert [entry["Epoch"] for entry in answer["History"]] == [1]
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_refusals_beyond_the_shown_are_kept() -> None:
+    world = World()
+    for number in range(MAX_REFUSALS + 1):
+        name = f"k{number:03d}"
+        world.state.put_refusal(Refusal(key_set="orders", bucket="b", key=name, since=NOON, reason="r"))
+
+    answer = world.do(ActionName.STATUS)
+
+    assert len(answer["Refusals"]) == MAX_REFUSALS
+    assert len(list(world.state.refusals("orders"))) == MAX_REFUSALS + 1
+
+
+def test_a_status_changes_nothing_and_wakes_nobody() -> None:
+    world = World()
+
+    world.do(ActionName.STATUS, Reason="", Author="")
+
+    assert world.state.intents("orders") == ()
+    assert world.wakes == 0
+
+
+def test_reimport_and_sweep_start_the_work_of_this_region_only() -> None:
+    world = World()
+
+    world.do(ActionName.REIMPORT)
+    world.do(ActionName.SWEEP)
+
+    assert world.started == [("reimport", "orders"), ("sweep", "orders", ("orders-west",))]
+
+
+@pytest.mark.parametrize("name", ["", "order", "alias/orders", "ORDERS"])
+def test_an_unknown_key_set_is_named(name: str) -> None:
+    with pytest.raises(UnknownKeySetError, match="no key set"):
+        World().do(ActionName.STATUS, KeySet=name)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"Action": "explode"}, {"Action": None}, {"KeySet": 5}, {"Reason": "r" * 1025}, {"Insist": "perhaps"}],
+)
+def test_a_command_of_another_shape_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Command.model_validate({"Action": "status", "KeySet": "orders"} | wrong)
+
+
+def test_what_region_switch_and_automation_add_is_ignored() -> None:
+    command = Command.model_validate({"Action": "status", "KeySet": "orders", "PlanArn": "arn", "StepName": "s"})
+
+    assert command.Action is ActionName.STATUS
+
+
+def test_an_intent_is_dated_by_the_clock_it_was_given() -> None:
+    world = World()
+    later = NOON + timedelta(hours=1)
+    runbook = Runbook(world.state, world, world.wake, lambda: later)
+
+    runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="r", Author="ana"))
+
+    assert world.intent.at == later

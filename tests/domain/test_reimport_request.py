@@ -1,0 +1,70 @@
+"""Which keys an event asks to look at."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kms_failover.domain.reimport_request import ReimportRequest, reimport_request
+from kms_failover.errors import EventFormatError
+
+EVENTS = Path(__file__).parents[2] / "events"
+KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
+KEY_ARN = f"arn:aws:kms:eu-west-1:111122223333:key/{KEY_ID}"
+
+
+def event(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    return loaded
+
+
+@pytest.mark.parametrize(
+    "name", ["kms-imported-key-material-expiration.json", "cloudtrail-delete-imported-key-material.json"]
+)
+def test_lost_material_names_its_key(name: str) -> None:
+    assert reimport_request(event(name)) == ReimportRequest(key_id=KEY_ARN)
+
+
+def test_without_resources_the_details_name_the_key() -> None:
+    expired = event("kms-imported-key-material-expiration.json") | {"resources": []}
+    deleted = event("cloudtrail-delete-imported-key-material.json")
+    deleted["detail"]["resources"] = []
+
+    assert reimport_request(expired) == reimport_request(deleted) == ReimportRequest(key_id=KEY_ID)
+
+
+def test_kms_own_deletion_of_expired_material_names_its_key() -> None:
+    detail = {"eventName": "DeleteExpiredKeyMaterial", "serviceEventDetails": {"keyId": KEY_ID}}
+
+    request = reimport_request({"detail-type": "AWS Service Event via CloudTrail", "detail": detail})
+
+    assert request == ReimportRequest(key_id=KEY_ID)
+
+
+@pytest.mark.parametrize("schedule", [{}, {"detail-type": "Scheduled Event", "source": "aws.events"}, {"id": "x"}])
+def test_a_schedule_asks_for_everything(schedule: dict[str, Any]) -> None:
+    assert reimport_request(schedule) == ReimportRequest()
+
+
+def test_an_operator_names_a_key_set() -> None:
+    assert reimport_request(event("reimport-now.json")) == ReimportRequest(key_set="orders", force=True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"detail-type": "KMS CMK Rotation", "source": "aws.kms", "detail": {"key-id": KEY_ID}},
+        {"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "DisableKey"}},
+        {"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "DeleteImportedKeyMaterial"}},
+        {"detail-type": "AWS API Call via CloudTrail"},
+        {"detail-type": "KMS Imported Key Material Expiration", "resources": [], "detail": {}},
+        {"detail-type": "KMS Imported Key Material Expiration", "resources": "x", "detail": {}},
+        {"key_set": 7},
+        {"key_set": "orders", "force": "yes"},
+        {"force": True},
+    ],
+)
+def test_other_events_are_refused(other: dict[str, Any]) -> None:
+    with pytest.raises(EventFormatError):
+        reimport_request(other)

@@ -1,0 +1,75 @@
+"""Which objects a message or an invocation names."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kms_failover.domain.rewrap_request import ObjectName, from_invocation, from_message
+from kms_failover.errors import EventFormatError
+
+EVENTS = Path(__file__).parents[2] / "events"
+ORDER = ObjectName("orders-eu-west-1", "2026/11/order 1+1.json")
+
+
+def text(name: str) -> str:
+    return (EVENTS / name).read_text()
+
+
+@pytest.mark.parametrize("name", ["s3-object-created.json", "rewrap-debt.json"])
+def test_a_queued_message_names_its_object_and_its_key_is_not_decoded(name: str) -> None:
+    assert from_message(text(name)) == ORDER
+
+
+def test_a_version_id_is_accepted_and_not_used() -> None:
+    body = json.dumps({"bucket": ORDER.bucket, "key": ORDER.key, "version_id": None})
+
+    assert from_message(body) == ORDER
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "not json",
+        "[]",
+        "{}",
+        '{"bucket": "b"}',
+        '{"bucket": "b", "key": ""}',
+        '{"bucket": 1, "key": "k"}',
+        '{"source": "aws.s3", "detail-type": "Object Deleted", "detail": {}}',
+        '{"source": "somebody", "detail-type": "Object Created", "detail": {}}',
+        '{"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": {"name": "b"}}}',
+        '{"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": "b", "object": {"key": "k"}}}',
+    ],
+)
+def test_other_messages_are_refused(body: str) -> None:
+    with pytest.raises(EventFormatError):
+        from_message(body)
+
+
+@pytest.mark.parametrize("name", ["rewrap-backfill-item.json", "rewrap-debt.json"])
+def test_one_item_names_one_object(name: str) -> None:
+    assert list(from_invocation(json.loads(text(name)))) == [ORDER]
+
+
+def test_a_batch_shares_its_bucket() -> None:
+    named = list(from_invocation(json.loads(text("rewrap-backfill-batch.json"))))
+
+    assert named == [ORDER, ObjectName("orders-eu-west-1", "2026/11/order-2.json")]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"Key": "k"},
+        {"Items": "k"},
+        {"Items": ["k"]},
+        {"Items": [{"Key": "k"}]},
+        {"Items": [{"Key": "k"}], "BatchInput": []},
+    ],
+)
+def test_other_invocations_are_refused(event: dict[str, Any]) -> None:
+    with pytest.raises(EventFormatError):
+        list(from_invocation(event))

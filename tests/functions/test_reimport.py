@@ -1,0 +1,101 @@
+"""The reimport handler over the in-memory world: what it answers, logs, measures and raises."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.reimport import handler
+from kms_failover import bootstrap
+from kms_failover.errors import EventFormatError
+from tests.domain.reimport_world import SECRET_BYTES, World, arn, key_set
+from tests.functions.test_rewrap import Context
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World(key_set("orders"), key_set("invoices"))
+    monkeypatch.setattr(bootstrap, "reimport_service", lambda _context: world.service)
+    return world
+
+
+def invoke(event: dict[str, Any]) -> list[dict[str, str | None]]:
+    context: Any = Context()
+    return handler.lambda_handler(event, context)
+
+
+def test_a_schedule_brings_every_key_up_to_date(world: World) -> None:
+    answer = invoke({})
+
+    assert [(entry["key_set"], entry["action"]) for entry in answer] == [("orders", "restore"), ("invoices", "restore")]
+    assert answer[0].keys() == {"key_set", "region", "action", "reason", "key_material_id", "valid_to"}
+
+
+def test_an_operator_renews_one_key_now(world: World) -> None:
+    invoke({})
+
+    answer = invoke(json.loads((EVENTS / "reimport-now.json").read_text()))
+
+    assert [(entry["key_set"], entry["action"]) for entry in answer] == [("orders", "renew")]
+
+
+@pytest.mark.parametrize(
+    "name", ["kms-imported-key-material-expiration.json", "cloudtrail-delete-imported-key-material.json"]
+)
+def test_a_strangers_lost_material_is_logged_and_left_alone(
+    world: World, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    answer = invoke(json.loads((EVENTS / name).read_text()))
+
+    assert answer == []
+    assert world.keys.imports == []
+    assert "no key set has this key" in caplog.text
+
+
+def test_our_own_lost_material_is_restored_at_once(world: World) -> None:
+    invoke({})
+    world.keys.expire()
+    event = json.loads((EVENTS / "kms-imported-key-material-expiration.json").read_text())
+
+    answer = invoke(event | {"resources": [arn("orders")]})
+
+    assert [(entry["key_set"], entry["action"]) for entry in answer] == [("orders", "restore")]
+
+
+def test_a_failure_is_raised_by_name_after_the_others_had_their_turn(world: World) -> None:
+    del world.custody.held["material-of-orders"]
+
+    with pytest.raises(ExceptionGroup, match=r"not reimported: orders \(MaterialMissingError"):
+        invoke({})
+
+    assert world.ledger.records.keys() == {"invoices"}
+
+
+def test_each_import_is_counted_and_no_line_shows_the_material(
+    world: World, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del world.custody.held["material-of-invoices"]
+    with pytest.raises(ExceptionGroup):
+        invoke({})
+
+    metrics = capsys.readouterr().out
+
+    counted = [json.loads(line) for line in metrics.splitlines()]
+    names = {"MaterialImported", "MaterialNotImported"}
+    assert [(metric["KeySet"], *(metric.keys() & names)) for metric in counted] == [
+        ("orders", "MaterialImported"),
+        ("invoices", "MaterialNotImported"),
+    ]
+    shown = metrics + caplog.text + repr([vars(record) for record in caplog.records])
+    assert SECRET_BYTES.decode() not in shown
+    assert SECRET_BYTES.hex() not in shown
+
+
+def test_an_unknown_event_is_an_error_and_touches_nothing(world: World) -> None:
+    with pytest.raises(EventFormatError):
+        invoke({"detail-type": "KMS CMK Rotation", "source": "aws.kms", "detail": {}})
+
+    assert world.keys.imports == []

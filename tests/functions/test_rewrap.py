@@ -1,0 +1,134 @@
+"""The rewrap handler: what SQS, Step Functions and a person get back."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.rewrap import handler
+from kms_failover import bootstrap
+from kms_failover.domain.rewrapping import Outcome, Result
+from kms_failover.errors import ObjectChangedError
+
+EVENTS = Path(__file__).parents[2] / "events"
+ORDER = "2026/11/order 1+1.json"
+BUCKET = "orders-eu-west-1"
+
+
+class Context:
+    function_name = "prod-rewrap"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:111122223333:function:prod-rewrap"
+    aws_request_id = "3f1c8e0a-1111-4222-8333-944455556666"
+
+
+class FakeService:
+    """Answers by key: an outcome, or an error to raise."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Outcome | Exception] = {}
+        self.seen: list[tuple[str, str]] = []
+
+    def rewrap(self, bucket: str, key: str) -> Result:
+        self.seen.append((bucket, key))
+        answer = self.answers.get(key, Outcome.REWRAPPED)
+        if isinstance(answer, Exception):
+            raise answer
+        return Result(bucket, key, answer, "because")
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
+    service = FakeService()
+    monkeypatch.setattr(bootstrap, "rewrap_service", lambda _context: service)
+    return service
+
+
+@pytest.fixture
+def invoke(service: FakeService) -> Callable[[dict[str, Any]], Any]:
+    context: Any = Context()
+    return lambda event: handler.lambda_handler(event, context)
+
+
+def event(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    return loaded
+
+
+def queued(*bodies: str) -> dict[str, Any]:
+    records = [
+        {"messageId": f"m{at}", "receiptHandle": "r", "body": body, "attributes": {}, "messageAttributes": {}}
+        | {"eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:eu-west-1:111122223333:prod-rewrap"}
+        | {"awsRegion": "eu-west-1", "md5OfBody": "x"}
+        for at, body in enumerate(bodies)
+    ]
+    return {"Records": records}
+
+
+def debt(key: str) -> str:
+    return json.dumps({"bucket": BUCKET, "key": key})
+
+
+def test_events_of_s3_and_of_the_sweep_arrive_through_the_queue(service: FakeService, invoke: Any) -> None:
+    bodies = [(EVENTS / name).read_text() for name in ("s3-object-created.json", "rewrap-debt.json")]
+
+    answer = invoke(queued(*bodies))
+
+    assert service.seen == [(BUCKET, ORDER)] * 2
+    assert answer == {"batchItemFailures": []}
+
+
+def test_only_the_messages_that_failed_come_again(service: FakeService, invoke: Any) -> None:
+    service.answers = {"changed": ObjectChangedError("x"), "owed": Outcome.OWED, "no": Outcome.REFUSED}
+
+    answer = invoke(queued(debt("fine"), debt("changed"), debt("owed"), debt("no"), "not json"))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m4"}]}
+
+
+def test_a_batch_that_fails_as_a_whole_comes_again_as_a_whole(service: FakeService, invoke: Any) -> None:
+    service.answers = {"a": ObjectChangedError("x"), "b": ObjectChangedError("x")}
+
+    answer = invoke(queued(debt("a"), debt("b")))
+
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["m0", "m1"]
+
+
+def test_a_backfill_item_answers_with_its_counts(service: FakeService, invoke: Any) -> None:
+    answer = invoke(event("rewrap-backfill-item.json"))
+
+    assert service.seen == [(BUCKET, ORDER)]
+    assert answer == {"objects": 1, "already": 0, "rewrapped": 1, "owed": 0, "refused": 0}
+
+
+def test_a_backfill_batch_answers_with_the_sum(service: FakeService, invoke: Any) -> None:
+    service.answers = {"2026/11/order-2.json": Outcome.REFUSED}
+
+    answer = invoke(event("rewrap-backfill-batch.json"))
+
+    assert answer == {"objects": 2, "already": 0, "rewrapped": 1, "owed": 0, "refused": 1}
+
+
+def test_a_failed_object_fails_its_batch_after_the_others_had_their_turn(service: FakeService, invoke: Any) -> None:
+    service.answers = {ORDER: ObjectChangedError("x")}
+
+    with pytest.raises(ExceptionGroup) as raised:
+        invoke(event("rewrap-backfill-batch.json"))
+
+    assert len(service.seen) == 2
+    assert [type(error) for error in raised.value.exceptions] == [ObjectChangedError]
+
+
+def test_what_was_owed_and_refused_is_logged_with_its_reason(
+    service: FakeService, invoke: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.answers = {ORDER: Outcome.REFUSED}
+
+    invoke(event("rewrap-debt.json"))
+
+    (logged,) = [vars(record) for record in caplog.records]
+    (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (logged["outcome"], logged["reason"], logged["key"]) == ("refused", "because", ORDER)
+    assert metric["ObjectsRefused"] == [1.0]
