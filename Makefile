@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 VENV := .venv
 TOOLS := .venv-tools
+SAM := .venv-sam
 REGIONS := us-east-1 us-west-2
 LOCK := pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
@@ -10,25 +11,25 @@ export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
-LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt
+LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt
 
 .PHONY: help drill test check format lock lock-to build deploy cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-drill: $(TOOLS)/ready .aws-sam/ready ## the main job on real files, in a local cloud: DATA=folder, FILES=count, SHORT=1
-	@$(TOOLS)/bin/python -m tests.drill --no-build $(if $(DATA),--data "$(DATA)") $(if $(FILES),--files $(FILES)) $(if $(SHORT),--short)
+drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files, in a local cloud: DATA=folder, FILES=count, SHORT=1
+	@$(TOOLS)/bin/python -m tests.drill --no-build --sam $(CURDIR)/$(SAM)/bin/sam $(if $(DATA),--data "$(DATA)") $(if $(FILES),--files $(FILES)) $(if $(SHORT),--short)
 
 test: $(VENV)/ready ## all tests; ARGS for pytest
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
-check: $(VENV)/ready $(TOOLS)/ready ## the gate: format, lint, types, import contracts, template, locks
+check: $(VENV)/ready $(SAM)/ready ## the gate: format, lint, types, import contracts, template, locks
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy layers/shared/kms_failover functions local tests
 	$(VENV)/bin/lint-imports --no-cache
-	$(TOOLS)/bin/sam validate --lint
+	$(SAM)/bin/sam validate --lint
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks lock-to
 	@for lock in $(LOCKS); do \
 	  diff -q $$lock build/locks/$$(echo $$lock | tr / -) >/dev/null || { echo "$$lock does not match its inputs: run make lock"; exit 1; }; done
@@ -38,9 +39,9 @@ format: $(VENV)/ready ## write the house format
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
-lock: $(VENV)/ready ## write the three locks anew from their inputs; UPGRADE=1 takes newer versions
+lock: $(VENV)/ready ## write the four locks anew from their inputs; UPGRADE=1 takes newer versions
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks UPGRADE=$(UPGRADE) lock-to
-	@for lock in $(LOCKS); do cp build/locks/$$(echo $$lock | tr / -) $$lock; done
+	@for lock in $(LOCKS); do cmp -s build/locks/$$(echo $$lock | tr / -) $$lock || cp build/locks/$$(echo $$lock | tr / -) $$lock; done
 
 # Starts from the locks that are there, so that only a changed input changes them
 lock-to: $(VENV)/ready
@@ -50,12 +51,13 @@ lock-to: $(VENV)/ready
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) layers/dependencies/requirements.in -o $(LOCK_FOLDER)/layers-dependencies-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c $(LOCK_FOLDER)/layers-dependencies-requirements.txt -o $(LOCK_FOLDER)/requirements-dev.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/requirements.in -o $(LOCK_FOLDER)/local-requirements.txt
+	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/sam-requirements.in -o $(LOCK_FOLDER)/local-sam-requirements.txt
 
 build: .aws-sam/ready ## sam build
 
 deploy: .aws-sam/ready ## sam deploy to both regions of an AWS account; MEMBER_KEY_ARNS=arn,arn BUCKET_NAMES=a,b
 	@test -n "$(MEMBER_KEY_ARNS)" || { echo "deploy: MEMBER_KEY_ARNS is needed: the ARN of every member key, separated by commas"; exit 2; }
-	@for region in $(REGIONS); do $(TOOLS)/bin/sam deploy --config-env $$region \
+	@for region in $(REGIONS); do $(SAM)/bin/sam deploy --config-env $$region \
 	  --parameter-overrides "MemberKeyArns=$(MEMBER_KEY_ARNS)" "BucketNames=$(BUCKET_NAMES)" || exit 1; done
 
 cloud: $(TOOLS)/ready ## start the local cloud and leave it up; PORT=number
@@ -65,7 +67,7 @@ cloud-down: $(TOOLS)/ready ## end the local cloud
 	@$(TOOLS)/bin/python -m local.cloud stop
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) $(TOOLS) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(SAM) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 python:
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
@@ -84,9 +86,15 @@ $(TOOLS)/ready: local/requirements.txt | python
 	@$(TOOLS)/bin/pip install --quiet --require-hashes -r local/requirements.txt
 	@touch $@
 
+$(SAM)/ready: local/sam-requirements.txt | python
+	@echo "setting up $(SAM) (the SAM CLI)"
+	@"$(PYTHON)" -m venv $(SAM)
+	@$(SAM)/bin/pip install --quiet --require-hashes -r local/sam-requirements.txt
+	@touch $@
+
 # sam looks for the runtime's own interpreter on the PATH, under its full name
-.aws-sam/ready: template.yaml samconfig.toml $(shell find functions layers -type f ! -path '*/__pycache__/*') $(TOOLS)/ready
+.aws-sam/ready: template.yaml samconfig.toml $(shell find functions layers -type f ! -path '*/__pycache__/*') $(SAM)/ready
 	@echo "sam build"
 	@mkdir -p .aws-sam build/bin && ln -sf "$$("$(PYTHON)" -c 'import sys; print(sys.executable)')" build/bin/python3.13
-	@env -u PYTHONPATH PATH="$(CURDIR)/build/bin:$$PATH" $(TOOLS)/bin/sam build > build/sam-build.log 2>&1 || { tail -20 build/sam-build.log; exit 1; }
+	@env -u PYTHONPATH PATH="$(CURDIR)/build/bin:$$PATH" $(SAM)/bin/sam build > build/sam-build.log 2>&1 || { tail -20 build/sam-build.log; exit 1; }
 	@touch $@

@@ -1,0 +1,119 @@
+"""The command: python -m local.cloud start|stop|status."""
+
+import argparse
+import fcntl
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from .cloud import LocalCloud
+from .environment import client_settings
+from .ports import PortBusyError
+from .processes import REPOSITORY, StartError, end
+from .state import CloudState, read_state, write_state
+
+FOLDER = REPOSITORY / "build" / "cloud"
+STATE = FOLDER / "cloud.json"
+FAILED = 1
+PORT_BUSY = 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
+    with _one_at_a_time():
+        match options.command:
+            case "start":
+                return _start(options.port, as_json=options.json)
+            case "stop":
+                return _stop()
+            case _:
+                return _status(as_json=options.json)
+
+
+def _start(port: int | None, *, as_json: bool) -> int:
+    state = read_state(STATE)
+    if state is not None and _is_up(state):
+        print(_as_json(state) if as_json else f"The local cloud is already up.\n{_what_next(state)}")
+        return 0
+    if state is not None:
+        end(state.processes)  # what is left of one that lost a process
+    try:
+        state = LocalCloud(folder=FOLDER, port=port).start_detached()
+    except PortBusyError as error:
+        print(error, file=sys.stderr)
+        return PORT_BUSY
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    write_state(STATE, state)
+    print(_as_json(state) if as_json else f"The local cloud is up.\n{_what_next(state)}")
+    return 0
+
+
+def _stop() -> int:
+    state = read_state(STATE)
+    ended = end(state.processes) if state is not None else []
+    STATE.unlink(missing_ok=True)
+    print(f"The local cloud is down ({len(ended)} processes ended)." if ended else "The local cloud was not up.")
+    return 0
+
+
+def _status(*, as_json: bool) -> int:
+    state = read_state(STATE)
+    if state is None or not state.running():
+        print(json.dumps({"up": False}) if as_json else "The local cloud is down. Start it with: make cloud-up")
+        return FAILED
+    if as_json:
+        print(_as_json(state))
+    else:
+        for process in state.processes:
+            print(f"{process.name:<12} {'runs' if process.is_running() else 'has ended'}  {process.log}")
+        print(_what_next(state))
+    return 0 if _is_up(state) else FAILED
+
+
+def _is_up(state: CloudState) -> bool:
+    return state.running() == state.processes
+
+
+def _as_json(state: CloudState) -> str:
+    return json.dumps({"up": _is_up(state), **asdict(state), "environment": client_settings(state.addresses)})
+
+
+def _what_next(state: CloudState) -> str:
+    exports = [f"  export {name}={value}" for name, value in client_settings(state.addresses).items()]
+    return "\n".join(
+        [
+            f"All services: {state.addresses.front}",
+            f"KMS:          {state.addresses.kms_front}",
+            f"Logs:         {FOLDER / 'logs'}",
+            "To use it from this shell:",
+            "  unset AWS_PROFILE AWS_SESSION_TOKEN",
+            *exports,
+            "Next: make drill",
+            "To end it: make cloud-down",
+        ]
+    )
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two commands at once would start two clouds, and one would be forgotten."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.cloud", description="The local cloud, on loopback.")
+    parser.add_argument("command", choices=("start", "stop", "status"))
+    parser.add_argument("--port", type=int, help="the port for all services but KMS; a free one by default")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""All gaps, closed around ministack's ASGI application."""
+
+from typing import Any
+
+from . import (
+    bare_runtime,
+    generated_names,
+    global_tables,
+    kms_calls,
+    object_defaults,
+    object_encryption,
+    object_events,
+    object_replicas,
+    pseudo_parameters,
+    ssm_documents,
+)
+from .routes import add_routes
+
+GAPS = (
+    bare_runtime,
+    pseudo_parameters,
+    generated_names,
+    global_tables,
+    object_encryption,
+    object_defaults,
+    object_replicas,
+    object_events,
+    ssm_documents,
+)
+
+
+def close_gaps(ministack: Any, *, kms_url: str) -> Any:
+    """The ASGI application to serve instead of `ministack`. Call it once, before the first request."""
+    for gap in GAPS:
+        gap.install()
+    kms_calls.install(kms_url)
+    return add_routes(ministack)

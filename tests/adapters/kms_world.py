@@ -1,0 +1,150 @@
+"""KMS in two or three regions, strict, whose calls can be made to fail or to wait; nothing here sleeps."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from kms_failover.adapters import engine as engine_module
+from kms_failover.adapters.engine import Engine
+from kms_failover.adapters.failover_kms import FailoverKms
+from kms_failover.adapters.race import race
+from kms_failover.adapters.regional_kms import RegionalKms
+from kms_failover.adapters.routes import RouteReader
+from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.route import Route, first_route
+from local.strict_kms import mock_strict_kms
+from tests.domain.memory_state import MemoryState
+from tests.domain.strategies import EAST, NOON, WEST
+
+FOREVER = 60.0  # seconds; longer than any test, so that a slow machine changes no outcome
+AT_ONCE = 0.01  # seconds; only where the region that is waited for never answers anyway
+CONTEXT = {"order": "42"}
+
+
+def timed_out() -> Exception:
+    return ReadTimeoutError(endpoint_url="https://kms", error="no answer")
+
+
+def unreachable() -> Exception:
+    return EndpointConnectionError(endpoint_url="https://kms", error="no such name")
+
+
+def aws_error(code: str, status: int = 400) -> Callable[[], Exception]:
+    response: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return lambda: ClientError(response, "Any")
+
+
+class Kms:
+    """One region's boto3 client. `fails` makes every call raise; `silent` makes it wait for `release`."""
+
+    def __init__(self, region: str) -> None:
+        self.client = boto3.client("kms", region_name=region)
+        self.meta, self.exceptions = self.client.meta, self.client.exceptions
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.fails: Callable[[], Exception] | None = None
+        self.silent = False
+        self.release = Event()
+
+    def _call(self, operation: str, parameters: dict[str, Any]) -> Any:
+        self.calls.append((operation, parameters))
+        if self.silent:
+            self.release.wait(FOREVER)
+            raise timed_out()
+        if self.fails is not None:
+            raise self.fails()
+        return getattr(self.client, operation)(**parameters)
+
+    def generate_data_key(self, **parameters: Any) -> Any:
+        return self._call("generate_data_key", parameters)
+
+    def encrypt(self, **parameters: Any) -> Any:
+        return self._call("encrypt", parameters)
+
+    def decrypt(self, **parameters: Any) -> Any:
+        return self._call("decrypt", parameters)
+
+    @property
+    def operations(self) -> list[str]:
+        return [operation for operation, _ in self.calls]
+
+
+class World:
+    """Runs in `here`; `key_set` "orders" has a key in each region, in their order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *regions: str, here: str = EAST, related: bool = False) -> None:
+        self._monkeypatch = monkeypatch
+        self.kms = {region: Kms(region) for region in regions}
+        arns = self._related(regions) if related else [self.new_key(region) for region in regions]
+        members = tuple(MemberKey(region=region, arn=arn) for region, arn in zip(regions, arns, strict=True))
+        self.key_set = KeySet(name="orders", members=members)
+        self.faults: list[tuple[str, str]] = []
+        clients: dict[str, Any] = dict(self.kms)
+        self.regional = {
+            region: RegionalKms(region, client, on_fault=lambda r, code: self.faults.append((r, code)))
+            for region, client in clients.items()
+        }
+        self.engine = Engine(here, self.regional)
+        self.state = MemoryState(here, self.key_set)
+        state: Any = self.state
+        self.routes = RouteReader(here, state)
+        self.failover = FailoverKms(self.engine, self.routes, clients[here])
+        self.patience(FOREVER)
+
+    def patience(self, seconds: float) -> None:
+        """How long a silent region is waited for before the next one is asked, and for a further wrap."""
+        patient = functools.partial(race, hedge_delay_seconds=seconds, deadline_seconds=FOREVER)
+        self._monkeypatch.setattr(engine_module, "race", patient)
+        self._monkeypatch.setattr(engine_module, "WRAP_DEADLINE_SECONDS", seconds)
+
+    def new_key(self, region: str) -> str:
+        arn: str = self.kms[region].client.create_key()["KeyMetadata"]["Arn"]
+        return arn
+
+    def _related(self, regions: tuple[str, ...]) -> list[str]:
+        first = self.kms[regions[0]].client
+        primary = first.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+        for region in regions[1:]:
+            first.replicate_key(KeyId=primary, ReplicaRegion=region)
+        return [primary.replace(regions[0], region) for region in regions]
+
+    @property
+    def route(self) -> Route:
+        return first_route(self.key_set, self.engine.region, NOON)
+
+    def arn(self, region: str) -> str:
+        member = self.key_set.member_in(region)
+        assert member is not None
+        return member.arn
+
+    def silence(self, region: str) -> None:
+        self.kms[region].silent = True
+        self.patience(AT_ONCE)
+
+    def forget_calls(self) -> None:
+        for kms in self.kms.values():
+            kms.calls.clear()
+
+    def close(self) -> None:
+        for kms in self.kms.values():
+            kms.release.set()
+        self.failover.close()
+        for regional in self.regional.values():
+            regional._threads.shutdown(wait=True)
+
+
+@contextmanager
+def kms_world(
+    monkeypatch: pytest.MonkeyPatch, *regions: str, here: str = EAST, related: bool = False
+) -> Iterator[World]:
+    with mock_strict_kms():
+        world = World(monkeypatch, *(regions or (EAST, WEST)), here=here, related=related)
+        try:
+            yield world
+        finally:
+            world.close()

@@ -1,0 +1,187 @@
+"""The data_keys function's requests: two ways in, one clear error for everything that is wrong."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kms_failover.adapters.data_key_api import OPERATIONS, DataKeyApi, DataKeyRequest
+from tests.adapters.kms_world import World, aws_error, kms_world, timed_out, unreachable
+from tests.domain.strategies import EAST, WEST
+
+GENERATE = {"Operation": "GenerateDataKey", "KeyId": "orders", "KeySpec": "AES_256"}
+SECRET = base64.b64encode(b"a caller's own secret").decode()
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with kms_world(monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def api(world: World) -> DataKeyApi:
+    return DataKeyApi(world.failover)
+
+
+def over_url(api: DataKeyApi, body: Any, **event: Any) -> tuple[int, dict[str, Any]]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    answer = api.answer({"version": "2.0", "requestContext": {"http": {}}, "body": text} | event)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_each_operation_is_one_of_the_clients(world: World) -> None:
+    assert all(callable(getattr(world.failover, method)) for method in OPERATIONS.values())
+
+
+def test_an_invoke_answers_with_the_response_itself_in_json(api: DataKeyApi) -> None:
+    made = api.answer(GENERATE)
+
+    opened = api.answer({"Operation": "Decrypt", "CiphertextBlob": made["CiphertextBlob"]})
+
+    assert len(base64.b64decode(made["Plaintext"])) == 32
+    assert opened["Plaintext"] == made["Plaintext"]
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_every_operation_works_over_a_function_url(api: DataKeyApi) -> None:
+    _, sealed = over_url(api, {"Operation": "Encrypt", "KeyId": "orders", "Plaintext": SECRET})
+    blob = sealed["CiphertextBlob"]
+
+    answers = [
+        over_url(api, GENERATE | {"Operation": "GenerateDataKeyWithoutPlaintext"}),
+        over_url(api, {"Operation": "Decrypt", "CiphertextBlob": blob, "KeyId": "orders"}),
+        over_url(api, {"Operation": "ReEncrypt", "CiphertextBlob": blob, "DestinationKeyId": "orders"}),
+        over_url(api, {"Operation": "Rewrap", "CiphertextBlob": blob}),
+    ]
+
+    assert [status for status, _ in answers] == [200] * 4
+    assert answers[1][1]["Plaintext"] == SECRET
+
+
+def test_a_body_in_base64_is_read_as_well(api: DataKeyApi) -> None:
+    body = base64.b64encode(json.dumps(GENERATE).encode()).decode()
+
+    status, _ = over_url(api, body, isBase64Encoded=True)
+
+    assert status == 200
+
+
+WRONG: list[Any] = [
+    None,
+    [],
+    "text",
+    5,
+    {},
+    {"Operation": None},
+    {"Operation": "ScheduleKeyDeletion"},
+    {"Operation": "generate_data_key"},
+    {"Operation": "__init__"},
+    GENERATE | {"KeyId": 5},
+    GENERATE | {"NumberOfBytes": "many"},
+    GENERATE | {"EncryptionContext": {"a": 1}},
+    GENERATE | {"EncryptionContext": "text"},
+    GENERATE | {"GrantTokens": ["t"]},
+    {"Operation": "Decrypt", "CiphertextBlob": "not Base64!"},
+    {"Operation": "Decrypt", "CiphertextBlob": "é"},
+    {"Operation": "Decrypt", "CiphertextBlob": 5},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_what_is_wrong_with_a_request_is_said_once_and_clearly(api: DataKeyApi, wrong: Any) -> None:
+    error = api.answer(wrong)["Error"]
+    status, body = over_url(api, wrong)
+
+    assert error["Code"] == "ValidationException"
+    assert error["Message"]
+    assert not error["AnotherRegionMaySucceed"]
+    assert (status, body["Error"]["Code"]) == (400, "ValidationException")
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ({"Operation": "GenerateDataKey", "KeySpec": "AES_256"}, "ParamValidationError"),
+        ({"Operation": "Decrypt"}, "ParamValidationError"),
+        ({"Operation": "Encrypt", "KeyId": "orders"}, "ParamValidationError"),
+        (GENERATE | {"KeyId": "invoices"}, "NotFoundException"),
+        ({"Operation": "Rewrap", "CiphertextBlob": SECRET}, "InvalidCiphertextException"),
+        (GENERATE | {"KeySpec": "AES_512"}, "ValidationException"),
+        ({"Operation": "Decrypt", "CiphertextBlob": SECRET, "KeySpec": "AES_256"}, "ParamValidationError"),
+    ],
+)
+def test_what_kms_would_refuse_is_refused_with_its_code(api: DataKeyApi, request_: Any, code: str) -> None:
+    status, body = over_url(api, request_)
+
+    assert (status, body["Error"]["Code"]) == (400, code)
+    assert not body["Error"]["AnotherRegionMaySucceed"]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "\x00", "[" * 100_000, '{"Operation": "Decrypt", "CiphertextBlob": "\\ud800"}', "NaN"]
+)
+def test_a_body_that_is_no_request_is_one(api: DataKeyApi, body: str) -> None:
+    status, answer = over_url(api, body)
+
+    assert (status, answer["Error"]["Code"]) == (400, "ValidationException")
+
+
+@pytest.mark.parametrize(("body", "encoded"), [("not Base64!", True), ("/w==", True), (None, False), ({}, False)])
+def test_a_body_of_another_kind_is_refused(api: DataKeyApi, body: Any, encoded: bool) -> None:  # noqa: FBT001  # a parameter
+    answer = api.answer({"requestContext": {}, "body": body, "isBase64Encoded": encoded})
+
+    assert answer["statusCode"] == 400
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*DataKeyRequest.model_fields]), inner),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(json_values)
+def test_any_json_is_answered_and_never_raised(api: DataKeyApi, value: Any) -> None:
+    answer = api.answer(value)
+
+    assert json.loads(json.dumps(answer))
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "elsewhere"),
+    [
+        (aws_error("KMSInternalException", 500), 503, True),
+        (timed_out, 503, True),
+        (unreachable, 503, True),
+        (aws_error("DisabledException"), 409, True),
+        (aws_error("ThrottlingException"), 429, False),
+        (aws_error("AccessDeniedException"), 400, False),
+    ],
+)
+def test_each_fault_has_its_status_and_says_whether_to_ask_elsewhere(
+    world: World, api: DataKeyApi, monkeypatch: pytest.MonkeyPatch, fault: Any, status: int, *, elsewhere: bool
+) -> None:
+    monkeypatch.setattr("kms_failover.adapters.regional_kms.THROTTLE_BASE_SECONDS", 0.0)
+    world.kms[EAST].fails = world.kms[WEST].fails = fault
+
+    answered, body = over_url(api, GENERATE)
+
+    assert answered == status
+    assert body["Error"]["AnotherRegionMaySucceed"] is elsewhere
+
+
+def test_no_error_and_no_repr_shows_a_plaintext(api: DataKeyApi) -> None:
+    request = {"Operation": "Encrypt", "KeyId": 5, "Plaintext": SECRET}
+
+    answer = api.answer(request)
+
+    assert SECRET not in json.dumps(answer)
+    shown = repr(DataKeyRequest.model_validate(request | {"KeyId": "orders"}))
+    assert "secret" not in shown
+    assert SECRET not in shown

@@ -1,0 +1,126 @@
+"""Data keys over several regions, below the drop-in client: breakers, trials, and one region by itself."""
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from kms_failover.adapters.engine import Made
+from kms_failover.domain.bundle import Bundle, Kind, Wrap
+from kms_failover.errors import BundleError, CommitmentError, RegionUnavailableError
+from tests.adapters.kms_world import CONTEXT, World, kms_world, unreachable
+from tests.domain.strategies import EAST, WEST, arn
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with kms_world(monkeypatch) as made:
+        yield made
+
+
+def make(world: World) -> Made:
+    return world.engine.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT)
+
+
+def out(world: World, region: str, *, since: float = 0.0) -> None:
+    """Its breaker is open, as if for a long time; with `since` in the future no trial is due."""
+    world.kms[region].fails = unreachable
+    for _ in range(2):
+        world.regional[region].breaker.faulted(since)
+
+
+def test_a_region_that_is_out_is_asked_last_and_wraps_nothing(world: World) -> None:
+    out(world, EAST, since=float("inf"))
+
+    made = make(world)
+
+    assert made.member.region == WEST
+    assert made.missing == (EAST,)
+    assert world.kms[EAST].calls == []
+
+
+def test_a_region_that_is_out_gets_one_trial_beside_the_work(world: World) -> None:
+    out(world, EAST, since=float("-inf"))
+    world.kms[EAST].fails = None
+
+    made = make(world)
+    world.regional[EAST]._threads.shutdown(wait=True)
+
+    assert made.member.region == WEST
+    assert world.kms[EAST].operations == ["generate_data_key"]
+    assert not world.regional[EAST].breaker.is_open
+
+
+def test_when_every_region_is_out_they_are_asked_all_the_same(world: World) -> None:
+    for region in (EAST, WEST):
+        out(world, region, since=float("inf"))
+        world.kms[region].fails = None
+
+    made = make(world)
+
+    assert made.member.region == EAST
+
+
+def test_one_region_alone_is_not_waited_for_while_it_is_out(world: World) -> None:
+    out(world, EAST, since=float("inf"))
+
+    with pytest.raises(RegionUnavailableError, match="breaker is open"):
+        world.engine.encrypt_under(world.key_set.members[0], b"m", CONTEXT)
+
+    assert world.kms[EAST].calls == []
+
+
+def test_one_region_alone_that_fails_says_which_and_how(world: World) -> None:
+    world.kms[EAST].fails = unreachable
+
+    with pytest.raises(RegionUnavailableError) as error:
+        world.engine.encrypt_under(world.key_set.members[0], b"m", CONTEXT)
+
+    assert (error.value.region, error.value.code) == (EAST, "EndpointConnectionError")
+    assert error.value.another_region_may_succeed
+
+
+def test_one_region_alone_round_trips(world: World) -> None:
+    member = world.key_set.members[1]
+
+    blob = world.engine.encrypt_under(member, b"m", CONTEXT)
+
+    assert world.engine.decrypt_under(member, blob, CONTEXT) == b"m"
+    with pytest.raises(ClientError):
+        world.engine.decrypt_under(world.key_set.members[0], blob, CONTEXT)
+
+
+def test_a_bundle_of_nobody_here_is_refused_before_anybody_is_asked(world: World) -> None:
+    stranger = Bundle("orders", Kind.DATA_KEY, bytes(32), (Wrap(arn(EAST), b"blob"),))
+
+    with pytest.raises(BundleError, match="no wrap"):
+        world.engine.open(stranger, world.key_set, world.route, CONTEXT)
+
+    assert world.kms[EAST].calls == []
+
+
+def test_a_wrap_that_opens_to_another_key_is_never_used(world: World) -> None:
+    bundle = make(world).bundle
+    false = Bundle(bundle.key_set, bundle.kind, bytes(32), bundle.wraps)
+
+    with pytest.raises(CommitmentError):
+        world.engine.open(false, world.key_set, world.route, CONTEXT)
+
+
+def test_a_complete_bundle_costs_no_call(world: World) -> None:
+    bundle = make(world).bundle
+    world.forget_calls()
+
+    again, missing = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+
+    assert (again, missing) == (bundle, ())
+    assert world.kms[EAST].calls == world.kms[WEST].calls == []
+
+
+def test_completing_while_a_region_is_still_lost_keeps_what_there_is(world: World) -> None:
+    world.kms[WEST].fails = unreachable
+    bundle = make(world).bundle
+
+    again, missing = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+
+    assert (again, missing) == (bundle, (WEST,))

@@ -1,0 +1,111 @@
+"""KMS as rewrapping sees it: locally, anywhere, and never with a guess."""
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from kms_failover.adapters.keys import KeySetKeys
+from kms_failover.errors import ConfigurationError, RegionUnavailableError
+from tests.adapters.kms_world import CONTEXT, World, aws_error, kms_world, unreachable
+from tests.domain.strategies import EAST, IRELAND, WEST, key_set
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with kms_world(monkeypatch, here=WEST) as made:
+        yield made
+
+
+@pytest.fixture
+def keys(world: World) -> KeySetKeys:
+    return KeySetKeys(world.engine, world.key_set, world.route)
+
+
+def blob_under(world: World, region: str) -> bytes:
+    made = world.kms[region].client.encrypt(KeyId=world.arn(region), Plaintext=KEY, EncryptionContext=CONTEXT)
+    return made["CiphertextBlob"]
+
+
+def bundle(world: World) -> bytes:
+    made = world.engine.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT)
+    return bytes(made.bundle)
+
+
+def test_the_local_key_opens_its_own_and_says_none_of_another_regions(world: World, keys: KeySetKeys) -> None:
+    assert keys.open_locally(blob_under(world, WEST), CONTEXT) == KEY
+    assert keys.open_locally(blob_under(world, EAST), CONTEXT) is None
+    assert world.kms[EAST].calls == []
+
+
+def test_a_bundle_without_a_local_wrap_is_none_locally_and_opens_elsewhere(world: World, keys: KeySetKeys) -> None:
+    world.kms[WEST].fails = unreachable
+    blob = bundle(world)
+    world.kms[WEST].fails = None
+
+    assert keys.open_locally(blob, CONTEXT) is None
+    assert len(keys.open_anywhere(blob, CONTEXT)) == 32
+
+
+def test_a_bundle_with_a_local_wrap_opens_with_it_alone(world: World, keys: KeySetKeys) -> None:
+    blob = bundle(world)
+    world.kms[EAST].fails = unreachable
+
+    assert keys.open_locally(blob, CONTEXT) is not None
+
+
+def test_anywhere_tries_the_nearest_first_and_then_the_others(world: World, keys: KeySetKeys) -> None:
+    assert keys.open_anywhere(blob_under(world, EAST), CONTEXT) == KEY
+    assert world.kms[WEST].operations == ["decrypt"]
+
+
+def test_a_blob_of_an_unreachable_region_is_unavailable_and_not_refused(world: World, keys: KeySetKeys) -> None:
+    blob = blob_under(world, EAST)
+    world.kms[EAST].fails = unreachable
+
+    with pytest.raises(RegionUnavailableError):
+        keys.open_anywhere(blob, CONTEXT)
+
+
+def test_a_blob_that_every_key_refuses_is_refused(world: World, keys: KeySetKeys) -> None:
+    with pytest.raises(ClientError):
+        keys.open_anywhere(blob_under(world, EAST), {"order": "43"})
+
+
+def test_a_throttle_is_neither_none_nor_another_regions_business(
+    world: World, keys: KeySetKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kms_failover.adapters.regional_kms.THROTTLE_BASE_SECONDS", 0.0)
+    blob = blob_under(world, EAST)
+    world.kms[WEST].fails = aws_error("ThrottlingException")
+
+    for attempt in (keys.open_locally, keys.open_anywhere):
+        with pytest.raises(ClientError, match="Throttling"):
+            attempt(blob, CONTEXT)
+
+
+def test_a_local_wrap_opens_with_the_local_key(world: World, keys: KeySetKeys) -> None:
+    blob = keys.wrap_locally(KEY, CONTEXT)
+
+    assert keys.open_locally(blob, CONTEXT) == KEY
+
+
+def test_completing_names_who_still_cannot_open_it(world: World, keys: KeySetKeys) -> None:
+    world.kms[EAST].fails = unreachable
+    blob = bundle(world)
+
+    still_missing = keys.complete(blob, CONTEXT)
+    world.kms[EAST].fails = None
+    world.regional[EAST].breaker.succeeded()
+    full, missing = keys.complete(blob, CONTEXT)
+
+    assert still_missing == (blob, (EAST,))
+    assert missing == ()
+    assert len(full) > len(blob)
+
+
+def test_a_region_without_a_member_key_cannot_rewrap(world: World) -> None:
+    with pytest.raises(ConfigurationError, match="no member key in us-west-2"):
+        KeySetKeys(world.engine, key_set(EAST, IRELAND), world.route)

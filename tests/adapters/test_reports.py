@@ -1,0 +1,74 @@
+"""Data-plane reports: one a region and five seconds, for each key set it concerns, and never an error of their own."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from kms_failover.adapters.reports import REPORT_SECONDS, FaultReporter
+from kms_failover.domain.health import Observation, Outcome, Source
+from tests.adapters.kms_world import timed_out
+from tests.domain.memory_state import MemoryState
+from tests.domain.strategies import EAST, IRELAND, NOON, WEST, key_set
+
+
+class World:
+    def __init__(self) -> None:
+        self.now = 0.0
+        key_sets = (key_set(), key_set(name="invoices"), key_set(IRELAND, name="eu"))
+        self.state = MemoryState(WEST, *key_sets)
+        state: Any = self.state
+        self.report = FaultReporter(WEST, state, lambda: key_sets, lambda: self.now)
+
+    @property
+    def written(self) -> list[Observation]:
+        names = ("orders", "invoices", "eu")
+        return [one for name in names for one in self.state.observations(name, NOON.replace(year=2000))]
+
+
+def test_a_fault_is_reported_to_every_key_set_with_a_key_there() -> None:
+    world = World()
+
+    world.report(EAST, "ReadTimeoutError")
+
+    assert {(o.key_set, o.region, o.code) for o in world.written} == {
+        (name, EAST, "ReadTimeoutError") for name in ("orders", "invoices")
+    }
+    assert {(o.source, o.outcome, o.observer) for o in world.written} == {
+        (Source.DATA_PLANE, Outcome.REGION_FAULT, WEST)
+    }
+
+
+def test_more_faults_within_five_seconds_are_not_reported_again() -> None:
+    world = World()
+
+    for now in (0.0, 1.0, REPORT_SECONDS - 0.1, REPORT_SECONDS):
+        world.now = now
+        world.report(EAST, "ReadTimeoutError")
+
+    assert len(world.written) == 2 * 2
+
+
+def test_each_region_has_its_own_five_seconds() -> None:
+    world = World()
+
+    world.report(EAST, "a")
+    world.report(IRELAND, "b")
+
+    assert {o.region for o in world.written} == {EAST, IRELAND}
+
+
+def test_a_report_that_cannot_be_written_is_logged_and_nobody_else_hears_of_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+
+    def fail(_observation: Observation) -> None:
+        raise timed_out()
+
+    monkeypatch.setattr(world.state, "add_observation", fail)
+    caplog.set_level(logging.WARNING)
+
+    world.report(EAST, "ReadTimeoutError")
+
+    assert "a region fault of us-east-1 could not be reported" in caplog.text

@@ -1,0 +1,166 @@
+"""Routes as the data plane reads them: from memory, seconds old, and static when the table fails."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from pydantic import ValidationError
+
+from kms_failover.adapters.routes import REFRESH_SECONDS, RouteReader
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.route import first_route
+from kms_failover.errors import UnknownKeySetError
+from tests.adapters.kms_world import FOREVER, aws_error
+from tests.domain.memory_state import MemoryState
+from tests.domain.strategies import EAST, NOON, WEST, arn, key_set
+
+
+def unreadable() -> Exception:
+    try:
+        KeySet.model_validate({"name": "orders", "a_field_of": "a newer version"})
+    except ValidationError as error:
+        return error
+    raise AssertionError("it was read")
+
+
+class Table(MemoryState):
+    """Counts reads; `fails` makes each of them raise."""
+
+    def __init__(self) -> None:
+        super().__init__(WEST, key_set())
+        self.reads = 0
+        self.fails: Exception | None = None
+
+    def key_sets(self) -> tuple[KeySet, ...]:
+        self.reads += 1
+        if self.fails is not None:
+            raise self.fails
+        return super().key_sets()
+
+
+class World:
+    def __init__(self, *configured: KeySet) -> None:
+        self.now = 0.0
+        self.table = Table()
+        table: Any = self.table
+        self.reader = RouteReader(WEST, table, configured, lambda: self.now)
+
+    def after(self, seconds: float) -> None:
+        """Time passes, a refresh is begun by a caller, and ends."""
+        self.now += seconds
+        self.reader.key_sets()
+        self.settle()
+
+    def settle(self) -> None:
+        self.reader._thread.submit(lambda: None).result(FOREVER)
+
+
+@contextmanager
+def closing(world: World) -> Iterator[World]:
+    yield world
+    world.reader.close()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with closing(World()) as made:
+        yield made
+
+
+def test_a_key_set_without_a_route_yet_has_its_own_order(world: World) -> None:
+    found, route = world.reader.find("orders")
+
+    assert (found.name, route.regions) == ("orders", (EAST, WEST))
+
+
+def test_a_name_an_alias_and_an_arn_find_the_same(world: World) -> None:
+    assert {world.reader.find(name)[0].name for name in ("orders", "alias/orders", arn(WEST))} == {"orders"}
+
+
+def test_the_table_is_read_once_while_it_is_fresh(world: World) -> None:
+    for _ in range(5):
+        world.reader.find("orders")
+
+    assert world.table.reads == 1
+
+
+def test_a_changed_route_is_used_after_a_refresh_and_no_caller_waits_for_it(world: World) -> None:
+    world.reader.find("orders")
+    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    world.table.put_route(moved, previous_epoch=None)
+    still = world.reader.find("orders")[1].regions
+
+    world.after(REFRESH_SECONDS + 0.1)
+
+    assert still == (EAST, WEST)
+    assert world.reader.find("orders")[1].regions == (WEST, EAST)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        EndpointConnectionError(endpoint_url="https://dynamodb"),
+        aws_error("ProvisionedThroughputExceeded")(),
+        unreadable(),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_while_the_table_cannot_be_read_the_last_good_route_stays(world: World, failure: Exception) -> None:
+    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    world.table.put_route(moved, previous_epoch=None)
+    world.reader.find("orders")
+    world.table.fails = failure
+
+    for _ in range(3):
+        world.after(REFRESH_SECONDS + 0.1)
+
+    assert world.reader.find("orders")[1].regions == (WEST, EAST)
+    assert world.table.reads == 4
+
+
+@pytest.mark.parametrize("failure", [aws_error("ResourceNotFoundException")(), unreadable()], ids=["missing", "newer"])
+def test_where_the_table_never_could_be_read_the_configured_key_sets_serve(failure: Exception) -> None:
+    with closing(World(key_set(WEST))) as world:
+        world.table.fails = failure
+
+        found, route = world.reader.find("orders")
+
+        assert (found, route.regions) == (key_set(WEST), (WEST,))
+
+
+def test_a_table_that_is_back_is_used_again(world: World) -> None:
+    world.table.fails = aws_error("InternalServerError", 500)()
+    with pytest.raises(UnknownKeySetError):
+        world.reader.find("orders")
+
+    world.table.fails = None
+    world.after(REFRESH_SECONDS + 0.1)
+
+    assert world.reader.find("orders")[0] == key_set()
+
+
+def test_an_unknown_name_is_looked_up_again_but_not_at_every_call(world: World) -> None:
+    world.reader.find("orders")
+    for _ in range(3):
+        with pytest.raises(UnknownKeySetError, match="invoices"):
+            world.reader.find("invoices")
+    fresh = world.table.reads
+
+    world.table.put_key_set(key_set(name="invoices"))
+    world.now += REFRESH_SECONDS + 0.1
+
+    assert fresh == 1
+    assert world.reader.find("invoices")[0].name == "invoices"
+
+
+def test_without_a_table_the_configuration_is_all_there_is() -> None:
+    reader = RouteReader(WEST, None, (key_set(),))
+
+    try:
+        assert reader.find("orders")[0] == key_set()
+        with pytest.raises(UnknownKeySetError):
+            reader.find("invoices")
+    finally:
+        reader.close()

@@ -1,0 +1,49 @@
+"""Waking the controller: asynchronous, and never an error of the one who wakes it."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kms_failover.adapters.waker import ControllerWaker
+from tests.adapters.kms_world import aws_error, timed_out
+
+
+class Functions:
+    def __init__(self, fails: Callable[[], Exception] | None = None) -> None:
+        self.fails = fails
+        self.calls: list[dict[str, Any]] = []
+
+    def invoke(self, **request: Any) -> None:
+        self.calls.append(request)
+        if self.fails:
+            raise self.fails()
+
+
+def waker(functions: Any) -> ControllerWaker:
+    return ControllerWaker(functions, "prod-controller")
+
+
+def test_the_controller_is_invoked_as_an_event() -> None:
+    functions = Functions()
+
+    waker(functions)()
+
+    assert functions.calls == [{"FunctionName": "prod-controller", "InvocationType": "Event", "Payload": b"{}"}]
+
+
+@pytest.mark.parametrize("fails", [timed_out, aws_error("TooManyRequestsException", 429)])
+def test_a_wake_up_that_fails_is_logged_and_no_more(
+    fails: Callable[[], Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+
+    waker(Functions(fails))()
+
+    assert "could not be woken" in caplog.text
+
+
+def test_a_defect_is_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        waker(Functions(ZeroDivisionError))()

@@ -1,0 +1,62 @@
+"""Programs that the drill runs: sam and the product's own command."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMMAND_SECONDS = 300.0  # the slowest is the first sam build, which downloads the layer's packages
+
+
+class SetUpError(Exception):
+    """The drill cannot begin; one clear sentence."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    output: str
+    errors: str
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    done = subprocess.run(  # noqa: S603 - our own commands, no shell
+        command,
+        cwd=REPOSITORY,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def run_logged(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    """SetUpError, with the last thing it said and where the rest stands, unless it ends well."""
+    ended = run(command, environment)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(ended.output + ended.errors, "utf-8")
+    if ended.status != 0:
+        said = [line.strip() for line in (ended.output + ended.errors).splitlines() if line.strip()]
+        last = said[-1] if said else "it said nothing"
+        raise SetUpError(f"{' '.join(command[:2])} ended with status {ended.status}: {last} (all of it: {log})")
+
+
+def tool(name: str) -> str:
+    """The tool of this environment, or of the PATH."""
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise SetUpError(f"{name} is missing: it belongs to the tools environment, which `make drill` makes")
+    return found
+
+
+def cli(arguments: Sequence[str], environment: Mapping[str, str]) -> Ended:
+    """`kms-failover` as an operator types it."""
+    path = f"{REPOSITORY / 'layers' / 'shared'}:{REPOSITORY}"
+    return run([sys.executable, "-m", "kms_failover.cli", *arguments], {**environment, "PYTHONPATH": path})

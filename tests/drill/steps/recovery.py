@@ -1,0 +1,97 @@
+"""Step 6: KMS is back; the operator fails back, the debt is repaid, and every file opens with either region."""
+
+import json
+from typing import Any
+
+from tests.drill.commands import cli
+from tests.drill.context import DEPLOYMENT, KEY_SET, OTHER, PREFERRED, REGIONS, Drill
+from tests.drill.covering import coverage, problems, wait_until_covered
+from tests.drill.steps.outage import SHOWN
+from tests.drill.waiting import poll
+
+HEALTHY_SECONDS = 90.0
+FAILBACK_SECONDS = 45.0
+REPAID_SECONDS = 75.0
+
+
+def run(drill: Drill) -> None:
+    drill.cloud.faults.clear()
+    drill.mark("KMS answers again", "recovery")
+    coverage(drill, PREFERRED)
+    healthy = dict.fromkeys(REGIONS, "healthy")
+    verdicts = poll(
+        drill.progress,
+        f"both regions to call {PREFERRED} healthy again",
+        lambda: drill.watcher.verdicts(PREFERRED),
+        lambda seen: seen == healthy,
+        deadline_seconds=HEALTHY_SECONDS,
+    )
+    drill.checks.add(f"both regions call {PREFERRED} healthy again", expected=healthy, observed=verdicts)
+    drill.mark("healthy again")
+    drill.checks.add(
+        f"nothing returns to {PREFERRED} before an operator says so",
+        expected=dict.fromkeys(REGIONS, OTHER),
+        observed=drill.watcher.heads(),
+    )
+    _fail_back(drill)
+    _debt_is_repaid(drill)
+    _everything_opens(drill)
+
+
+def _fail_back(drill: Drill) -> None:
+    arguments = ["failback", "--key-set", KEY_SET, "--region", OTHER, "--deployment", DEPLOYMENT]
+    ended = cli([*arguments, "--reason", "drill: KMS is back", "--author", "drill", "--json"], drill.aws.environment)
+    drill.mark("failback ordered", "failback")
+    answer: dict[str, Any] = json.loads(ended.output) if ended.status == 0 else {}
+    drill.checks.add("failback is accepted", expected="accepted", observed=_outcome(ended.status, ended.errors))
+    counted = answer.get("Debt", {}).get(PREFERRED)
+    drill.checks.add(f"failback shows the debt owed to {PREFERRED}", expected="a count", observed=_kind_of(counted))
+    back = dict.fromkeys(REGIONS, PREFERRED)
+    heads = poll(
+        drill.progress,
+        f"both routes to begin in {PREFERRED} again",
+        drill.watcher.heads,
+        lambda seen: seen == back,
+        deadline_seconds=FAILBACK_SECONDS,
+    )
+    drill.checks.add("both routes are back", expected=back, observed=heads)
+    drill.mark("both routes are back", "failback")
+
+
+def _debt_is_repaid(drill: Drill) -> None:
+    nothing = dict.fromkeys(REGIONS, 0)
+    seen = poll(
+        drill.progress,
+        "the debt to be repaid",
+        drill.watcher.debt,
+        lambda d: d == nothing,
+        deadline_seconds=REPAID_SECONDS,
+    )
+    drill.figures["debt_after"] = sum(seen.values())
+    drill.checks.add("debt after KMS came back", expected=nothing, observed=seen)
+    share = wait_until_covered(drill, PREFERRED, deadline_seconds=FAILBACK_SECONDS)
+    drill.checks.add(f"coverage in {PREFERRED} after the debt was repaid", expected=1.0, observed=share)
+    drill.mark("debt repaid")
+
+
+def _everything_opens(drill: Drill) -> None:
+    for region in REGIONS:
+        wrong = problems(drill, region)
+        opened = len(drill.objects) - len(wrong)
+        if region == PREFERRED:
+            drill.figures["opened_in_primary_after"] = opened
+        drill.checks.add(
+            f"files that open with {region}'s KMS alone, each SHA-256 as the file's",
+            expected=len(drill.objects),
+            observed=opened,
+        )
+        if wrong:
+            drill.checks.add(f"what was wrong in {region} after the outage", expected=[], observed=wrong[:SHOWN])
+
+
+def _outcome(status: int, errors: str) -> str:
+    return "accepted" if status == 0 else f"exit status {status}: {errors.strip()}"
+
+
+def _kind_of(value: object) -> str:
+    return "a count" if isinstance(value, int) else f"{value!r}"

@@ -1,0 +1,53 @@
+"""Step 2: half of the files by the stock client, half by the same client with our drop-in; then all are covered."""
+
+from tests.drill.context import OTHER, PREFERRED, REPLICA, Drill, Stored
+from tests.drill.covering import coverage, coverage_as_replicated, wait_until_covered
+from tests.drill.objects import clients_in, write
+from tests.drill.waiting import poll
+
+REPLICATED_SECONDS = 60.0
+COVERED_SECONDS = 120.0
+
+
+def run(drill: Drill) -> None:
+    with clients_in(drill, PREFERRED) as clients:
+        drill.objects += write(drill, drill.first_files, PREFERRED, clients)
+    drill.checks.add(
+        "files written, half of them by the stock client",
+        expected={"files": len(drill.first_files), "by the stock client": (len(drill.first_files) + 1) // 2},
+        observed={"files": len(drill.objects), "by the stock client": sum(not one.drop_in for one in drill.objects)},
+    )
+    before = drill.figures["coverage_before"] = coverage_as_replicated(drill, OTHER)
+    drill.checks.add(
+        f"only the drop-in's objects open in {OTHER} alone as they were written",
+        expected=share_of_drop_in(drill.objects),
+        observed=before,
+    )
+    _wait_for_replicas(drill)
+    wait_until_covered(drill, OTHER, deadline_seconds=COVERED_SECONDS)
+    after = coverage(drill, PREFERRED, OTHER)
+    drill.figures["coverage_after"] = after[OTHER]
+    drill.checks.add(f"coverage in {OTHER} after the service's work", expected=1.0, observed=after[OTHER])
+    drill.checks.add(f"coverage in {PREFERRED} is as it was", expected=1.0, observed=after[PREFERRED])
+
+
+def share_of_drop_in(objects: list[Stored]) -> float:
+    return sum(one.drop_in for one in objects) / len(objects) if objects else 0.0
+
+
+def _wait_for_replicas(drill: Drill) -> None:
+    s3 = drill.aws.client("s3", OTHER)
+    expected = {one.key for one in drill.objects}
+
+    def replicated() -> int:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=REPLICA[PREFERRED])
+        return len(expected & {found["Key"] for page in pages for found in page.get("Contents", [])})
+
+    seen = poll(
+        drill.progress,
+        f"S3 to replicate {len(expected)} objects",
+        replicated,
+        lambda count: count == len(expected),
+        deadline_seconds=REPLICATED_SECONDS,
+    )
+    drill.checks.add("objects replicated by S3", expected=len(expected), observed=seen)

@@ -1,0 +1,61 @@
+"""The controller function: observations in, a route and its announcement out."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+from functions.controller.handler import lambda_handler
+from kms_failover.domain.health import Observation, Outcome, Source
+from tests.domain.strategies import EAST, WEST
+from tests.functions.lambdas import Stack, event, stack
+
+
+@pytest.fixture
+def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    with stack(monkeypatch) as made:
+        boto3.client("sns", region_name=WEST).create_topic(Name="prod-changes")
+        monkeypatch.setattr(
+            "kms_failover.domain.naming.Place.changes_topic",
+            property(lambda place: f"arn:aws:sns:{place.region}:123456789012:prod-changes"),  # moto's account
+        )
+        yield made
+
+
+def lose_east(prod: Stack) -> None:
+    now = datetime.now(UTC)
+    for number in range(3):
+        prod.state.add_observation(
+            Observation(
+                key_set="orders",
+                observer=WEST,
+                region=EAST,
+                source=Source.PROBE,
+                outcome=Outcome.REGION_FAULT,
+                at=now - timedelta(seconds=10 * number),
+                id=str(number),
+                code="ReadTimeoutError",
+            )
+        )
+
+
+def test_a_lost_region_changes_the_route_in_the_table_and_in_the_answer(prod: Stack) -> None:
+    lose_east(prod)
+
+    answer = lambda_handler({}, prod.context("controller"))
+
+    route = prod.state.route("orders")
+    assert json.loads(json.dumps(answer)) == {"routes": {"orders": {"regions": [WEST, EAST], "epoch": 1}}}
+    assert route is not None
+    assert (route.regions, route.announced) == ((WEST, EAST), True)
+
+
+def test_whatever_wakes_it_the_route_is_the_same(prod: Stack) -> None:
+    lose_east(prod)
+
+    answers = [lambda_handler(woken_by, prod.context("controller")) for woken_by in ({}, event("kms-route-changed"))]
+
+    assert answers[0] == answers[1]
+    assert len(prod.state.history("orders")) == 1

@@ -1,0 +1,55 @@
+"""The data_keys function: a data key made by one request is opened by the next, over Invoke and Function URL."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.data_keys.handler import lambda_handler
+from kms_failover import bootstrap
+from tests.domain.strategies import WEST
+from tests.functions.lambdas import Stack, stack
+
+
+@pytest.fixture
+def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    with stack(monkeypatch) as made:
+        context = made.context("data-keys")
+        yield made
+        bootstrap.data_keys(context)._kms.close()
+
+
+def invoke(prod: Stack, request: Any) -> dict[str, Any]:
+    return lambda_handler(request, prod.context("data-keys"))
+
+
+def over_url(prod: Stack, request: Any) -> tuple[int, dict[str, Any]]:
+    answer = invoke(
+        prod, {"version": "2.0", "requestContext": {"http": {"method": "POST"}}, "body": json.dumps(request)}
+    )
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_a_data_key_made_by_one_request_is_opened_by_the_next(prod: Stack) -> None:
+    made = invoke(prod, {"Operation": "GenerateDataKey", "KeyId": "orders", "KeySpec": "AES_256"})
+
+    status, opened = over_url(prod, {"Operation": "Decrypt", "CiphertextBlob": made["CiphertextBlob"]})
+
+    assert status == 200
+    assert opened["Plaintext"] == made["Plaintext"]
+    assert opened["KmsFailover"]["AnsweredBy"] == WEST
+
+
+def test_an_unknown_key_set_is_the_callers_error(prod: Stack) -> None:
+    request = {"Operation": "GenerateDataKey", "KeyId": "invoices", "KeySpec": "AES_256"}
+
+    status, body = over_url(prod, request)
+
+    assert (status, body["Error"]["Code"]) == (400, "NotFoundException")
+    assert not body["Error"]["AnotherRegionMaySucceed"]
+
+
+def test_what_is_no_request_is_answered_and_not_raised(prod: Stack) -> None:
+    for wrong in (None, [], "text", 5, {}, {"Operation": "ScheduleKeyDeletion"}):
+        assert invoke(prod, wrong)["Error"]["Code"] == "ValidationException"

@@ -1,0 +1,58 @@
+"""The runbook function: commands carried out, refused with a code, or raised."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.runbook.handler import lambda_handler
+from kms_failover.domain.route import Mode, newest
+from tests.domain.strategies import EAST, WEST
+from tests.functions.lambdas import Stack, stack
+
+WHO = {"KeySet": "orders", "Reason": "drill", "Author": "ana"}
+
+
+@pytest.fixture
+def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    with stack(monkeypatch) as made:
+        yield made
+
+
+def run(prod: Stack, **command: Any) -> dict[str, Any]:
+    return lambda_handler(WHO | command, prod.context("runbook"))
+
+
+def test_a_failover_is_written_with_its_evidence_and_answered_with_the_status(prod: Stack) -> None:
+    answer = run(prod, Action="failover", Region=WEST)
+
+    intent = newest(prod.state.intents("orders"))
+    assert (intent.mode, intent.region, intent.author) == (Mode.FORCE, WEST, "ana")
+    assert answer["KeySet"] == "orders"
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_automations_empty_parameters_mean_nothing(prod: Stack) -> None:
+    answer = run(prod, Action="status", Region="", Reason="", Author="")
+
+    assert answer["Route"]["Regions"] == [EAST, WEST]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ({"Action": "explode"}, "ValidationException"),
+        ({}, "ValidationException"),
+        ({"Action": "status", "KeySet": "invoices"}, "UnknownKeySet"),
+        ({"Action": "hold", "Author": ""}, "IntentRefused"),
+        ({"Action": "failover", "Region": "eu-west-1"}, "IntentRefused"),
+        ({"Action": "failback"}, "IntentRefused"),
+    ],
+)
+def test_a_refused_command_says_why_and_writes_nothing(prod: Stack, command: dict[str, Any], code: str) -> None:
+    answer = run(prod, **command)
+
+    assert answer["Error"]["Code"] == code
+    assert answer["Error"]["Message"]
+    assert prod.state.intents("orders") == ()

@@ -1,0 +1,383 @@
+"""The house rules of template.yaml: what would only fail in an account, or on the day that KMS fails."""
+
+import importlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from moto.events.models import EventPattern
+
+ROOT = Path(__file__).parents[2]
+FAILOVER_PATH = {"data-keys", "probe", "signals", "controller", "runbook"}
+
+
+class Loader(yaml.SafeLoader):
+    """CloudFormation's short forms: `!Ref x` becomes {"Ref": "x"}, `!GetAtt a.b` {"Fn::GetAtt": ["a", "b"]}."""
+
+
+def _intrinsic(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    elif isinstance(node, yaml.MappingNode):
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".")
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+Loader.add_multi_constructor("!", _intrinsic)
+
+
+def resources(*kinds: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+    return {name: resource for name, resource in found.items() if not kinds or resource["Type"] in kinds}
+
+
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506  # derives from SafeLoader
+FUNCTIONS = resources("AWS::Serverless::Function")
+ASYNCHRONOUS = {"Schedule", "ScheduleV2", "EventBridgeRule", "CloudWatchEvent", "SNS", "S3"}
+every_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def properties(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = FUNCTIONS[name]["Properties"]
+    return found
+
+
+def timeout(name: str) -> int:
+    return int(properties(name).get("Timeout", TEMPLATE["Globals"]["Function"]["Timeout"]))
+
+
+def role(name: str) -> str:
+    full_name: str = properties(name)["FunctionName"]["Fn::Sub"]
+    return full_name.removeprefix("${AWS::StackName}-")
+
+
+def unconditional(statements: list[Any]) -> Iterator[dict[str, Any]]:
+    for statement in statements:
+        yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def statements(name: str) -> list[dict[str, Any]]:
+    policies = resources()[name]["Properties"].get("Policies", [])
+    return [statement for policy in policies for statement in unconditional(policy["Statement"])]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    action = statement["Action"]
+    return [action] if isinstance(action, str) else action
+
+
+# Functions
+
+
+@every_function
+def test_each_handler_is_a_callable_under_exactly_the_name_that_lambda_uses(name: str) -> None:
+    module, _, function = properties(name)["Handler"].rpartition(".")
+    folder = properties(name)["CodeUri"]
+
+    found = importlib.import_module(module)
+
+    assert callable(getattr(found, function))
+    assert module == f"{folder.replace('/', '.')}.handler"
+    build = FUNCTIONS[name]["Metadata"]["BuildProperties"]
+    assert build == {"ParentPackageMode": "explicit", "ParentPackages": folder.replace("/", ".")}
+
+
+@every_function
+def test_no_function_has_environment_variables(name: str) -> None:
+    assert "Environment" not in properties(name)
+    assert "Environment" not in TEMPLATE["Globals"]["Function"]
+
+
+@every_function
+def test_each_function_is_named_as_the_code_derives_names(name: str) -> None:
+    from kms_failover.domain.naming import FUNCTIONS as ROLES  # noqa: PLC0415  # beside the template's FUNCTIONS
+
+    assert role(name) in ROLES
+
+
+@every_function
+def test_each_function_has_its_own_log_group_with_retention(name: str) -> None:
+    group = resources("AWS::Logs::LogGroup")[properties(name)["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+
+    assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{properties(name)['FunctionName']['Fn::Sub']}"}
+    assert "RetentionInDays" in group
+
+
+@every_function
+def test_what_is_invoked_asynchronously_has_a_failure_destination(name: str) -> None:
+    triggers = {event["Type"] for event in properties(name).get("Events", {}).values()}
+    invoked_by_code = {"controller", "runbook"}
+    if not triggers & ASYNCHRONOUS and role(name) not in invoked_by_code:
+        return
+
+    destination = properties(name)["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+
+    assert destination == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailuresQueue", "Arn"]}}
+
+
+def test_a_function_outlasts_what_it_waits_for() -> None:
+    from kms_failover.adapters.starter import LambdaStarter  # noqa: PLC0415  # for its number only
+    from kms_failover.domain.probing import ROUND_SECONDS, ROUNDS  # noqa: PLC0415  # the same
+
+    by_role = {role(name): timeout(name) for name in FUNCTIONS}
+
+    assert by_role["reimport"] < LambdaStarter.PATIENCE_SECONDS < by_role["runbook"]
+    assert by_role["probe"] > ROUNDS * ROUND_SECONDS
+
+
+# KMS is not on the path
+
+
+@pytest.mark.parametrize("name", resources())
+def test_nothing_is_encrypted_under_a_kms_key(name: str) -> None:
+    text = json.dumps(resources()[name].get("Properties", {}))
+
+    for setting in ("KmsMasterKeyId", "KmsKeyId", "KmsKeyArn", "KMSMasterKeyId", "KMSKeyArn", "SSESpecification"):
+        assert f'"{setting}"' not in text
+
+
+# Permissions: each is used. The module is where the call stands.
+
+CALLS: dict[str, dict[str, tuple[str, str]]] = {
+    "data-keys": {
+        "kms:GenerateDataKey": ("kms_failover.adapters.engine", '"generate_data_key"'),
+        "kms:Encrypt": ("kms_failover.adapters.engine", '"encrypt"'),
+        "kms:Decrypt": ("kms_failover.adapters.engine", '"decrypt"'),
+        "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
+        "dynamodb:GetItem": ("kms_failover.adapters.state_table", ".get_item("),
+        "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+    },
+    "probe": {
+        "kms:GenerateDataKey": ("kms_failover.adapters.prober", ".generate_data_key("),
+        "kms:Decrypt": ("kms_failover.adapters.prober", ".decrypt("),
+        "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
+        "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+        "lambda:InvokeFunction": ("kms_failover.adapters.waker", ".invoke("),
+    },
+    "signals": {
+        "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
+        "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+        "lambda:InvokeFunction": ("kms_failover.adapters.waker", ".invoke("),
+    },
+    "controller": {
+        "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
+        "dynamodb:GetItem": ("kms_failover.adapters.state_table", ".get_item("),
+        "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+        "sns:Publish": ("kms_failover.adapters.announcer", ".publish("),
+        "events:PutEvents": ("kms_failover.adapters.announcer", ".put_events("),
+    },
+    "rewrap": {
+        "kms:Decrypt": ("kms_failover.adapters.engine", '"decrypt"'),
+        "kms:Encrypt": ("kms_failover.adapters.engine", '"encrypt"'),
+        "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
+        "dynamodb:GetItem": ("kms_failover.adapters.state_table", ".get_item("),
+        "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+        "dynamodb:DeleteItem": ("kms_failover.adapters.state_table", ".delete_item("),
+        "s3:GetObject": ("kms_failover.adapters.objects", ".head_object("),
+        "s3:GetObjectVersion": ("kms_failover.adapters.objects", ".copy_object("),
+        "s3:GetObjectTagging": ("kms_failover.adapters.objects", ".copy_object("),
+        "s3:GetObjectVersionTagging": ("kms_failover.adapters.objects", ".copy_object("),
+        "s3:PutObject": ("kms_failover.adapters.objects", ".copy_object("),
+        "s3:GetObjectAnnotation": ("kms_failover.adapters.objects", ".copy_object("),
+        "s3:PutObjectAnnotation": ("kms_failover.adapters.objects", ".copy_object("),
+        "s3:PutObjectTagging": ("kms_failover.adapters.objects", ".copy_object("),
+        "s3:GetObjectRetention": ("kms_failover.adapters.objects", "ObjectLock"),
+        "s3:GetObjectLegalHold": ("kms_failover.adapters.objects", "ObjectLock"),
+        "s3:PutObjectRetention": ("kms_failover.adapters.objects", "ObjectLock"),
+        "s3:PutObjectLegalHold": ("kms_failover.adapters.objects", "ObjectLock"),
+        "s3:GetReplicationConfiguration": ("kms_failover.adapters.objects", ".get_bucket_replication("),
+        "s3:ListBucket": ("kms_failover.adapters.objects", ".head_object("),
+    },
+    "sweep": {
+        "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
+        "sqs:SendMessage": ("kms_failover.adapters.queue", ".send_message_batch("),
+        "sqs:GetQueueUrl": ("kms_failover.bootstrap", ".get_queue_url("),
+    },
+    "reimport": {
+        "kms:DescribeKey": ("kms_failover.adapters.key_import", ".describe_key("),
+        "kms:GetParametersForImport": ("kms_failover.adapters.key_import", ".get_parameters_for_import("),
+        "kms:ImportKeyMaterial": ("kms_failover.adapters.key_import", ".import_key_material("),
+        "kms:GenerateDataKeyWithoutPlaintext": (
+            "kms_failover.adapters.key_import",
+            ".generate_data_key_without_plaintext(",
+        ),
+        "kms:Decrypt": ("kms_failover.adapters.key_import", ".decrypt("),
+        "secretsmanager:GetSecretValue": ("kms_failover.adapters.custody", ".get_secret_value("),
+        "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
+        "dynamodb:GetItem": ("kms_failover.adapters.state_table", ".get_item("),
+        "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+    },
+    "runbook": {
+        "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
+        "dynamodb:GetItem": ("kms_failover.adapters.state_table", ".get_item("),
+        "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+        "lambda:InvokeFunction": ("kms_failover.adapters.starter", ".invoke("),
+        "states:StartExecution": ("kms_failover.adapters.starter", ".start_execution("),
+    },
+}
+
+
+@every_function
+def test_a_function_may_do_exactly_what_its_code_does(name: str) -> None:
+    allowed = {action for statement in statements(name) for action in actions(statement)}
+
+    assert allowed == set(CALLS[role(name)])
+
+
+@pytest.mark.parametrize(("module", "call"), sorted({call for calls in CALLS.values() for call in calls.values()}))
+def test_each_call_that_a_permission_is_for_stands_where_it_is_said_to(module: str, call: str) -> None:
+    source = importlib.import_module(module).__file__
+
+    assert source is not None
+    assert call in Path(source).read_text()
+
+
+POLICIES = [name for name, resource in resources().items() if resource["Properties"].get("Policies")]
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_no_permission_is_for_everything(name: str) -> None:
+    for statement in statements(name):
+        assert not [action for action in actions(statement) if "*" in action]
+        assert statement["Resource"] != "*"
+        assert "*" not in (statement["Resource"] if isinstance(statement["Resource"], list) else [])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_permissions_on_kms_are_for_the_member_keys_alone(name: str) -> None:
+    for statement in statements(name):
+        if any(action.startswith("kms:") for action in actions(statement)):
+            assert statement["Resource"] == {"Ref": "MemberKeyArns"}
+
+
+def test_no_function_on_the_failover_path_may_change_a_key_or_a_policy() -> None:
+    harmless = {"kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt"}
+
+    for name in FUNCTIONS:
+        if role(name) in FAILOVER_PATH:
+            asked = {action for statement in statements(name) for action in actions(statement)}
+            assert {action for action in asked if action.startswith(("kms:", "iam:"))} <= harmless
+
+
+def test_the_function_url_asks_who_is_calling() -> None:
+    urls = {
+        name: properties(name)["FunctionUrlConfig"] for name in FUNCTIONS if "FunctionUrlConfig" in properties(name)
+    }
+
+    assert {config["AuthType"] for config in urls.values()} == {"AWS_IAM"}
+
+
+# Queues and rules
+
+
+def test_a_message_stays_invisible_six_times_as_long_as_its_function_may_take() -> None:
+    for name in FUNCTIONS:
+        for event in properties(name).get("Events", {}).values():
+            if event["Type"] == "SQS":
+                queue = resources("AWS::SQS::Queue")[event["Properties"]["Queue"]["Fn::GetAtt"][0]]["Properties"]
+                assert queue["VisibilityTimeout"] >= 6 * timeout(name)
+                assert "RedrivePolicy" in queue
+                assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def rules() -> dict[str, dict[str, Any]]:
+    """Every EventBridge rule's pattern and targets' dead-letter configurations, by name."""
+    found = {
+        f"{name}.{event}": {"pattern": trigger["Properties"]["Pattern"], "dead": [trigger["Properties"]]}
+        for name in FUNCTIONS
+        for event, trigger in properties(name).get("Events", {}).items()
+        if trigger["Type"] == "EventBridgeRule"
+    }
+    for name, rule in resources("AWS::Events::Rule").items():
+        found[name] = {"pattern": rule["Properties"]["EventPattern"], "dead": rule["Properties"]["Targets"]}
+    return found
+
+
+@pytest.mark.parametrize("name", rules())
+def test_each_rule_has_somewhere_for_what_it_cannot_deliver(name: str) -> None:
+    for target in rules()[name]["dead"]:
+        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["FailuresQueue", "Arn"]}}
+
+
+def test_eventbridge_may_write_to_the_failures_queue() -> None:
+    policy = resources("AWS::SQS::QueuePolicy")["FailuresQueuePolicy"]["Properties"]
+    statement = policy["PolicyDocument"]["Statement"][0]
+
+    assert policy["Queues"] == [{"Ref": "FailuresQueue"}]
+    assert (statement["Principal"], statement["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
+
+
+# The examples in events/ are really delivered
+
+DEPLOYED = {"AWS::StackName": "kms-failover"}
+BUCKETS = ["BUCKETS"]
+
+
+def concrete(value: Any, buckets: list[str]) -> Any:
+    """The pattern as it is deployed under the name kms-failover."""
+    if isinstance(value, dict):
+        if "Fn::Sub" in value:
+            text: str = value["Fn::Sub"]
+            for name, replacement in DEPLOYED.items():
+                text = text.replace(f"${{{name}}}", replacement)
+            return text
+        if value == {"Ref": "BucketNames"}:
+            return buckets
+        return {key: concrete(child, buckets) for key, child in value.items()}
+    return [concrete(child, buckets) for child in value] if isinstance(value, list) else value
+
+
+def matching(event: dict[str, Any]) -> set[str]:
+    bucket = event.get("detail", {}).get("bucket", {})
+    buckets = [bucket["name"]] if bucket else ["none"]
+    return {
+        name
+        for name, rule in rules().items()
+        if EventPattern.load(json.dumps(concrete(rule["pattern"], buckets))).matches_event(event)
+    }
+
+
+EXAMPLES = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))}
+EMITTED = {"kms-route-changed"}  # by us, for others
+CONSUMED = {name for name, event in EXAMPLES.items() if "detail-type" in event} - EMITTED
+
+
+@pytest.mark.parametrize("name", sorted(CONSUMED))
+def test_each_example_event_matches_a_rule(name: str) -> None:
+    assert matching(EXAMPLES[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("aws-health-kms-open", {"detail": {"service": "EC2"}}),
+        ("aws-health-kms-open", {"detail-type": "AWS Health Abuse Event"}),
+        ("cloudwatch-alarm", {"detail": {"alarmName": "other-kms-impaired-us-east-1"}}),
+        ("cloudtrail-disable-key", {"detail": {"eventSource": "kms.amazonaws.com", "eventName": "Decrypt"}}),
+        ("drill-region-impaired", {"source": "somebody.else"}),
+    ],
+)
+def test_its_neighbours_match_none(name: str, change: dict[str, Any]) -> None:
+    assert not matching(EXAMPLES[name] | change)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_an_example_names_nobodys_account(name: str) -> None:
+    assert EXAMPLES[name].get("account", "111122223333") == "111122223333"
+
+
+def test_every_alarm_whose_name_is_read_has_the_name_that_is_read() -> None:
+    from kms_failover.domain.signals import ALARM_INFIX  # noqa: PLC0415  # for its text only
+
+    alarm = resources("AWS::CloudWatch::Alarm")["LocalKmsAlarm"]["Properties"]
+
+    assert alarm["AlarmName"] == {"Fn::Sub": "${AWS::StackName}" + ALARM_INFIX + "${AWS::Region}"}
+    assert alarm["TreatMissingData"] == "breaching"
