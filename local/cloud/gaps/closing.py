@@ -12,6 +12,7 @@ from . import (
     object_events,
     object_replicas,
     pseudo_parameters,
+    shared_layers,
     ssm_documents,
 )
 from .routes import add_routes
@@ -19,6 +20,7 @@ from .routes import add_routes
 GAPS = (
     bare_runtime,
     pseudo_parameters,
+    shared_layers,
     generated_names,
     global_tables,
     object_encryption,
