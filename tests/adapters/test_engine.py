@@ -47,7 +47,7 @@ def test_a_region_that_is_out_gets_one_trial_beside_the_work(world: World) -> No
     world.regional[EAST]._threads.shutdown(wait=True)
 
     assert made.member.region == WEST
-    assert world.kms[EAST].operations == ["generate_data_key"]
+    assert world.kms[EAST].operations.count("generate_data_key") == 1
     assert not world.regional[EAST].breaker.is_open
 
 

@@ -1,6 +1,7 @@
 """From observations to a verdict."""
 
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,10 +28,10 @@ def impaired(*, minutes_ago: int = 5, times: int = 1) -> RegionHealth:
 
 @given(healths, observations, key_sets, st.randoms(use_true_random=False))
 def test_the_order_of_observations_never_matters(
-    before: RegionHealth, seen: list[Observation], rules: KeySet, random: object
+    before: RegionHealth, seen: list[Observation], rules: KeySet, random: Any
 ) -> None:
     shuffled = list(seen)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis types it loosely
+    random.shuffle(shuffled)
 
     assert judge(before, shuffled, rules.rules, NOON) == judge(before, seen, rules.rules, NOON)
 
@@ -40,6 +41,12 @@ def test_repeated_observations_never_matter(before: RegionHealth, seen: list[Obs
     once = judge(before, seen, rules.rules, NOON)
 
     assert judge(before, [*seen, *seen, *seen[:3]], rules.rules, NOON) == once
+
+
+def test_one_failed_round_that_is_told_three_times_is_one() -> None:
+    after = judge(NEW, probes(OK, FAULT) * 3, RULES, NOON)
+
+    assert after.verdict is Verdict.SUSPECT
 
 
 @given(healths, observations, key_sets)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -55,7 +56,9 @@ def test_a_lost_region_changes_the_route_in_the_table_and_in_the_answer(prod: St
 def test_whatever_wakes_it_the_route_is_the_same(prod: Stack) -> None:
     lose_east(prod)
 
-    answers = [lambda_handler(woken_by, prod.context("controller")) for woken_by in ({}, event("kms-route-changed"))]
+    wakers: list[dict[str, Any]] = [{}, event("kms-route-changed")]
+
+    answers = [lambda_handler(woken_by, prod.context("controller")) for woken_by in wakers]
 
     assert answers[0] == answers[1]
     assert len(prod.state.history("orders")) == 1

@@ -51,5 +51,7 @@ def test_an_unknown_key_set_is_the_callers_error(prod: Stack) -> None:
 
 
 def test_what_is_no_request_is_answered_and_not_raised(prod: Stack) -> None:
-    for wrong in (None, [], "text", 5, {}, {"Operation": "ScheduleKeyDeletion"}):
+    everything: list[Any] = [None, [], "text", 5, {}, {"Operation": "ScheduleKeyDeletion"}]
+
+    for wrong in everything:
         assert invoke(prod, wrong)["Error"]["Code"] == "ValidationException"

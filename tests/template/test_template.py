@@ -335,7 +335,7 @@ def concrete(value: Any, buckets: list[str]) -> Any:
     return [concrete(child, buckets) for child in value] if isinstance(value, list) else value
 
 
-def matching(event: dict[str, Any]) -> set[str]:
+def matching(event: Any) -> set[str]:
     bucket = event.get("detail", {}).get("bucket", {})
     buckets = [bucket["name"]] if bucket else ["none"]
     return {

@@ -1,5 +1,6 @@
 """Data keys over several regions: make one, open one, complete its bundle. What FailoverKms and rewrapping stand on."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
@@ -16,6 +17,8 @@ from kms_failover.domain.route import Route
 from kms_failover.errors import BundleError, RegionUnavailableError
 
 WRAP_DEADLINE_SECONDS = 1.0  # how long a new data key waits for its other wraps; what is late is debt
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, repr=False)
@@ -192,6 +195,9 @@ class Engine:
             for future in done
             if future.exception() is None
         ]
+        for future in done:
+            if (error := future.exception()) is not None:
+                logger.warning("no wrap for %s: %s", futures[future].region, code_of(error))
         bundle = bundle.with_wraps(tuple(fresh))
         return bundle, tuple(member.region for member in self._lacking(bundle, key_set))
 

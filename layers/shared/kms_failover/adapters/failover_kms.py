@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES = 4096 - NONCE_BYTES  # KMS Encrypt takes 4096 (facts 2.3); a message's nonce is wrapped with it
 
+DEFAULT_ALGORITHM = ("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
+
 _RE_ENCRYPT = {
     "CiphertextBlob",
     "SourceKeyId",
@@ -81,7 +83,8 @@ class FailoverKms:
         size = request.get("NumberOfBytes")
         if isinstance(size, int) and size < MIN_COMMITTED_KEY_BYTES:
             raise ParamValidationError(report=f"NumberOfBytes must be at least {MIN_COMMITTED_KEY_BYTES} for a bundle")
-        made = self._engine.make(key_set, route, request, context)
+        wanted = {name: value for name, value in request.items() if value and name in {"KeySpec", "NumberOfBytes"}}
+        made = self._engine.make(key_set, route, wanted, context)
         return {"Plaintext": made.plaintext} | _answer(made, key_set, route)
 
     @_raises_like_boto3
@@ -211,7 +214,9 @@ def _bytes(request: Mapping[str, Any], name: str) -> bytes:
 
 
 def _refuse_others(request: Mapping[str, Any], allowed: set[str]) -> None:
-    if unknown := {name for name, value in request.items() if value is not None} - allowed:
+    """What says no more than a default is let pass: `DryRun=False`, no grant tokens, the one algorithm there is."""
+    said = {name for name, value in request.items() if value and (name, value) != DEFAULT_ALGORITHM}
+    if unknown := said - allowed:
         raise ParamValidationError(report=f"not supported for a key set: {', '.join(sorted(unknown))}")
 
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.key_set import Model, Rules
 
+LEAST_BETWEEN_ROUNDS = timedelta(seconds=5)  # half of the probe's 10 s
 MAX_DOUBLINGS = 4  # repeated impairments within an hour lengthen the way back, up to 16 times
 
 
@@ -100,11 +101,15 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
 
 
 def _trailing_faults(probes: Sequence[Observation]) -> list[Observation]:
-    """The run of region faults at the end. What says nothing about the region neither breaks nor extends it."""
+    """The run of region faults at the end. What says nothing about the region neither breaks nor extends it.
+
+    Faults that lie closer than half a round count as one: a doubled probe must not halve the time to a verdict.
+    """
     streak: list[Observation] = []
     for probe in reversed(probes):
         if probe.outcome is Outcome.REGION_FAULT:
-            streak.append(probe)
+            if not streak or streak[-1].at - probe.at >= LEAST_BETWEEN_ROUNDS:
+                streak.append(probe)
         elif probe.outcome is not Outcome.INCONCLUSIVE:
             break
     return streak[::-1]
@@ -116,7 +121,7 @@ def _corroboration(
     """Another signal's fault, near the beginning of the probe's own streak or later."""
     start = streak[0].at if streak else now
     earliest = start - timedelta(seconds=rules.corroboration_seconds)
-    return next((o for o in faults if o.source is not Source.PROBE and o.at >= earliest), None)
+    return next((o for o in reversed(faults) if o.source is not Source.PROBE and o.at >= earliest), None)
 
 
 def _verdict(
@@ -134,11 +139,12 @@ def _verdict(
         return Verdict.IMPAIRED, f"{len(streak)} probe rounds in a row failed, the last with {streak[-1].code}{agrees}"
     if previous.verdict is Verdict.IMPAIRED:
         return _recovery(previous, probes, streak, last_fault_at, rules, now)
-    if not probes or now - probes[-1].at > timedelta(seconds=rules.unknown_after_seconds):
+    if not _is_fresh(probes, rules, now):
         return Verdict.UNKNOWN, f"no probe round within {rules.unknown_after_seconds} s"
     if streak:
         return Verdict.SUSPECT, f"{len(streak)} probe round(s) failed with {streak[-1].code}"
-    if corroboration:
+    known_before = previous.verdict is Verdict.HEALTHY and corroboration and corroboration.at <= previous.since
+    if corroboration and not known_before:
         return Verdict.SUSPECT, f"{corroboration.source} reports {corroboration.code}; the probe does not see it"
     return Verdict.HEALTHY, "probe rounds succeed"
 
@@ -155,9 +161,13 @@ def _recovery(
     dwell = timedelta(seconds=rules.healthy_after_seconds * 2**doublings)
     reference = last_fault_at or previous.since
     answered = any(o.outcome is Outcome.OK and o.at > reference for o in probes)
-    if answered and not streak and now - reference >= dwell:
+    if answered and _is_fresh(probes, rules, now) and not streak and now - reference >= dwell:
         return Verdict.HEALTHY, f"{int(dwell.total_seconds())} s without a region fault"
     return Verdict.IMPAIRED, previous.reason
+
+
+def _is_fresh(probes: Sequence[Observation], rules: Rules, now: datetime) -> bool:
+    return bool(probes) and now - probes[-1].at <= timedelta(seconds=rules.unknown_after_seconds)
 
 
 def _key_usable(previous: RegionHealth, probes: Sequence[Observation]) -> bool:
