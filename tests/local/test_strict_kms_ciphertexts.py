@@ -35,7 +35,7 @@ def refusal(call: Any, **arguments: Any) -> tuple[str, int]:
 
 
 def new_key(client: Any, **options: Any) -> str:
-    return client.create_key(**options)["KeyMetadata"]["Arn"]
+    return str(client.create_key(**options)["KeyMetadata"]["Arn"])
 
 
 def external_key(client: Any, material: bytes = MATERIAL, **options: Any) -> str:

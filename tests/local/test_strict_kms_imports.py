@@ -45,15 +45,15 @@ def west(kms: Installation) -> Any:
 def code(call: Any, *positional: Any, **arguments: Any) -> str:
     with pytest.raises(ClientError) as refused:
         call(*positional, **arguments)
-    return refused.value.response["Error"]["Code"]
+    return str(refused.value.response["Error"]["Code"])
 
 
 def new_key(client: Any, **options: Any) -> str:
-    return client.create_key(Origin="EXTERNAL", **options)["KeyMetadata"]["Arn"]
+    return str(client.create_key(Origin="EXTERNAL", **options)["KeyMetadata"]["Arn"])
 
 
 def state(client: Any, key: str) -> str:
-    return client.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+    return str(client.describe_key(KeyId=key)["KeyMetadata"]["KeyState"])
 
 
 def parameters(client: Any, key: str, algorithm: str = OAEP, spec: str = "RSA_2048") -> Any:
@@ -363,7 +363,7 @@ def test_moto_is_as_it_was_after_the_block(clock: SettableClock) -> None:
 def test_secrets_show_in_no_repr(kms: Installation, east: Any) -> None:
     key = new_key(east)
     import_material(east, key, MATERIAL)
-    stored = kms_backends["123456789012"][EAST].keys[key.rsplit("/", 1)[1]]
+    stored: Any = kms_backends["123456789012"][EAST].keys[key.rsplit("/", 1)[1]]
 
     shown = repr((kms, stored, vars(stored), list(stored.materials)))
 

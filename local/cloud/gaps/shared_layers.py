@@ -44,5 +44,5 @@ class SharedLayerZip(zipfile.ZipFile):
 def install() -> None:
     """Gives the module of the workers a `zipfile` of its own, with the three names it uses."""
     lambda_runtime.zipfile = types.SimpleNamespace(
-        ZipFile=SharedLayerZip, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeFileError
+        ZipFile=SharedLayerZip, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeZipFile
     )
