@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Options, progress: Progress) -> int:
-    options.folder.mkdir(parents=True, exist_ok=True)
+    (options.folder / "logs").mkdir(parents=True, exist_ok=True)
+    # the library's own warnings, of the region that is silent on purpose
+    logging.basicConfig(filename=options.folder / "logs" / "drill.log", filemode="w", level=logging.WARNING)
     files, unreadable = _files(options)
     progress.step("Set-up")
     with progress.task("starting the local cloud"):
@@ -74,6 +77,7 @@ def _prepare(
     set_up.deploy(options, progress, aws, keys)
     with progress.task("applying key-sets.yaml"):
         set_up.apply(options, aws, keys)
+    set_up.warm(progress, aws)
     later = max(2, len(files) // OUTAGE_SHARE)
     return Drill(
         options,
@@ -99,9 +103,14 @@ def _run_steps(drill: Drill) -> None:
             step(drill)
         for check in drill.checks.all[shown:]:
             drill.progress.note(f"{'holds ' if check.ok else 'FAILED'} {check.name}", ok=check.ok)
-        if number < NEEDED_BY_ALL and any(not check.ok for check in drill.checks.all[shown:]):
+        if number < NEEDED_BY_ALL and not _has_a_base(drill, number):
             drill.progress.note("the steps that follow would show nothing, so they are left out", ok=False)
             return
+
+
+def _has_a_base(drill: Drill, number: int) -> bool:
+    """Keys that hold material; then files that are covered."""
+    return not drill.checks.failed if number == 0 else drill.figures.get("coverage_after") == 1
 
 
 def _finish(drill: Drill, started: float) -> int:
@@ -135,11 +144,12 @@ def _options(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build" / "drill", help="where the report goes")
     parser.add_argument("--short", action="store_true", help=f"{SHORT_FILES} files and shorter waits, every check")
     parser.add_argument("--no-build", action="store_true", help="deploy what `sam build` has built already")
+    parser.add_argument("--sam", type=Path, metavar="PROGRAM", help="the SAM CLI (default: the PATH's)")
     given = parser.parse_args(arguments)
     count = given.files or (SHORT_FILES if given.short else DEFAULT_FILES)
     if count < FEWEST_FILES:
         parser.error(f"--files must be at least {FEWEST_FILES}")
-    return Options(given.data, count, given.folder.resolve(), given.short, build=not given.no_build)
+    return Options(given.data, count, given.folder.resolve(), given.short, build=not given.no_build, sam=given.sam)
 
 
 if __name__ == "__main__":

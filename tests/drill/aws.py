@@ -13,6 +13,7 @@ import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from tests.drill.context import DEPLOYMENT, KEY_SET
 
@@ -67,8 +68,7 @@ class Aws:
         headers = {"content-type": "application/json"}
         request = AWSRequest("POST", url, data=json.dumps(payload).encode(), headers=headers)
         if signed:
-            credentials = boto3.Session().get_credentials()
-            SigV4Auth(credentials, "lambda", region).add_auth(request)
+            SigV4Auth(_credentials(), "lambda", region).add_auth(request)
         sent = {**dict(request.headers.items()), "host": urlsplit(url).netloc}
         answer = urllib3.request("POST", f"{self._endpoint}/", body=request.data, headers=sent, timeout=READ_SECONDS)
         return answer.status, json.loads(answer.data or b"null")
@@ -80,4 +80,12 @@ class Aws:
             max_pool_connections=CONNECTIONS,
             retries={"total_max_attempts": 1, "mode": "standard"},  # a retry would hide a failure from the report
         )
-        return boto3.client(service, region_name=region, config=config)
+        made: Any = boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # any service
+        return made
+
+
+def _credentials() -> Credentials:
+    found = boto3.Session().get_credentials()
+    if found is None:
+        raise FunctionFailedError("there are no credentials to sign with")
+    return found

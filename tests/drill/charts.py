@@ -9,9 +9,10 @@ from itertools import pairwise
 WIDTH = 1080
 LEFT, RIGHT, BOTTOM = 64, 16, 40
 MARK_ROW = 15  # one row of mark labels; labels that would collide move to the next row
-MARK_ROWS_MAX = 5
-CHARACTER_WIDTH = 6.3  # of the 11 px label font, a little generous
+MARK_ROWS_MAX = 8
+CHARACTER_WIDTH = 6.9  # of the bold 11 px label font, a little generous
 TICKS = 6
+X_LABEL = "time since the traffic began (s)"
 
 type Scale = Callable[[float], float]
 
@@ -89,10 +90,8 @@ class Chart:
             *self.shapes,
             *self._marks(),
             f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{self._bottom}" y2="{self._bottom}"/>',
-            f'<text class="axis-label" transform="translate(14 {(self._top + self._bottom) / 2:.0f}) rotate(-90)">'
-            f"{escape(self.y_label)}</text>",
-            f'<text class="axis-label" x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{total - 4}">'
-            "time since the traffic began (s)</text>",
+            _axis_label(self.y_label, f'transform="translate(14 {(self._top + self._bottom) / 2:.0f}) rotate(-90)"'),
+            _axis_label(X_LABEL, f'x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{total - 4}"'),
             "</svg>",
         ]
         return "\n".join(parts)
@@ -122,6 +121,10 @@ class Chart:
             anchor = f'x="{x - 4:.1f}" text-anchor="end"' if leftward else f'x="{x + 4:.1f}"'
             yield f'<line class="mark {mark.kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 8}" y2="{self._bottom}"/>'
             yield f'<text class="mark-label {mark.kind}" {anchor} y="{y}">{escape(mark.label)}</text>'
+
+
+def _axis_label(text: str, place: str) -> str:
+    return f'<text class="axis-label" {place}>{escape(text)}</text>'
 
 
 def width(label: str) -> float:

@@ -47,12 +47,11 @@ def run_logged(command: Sequence[str], environment: Mapping[str, str], log: Path
         raise SetUpError(f"{' '.join(command[:2])} ended with status {ended.status}: {last} (all of it: {log})")
 
 
-def tool(name: str) -> str:
-    """The tool of this environment, or of the PATH."""
-    beside = Path(sys.executable).with_name(name)
-    found = str(beside) if beside.exists() else shutil.which(name)
+def sam(given: Path | None) -> str:
+    """The one that was given, or the PATH's."""
+    found = shutil.which(given or "sam")
     if found is None:
-        raise SetUpError(f"{name} is missing: it belongs to the tools environment, which `make drill` makes")
+        raise SetUpError(f"{given or 'sam'} is missing: `make drill` installs the SAM CLI and says where it is")
     return found
 
 

@@ -26,7 +26,7 @@ HOME = {PREFERRED: "orders-use1", OTHER: "orders-usw2"}  # where clients of a re
 REPLICA = {PREFERRED: "orders-use1-replica", OTHER: "orders-usw2-replica"}  # by the home's region; in the other region
 BUCKETS = {HOME[PREFERRED]: PREFERRED, REPLICA[PREFERRED]: OTHER, HOME[OTHER]: OTHER, REPLICA[OTHER]: PREFERRED}
 CONTEXT = {"purpose": "drill"}
-WORKERS = 4  # for the drill's own reading and writing: the machine runs two clouds and the traffic beside it
+WORKERS = 3  # for the drill's own reading and writing: the machine runs two clouds and the traffic beside it
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Options:
     folder: Path
     short: bool
     build: bool
+    sam: Path | None = None
 
 
 @dataclass(frozen=True)

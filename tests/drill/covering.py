@@ -18,17 +18,12 @@ def coverage(drill: Drill, *regions: str, objects: Sequence[Stored] | None = Non
     shares = {}
     for region in regions:
         alone = opener(drill, region)
-        opened = drill.each(
-            f"opening every data key with {region} alone",
-            chosen,
-            lambda one, alone=alone, region=region: alone.envelope_opens(one.bucket_in(region), one.key),
-        )
-        shares[region] = share(opened)
+        shares[region] = share(drill.each(f"opening every data key with {region} alone", chosen, alone.opens))
     drill.coverage.append((time.time(), shares))
     return shares
 
 
-def coverage_as_replicated(drill: Drill, region: str) -> float:
+def as_written(drill: Drill, region: str) -> dict[Stored, bool]:
     """What the other region could open had the service done nothing: the envelopes as their writers made them."""
     alone = opener(drill, region)
     opened = drill.each(
@@ -37,7 +32,7 @@ def coverage_as_replicated(drill: Drill, region: str) -> float:
         lambda one: alone.envelope_opens(one.bucket_in(one.home), one.key),
     )
     drill.coverage.append((time.time(), {region: share(opened)}))
-    return share(opened)
+    return dict(zip(drill.objects, opened, strict=True))
 
 
 def wait_until_covered(drill: Drill, region: str, *, deadline_seconds: float) -> float:
@@ -46,7 +41,7 @@ def wait_until_covered(drill: Drill, region: str, *, deadline_seconds: float) ->
     left = list(drill.objects)
 
     def look() -> str:
-        left[:] = [one for one in left if not alone.envelope_opens(one.bucket_in(region), one.key)]
+        left[:] = [one for one in left if not alone.opens(one)]
         reached = 1 - len(left) / len(drill.objects) if drill.objects else 0.0
         drill.coverage.append((time.time(), {region: reached}))
         return f"{len(drill.objects) - len(left)} of {len(drill.objects)}"
@@ -70,4 +65,5 @@ def problems(drill: Drill, region: str) -> list[str]:
     """Reads every file whole with this region alone, and compares; what was wrong, in words."""
     alone = opener(drill, region)
     found = drill.each(f"reading every file with {region} alone", drill.objects, alone.problem)
+    drill.coverage.append((time.time(), {region: share(problem is None for problem in found)}))
     return [problem for problem in found if problem is not None]

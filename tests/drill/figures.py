@@ -81,14 +81,23 @@ def per_second(records: Sequence[Record], began: float) -> list[dict[str, int]]:
     return list(rows.values())
 
 
-def latency_series(records: Sequence[Record], began: float) -> list[dict[str, float | None]]:
+def latency_series(records: Sequence[Record], began: float) -> list[dict[str, Any]]:
     def bucket(record: Record) -> int:
         return math.floor((record.at - began) / LATENCY_BUCKET_SECONDS)
 
     return [
-        {"at_seconds": (number + 0.5) * LATENCY_BUCKET_SECONDS} | latencies(list(found))
+        {"at_seconds": (number + 0.5) * LATENCY_BUCKET_SECONDS} | latencies(members) | _medians(members)
         for number, found in groupby(sorted(records, key=bucket), key=bucket)
+        for members in [list(found)]
     ]
+
+
+def _medians(records: Sequence[Record]) -> dict[str, float | None]:
+    """By client: a function's call takes longer than the library's, so the median of both would be of neither."""
+    return {
+        f"p50_{client}_ms": percentile((r.milliseconds for r in records if r.client == client), 0.5)
+        for client in ("function", "library")
+    }
 
 
 def dots(records: Sequence[Record], began: float) -> list[list[float | str]]:

@@ -5,8 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
-from s3_encryption import S3EncryptionClient, S3EncryptionClientConfig
-from s3_encryption.materials.kms_keyring import KmsKeyring
+from s3_encryption import (  # type: ignore[import-not-found,import-untyped,unused-ignore]  # no types; in the tools only
+    S3EncryptionClient,
+    S3EncryptionClientConfig,
+)
+from s3_encryption.materials.kms_keyring import (  # type: ignore[import-not-found,import-untyped,unused-ignore]  # the same
+    KmsKeyring,
+)
 
 from kms_failover.domain.bundle import Bundle, is_bundle
 from kms_failover.domain.s3_envelope import Envelope
@@ -71,6 +76,9 @@ class Opener:
         except (ClientError, KmsFailoverError, LookupError):
             return False
         return True
+
+    def opens(self, stored: Stored) -> bool:
+        return self.envelope_opens(stored.bucket_in(self.region), stored.key)
 
     def problem(self, stored: Stored) -> str | None:
         """Read the whole file from this region and compare; None if it is the same, else what was wrong."""

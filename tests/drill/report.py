@@ -10,9 +10,11 @@ from typing import Any
 
 from tests.drill import plots
 from tests.drill.headlines import headlines, shown
+from tests.drill.waiting import said
 
 STYLE = Path(__file__).with_name("report.css")
 EXIT_USAGE = 2
+LONG = 40  # characters
 PHASES = {"before": "before the fault", "during": "KMS in {region} silent", "after": "after KMS came back"}
 
 type Report = Mapping[str, Any]
@@ -97,7 +99,8 @@ def _cards(report: Report) -> str:
 
 def _charts(report: Report) -> str:
     outcomes = [(f"var(--{kind})", label) for kind, label in plots.OUTCOMES.items()]
-    thin = [("var(--p50)", "p50 (5 s)"), ("var(--p99)", "p99 (5 s)")]
+    colours = ("var(--p50)", "var(--p50-function)", "var(--p99)")
+    thin = list(zip(colours, plots.LATENCY_LINES.values(), strict=True))
     preferred = report["regions"]["preferred"]
     silent = [("var(--outage)", f"KMS in {preferred} silent")]
     sections = [
@@ -210,7 +213,14 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int
 
 
 def _value(value: object) -> str:
-    return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    """For people; a list that is long in words becomes lines."""
+    if value in ([], {}):
+        return "none"
+    if isinstance(value, list) and any(len(str(one)) > LONG for one in value):
+        return "<br>".join(escape(str(one)) for one in value)
+    if isinstance(value, float):
+        return f"{value:g}"  # 0.9867 is not 1.0
+    return escape(shown(None) if value is None else said(value))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from typing import Any
 
 from tests.drill import figures
 from tests.drill.checks import Check
-from tests.drill.commands import REPOSITORY, run
+from tests.drill.commands import REPOSITORY, run, sam
 from tests.drill.context import OTHER, PREFERRED, Drill
+from tests.drill.traffic import Record
 
 PACKAGES = (
     "boto3",
@@ -18,7 +19,6 @@ PACKAGES = (
     "amazon-s3-encryption-client-python",
     "cryptography",
     "pydantic",
-    "aws-sam-cli",
     "ministack",
     "microburst",
     "moto",
@@ -65,7 +65,7 @@ def report(drill: Drill, started: float, step_checks: Sequence[Check]) -> dict[s
         "timeline": _timeline(drill, began),
         "series": _series(drill, records, began),
         "settings": list(SETTINGS),
-        "versions": versions(drill.aws.environment),
+        "versions": versions(drill.aws.environment, sam(drill.options.sam)),
     }
 
 
@@ -76,7 +76,7 @@ def _timeline(drill: Drill, began: float) -> list[dict[str, Any]]:
     ]
 
 
-def _series(drill: Drill, records: Sequence[figures.Record], began: float) -> dict[str, Any]:
+def _series(drill: Drill, records: Sequence[Record], began: float) -> dict[str, Any]:
     return {
         "requests": figures.per_second(records, began),
         "dots": figures.dots(records, began),
@@ -99,13 +99,14 @@ def _peak(drill: Drill) -> int | None:
     return max((sum(sample.status["Debt"].values()) for sample in drill.watcher.samples), default=None)
 
 
-def versions(environment: Mapping[str, str]) -> dict[str, str]:
+def versions(environment: Mapping[str, str], sam_cli: str) -> dict[str, str]:
     found = {"kms-failover": _commit(environment), "python": platform.python_version(), "platform": _platform()}
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = "not installed here"
+    found["aws-sam-cli"] = run([sam_cli, "--version"], environment).output.strip().rpartition(" ")[2]
     return found
 
 

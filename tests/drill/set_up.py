@@ -3,19 +3,27 @@
 import json
 import secrets
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.drill.aws import Aws
-from tests.drill.commands import REPOSITORY, SetUpError, cli, run_logged, tool
+from tests.drill.commands import REPOSITORY, SetUpError, cli, run_logged, sam
 from tests.drill.context import BUCKETS, DEPLOYMENT, HOME, KEY_SET, OTHER, PREFERRED, REGIONS, REPLICA, Options
 from tests.drill.progress import Progress
 from tests.drill.result import HEALTHY_AFTER_SECONDS
 
 MATERIAL_BYTES = 32  # facts 1.2: exactly this for a symmetric key
 TEMPLATE = REPOSITORY / ".aws-sam" / "build" / "template.yaml"
+AT_ONCE = 4
+STATUS = {"Action": "status", "KeySet": KEY_SET}
+WARMED: tuple[tuple[str, dict[str, Any]], ...] = (
+    *[("rewrap", {"Items": []})] * AT_ONCE,  # the template lets the queue run so many at once
+    *[("data-keys", {"Operation": "none"})] * 2,  # the drill's traffic asks with so many threads
+    ("runbook", STATUS),
+)
 REPLICATION_ROLE = "arn:aws:iam::000000000000:role/drill-replication"
 
 
@@ -29,7 +37,7 @@ def build(options: Options, progress: Progress, environment: Mapping[str, str]) 
         return
     clean = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
     with progress.task("sam build"):
-        run_logged([tool("sam"), "build"], clean, options.folder / "logs" / "sam-build.log")
+        run_logged([sam(options.sam), "build"], clean, options.folder / "logs" / "sam-build.log")
 
 
 def make_keys(aws: Aws) -> dict[str, str]:
@@ -79,7 +87,7 @@ def deploy(options: Options, progress: Progress, aws: Aws, keys: Mapping[str, st
             f"StateTableHome={PREFERRED}",
         ]
         # a config environment that the file does not have: samconfig.toml is for real accounts
-        command = [tool("sam"), "deploy", "--config-env", "drill", "--template-file", str(TEMPLATE)]
+        command = [sam(options.sam), "deploy", "--config-env", "drill", "--template-file", str(TEMPLATE)]
         command += ["--stack-name", DEPLOYMENT, "--region", region, "--s3-bucket", _artifacts(region)]
         command += ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
         with progress.task(f"sam deploy to {region}"):
@@ -110,6 +118,19 @@ def apply(options: Options, aws: Aws, keys: Mapping[str, str]) -> None:
     ended = cli(arguments, aws.environment)
     if ended.status != 0:
         raise SetUpError(f"the key sets could not be applied: {ended.errors.strip()}")
+
+
+def warm(progress: Progress, aws: Aws) -> None:
+    """Begin as a service that has run for a while: the first call of a function unpacks and loads its layers."""
+    calls = [(*call, region) for region in REGIONS for call in WARMED]
+    with progress.task("warming the functions", len(calls)) as task, ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def call(one: tuple[str, dict[str, Any], str]) -> None:
+            function, payload, region = one
+            aws.invoke(function, region, payload)
+            task.advance()
+
+        list(pool.map(call, calls))
 
 
 def wrong_region_file(folder: Path, keys: Mapping[str, str]) -> Path:

@@ -8,6 +8,20 @@ from tests.drill.progress import Progress
 PAUSE_SECONDS = 0.5
 
 
+def said(value: object) -> str:
+    """`us-east-1: healthy, us-west-2: impaired` for a mapping, and so on: for people, not for programs."""
+    match value:
+        case dict():
+            return ", ".join(
+                f"{name} ({said(inner)})" if isinstance(inner, dict) else f"{name}: {said(inner)}"
+                for name, inner in value.items()
+            )
+        case list() | tuple():
+            return ", ".join(said(one) for one in value)
+        case _:
+            return str(value)
+
+
 def poll[T](
     progress: Progress,
     description: str,
@@ -32,7 +46,7 @@ def poll[T](
                     raise
                 task.saw(f"{type(error).__name__}: {error}"[:120])
             else:
-                task.saw(str(seen)[:120])
+                task.saw(said(seen)[:120])
                 if until(seen) or late:
                     return seen
             time.sleep(pause_seconds)

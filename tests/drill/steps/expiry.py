@@ -39,7 +39,7 @@ def run(drill: Drill) -> None:
         pause_seconds=LOOK_SECONDS,
     )
     lost_state = state()
-    drill.mark(f"material in {OTHER} expires", "expiry", at=valid_to.timestamp(), detail="KMS, ValidTo")
+    drill.mark(f"{OTHER} material expires", "expiry", at=valid_to.timestamp(), detail="KMS, ValidTo")
     drill.checks.add(
         "without its material the key opens nothing", expected="KMSInvalidStateException", observed=refused
     )
@@ -55,7 +55,7 @@ def run(drill: Drill) -> None:
     at = time.time()
     drill.checks.add("the key after the service's import", expected="Enabled", observed=restored)
     if restored == "Enabled":
-        drill.mark("material restored", "restored", at=at)
+        drill.mark("restored", "restored", at=at, detail="KMS, Enabled again")
         drill.figures["reimport_seconds"] = round(at - valid_to.timestamp(), 2)
     drill.checks.add(
         "from the expiry to the restored material",

@@ -46,7 +46,7 @@ def _detected(drill: Drill, status: dict[str, Any], observer: str, fault: float)
     at = figures.since(verdict.get("Since"))
     if verdict.get("Verdict") != "impaired" or at is None:
         return None
-    drill.mark(f"{observer} sees it impaired", "detection", at=at, detail=str(verdict["Reason"]))
+    drill.mark(f"{observer} detects", "detection", at=at, detail=str(verdict["Reason"]))
     return round(at - fault, 2)
 
 
@@ -54,7 +54,7 @@ def _changed(drill: Drill, status: dict[str, Any], observer: str, fault: float) 
     change = figures.changed_to(status.get("History", []), OTHER, fault)
     if change is None or (at := figures.since(change["DecidedAt"])) is None:
         return None
-    drill.mark(f"{observer} changes its route", "route change", at=at, detail=str(change["Reason"]))
+    drill.mark(f"{observer} reroutes", "route change", at=at, detail=str(change["Reason"]))
     return round(at - fault, 2)
 
 

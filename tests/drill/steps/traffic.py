@@ -17,7 +17,6 @@ HTTP_OK, HTTP_FORBIDDEN = 200, 403
 
 def run(drill: Drill) -> None:
     drill.traffic.start()
-    drill.mark("traffic begins")
     _function_url(drill)
     seen = poll(
         drill.progress,
@@ -38,6 +37,7 @@ def run(drill: Drill) -> None:
         lambda seconds: seconds >= quiet,
         deadline_seconds=quiet * 3,
     )
+    complete_data_keys(drill, "before the fault")
     drill.checks.add(
         "both routes begin in the preferred region",
         expected=dict.fromkeys(REGIONS, PREFERRED),
@@ -45,10 +45,19 @@ def run(drill: Drill) -> None:
     )
 
 
+def complete_data_keys(drill: Drill, when: str) -> None:
+    """Callers keep their data keys openable everywhere: what was degraded when it was made is rewrapped."""
+    drill.each("having the callers' degraded data keys rewrapped", drill.traffic.lacking, drill.traffic.complete)
+    drill.checks.add(
+        f"data keys of the callers that some region cannot open, {when}",
+        expected=0,
+        observed=len(drill.traffic.lacking),
+    )
+
+
 def run_summary(drill: Drill) -> None:
     """The traffic ends here."""
     drill.traffic.stop()
-    drill.mark("traffic ends")
     records = drill.traffic.records
     failures = sorted({f"{r.client} in {r.region}, {r.operation}: {r.outcome}" for r in records if r.failed})
     drill.checks.add("requests that failed", expected=[], observed=failures)
