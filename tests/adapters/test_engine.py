@@ -1,14 +1,14 @@
 """Data keys over several regions, below the drop-in client: breakers, trials, and one region by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from kms_failover.adapters.engine import Made
 from kms_failover.domain.bundle import Bundle, Kind, Wrap
 from kms_failover.errors import BundleError, CommitmentError, RegionUnavailableError
-from tests.adapters.kms_world import CONTEXT, World, kms_world, unreachable
+from tests.adapters.kms_world import CONTEXT, World, kms_world, timed_out, unreachable
 from tests.domain.strategies import EAST, WEST, arn
 
 
@@ -124,3 +124,44 @@ def test_completing_while_a_region_is_still_lost_keeps_what_there_is(world: Worl
     again, missing = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
 
     assert (again, missing) == (bundle, (WEST,))
+
+
+def test_completing_gives_a_region_that_is_out_its_trial_and_uses_the_answer(world: World) -> None:
+    world.kms[WEST].fails = unreachable
+    bundle = make(world).bundle
+    out(world, WEST, since=float("-inf"))
+    world.kms[WEST].fails = None
+
+    again, missing = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+
+    assert missing == ()
+    assert [wrap.region for wrap in again.wraps] == [EAST, WEST]
+    assert not world.regional[WEST].breaker.is_open
+
+
+def test_a_moment_in_which_every_region_fails_is_survived(world: World) -> None:
+    for region in (EAST, WEST):
+        world.kms[region].fails = once(world, region)
+
+    made = make(world)
+
+    assert len(made.plaintext) == 32
+    assert made.member.region == EAST
+
+
+def test_regions_that_fail_twice_are_not_asked_for_ever(world: World) -> None:
+    for region in (EAST, WEST):
+        world.kms[region].fails = unreachable
+
+    with pytest.raises(EndpointConnectionError):
+        make(world)
+
+    assert len(world.kms[EAST].calls) == len(world.kms[WEST].calls) == 2
+
+
+def once(world: World, region: str) -> Callable[[], Exception]:
+    def fail() -> Exception:
+        world.kms[region].fails = None
+        return timed_out()
+
+    return fail

@@ -23,7 +23,7 @@ class FlakySqs:
         self.sender_fault = sender_fault
         self.calls: list[list[str]] = []
 
-    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803, ARG002  # boto3's names
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803  # boto3's names
         self.calls.append([entry["Id"] for entry in Entries])
         if self.refusals == 0:
             return {"Successful": Entries}

@@ -93,7 +93,7 @@ class WorldCustody:
 class WorldLedger:
     records: dict[str, MaterialRecord] = field(default_factory=dict)
 
-    def material(self, key_set: str, region: str) -> MaterialRecord | None:  # noqa: ARG002  # one region's ledger
+    def material(self, key_set: str, region: str) -> MaterialRecord | None:  # one region's ledger
         return self.records.get(key_set)
 
     def put_material(self, record: MaterialRecord) -> None:

@@ -157,7 +157,7 @@ class WorldObjects:
         self.stored[stored.bucket, stored.key] = changed
         self.after_write()
 
-    def replicates_into(self, bucket: str) -> frozenset[str]:  # noqa: ARG002  # of the one bucket here
+    def replicates_into(self, bucket: str) -> frozenset[str]:  # of the one bucket here
         return self.targets
 
 
@@ -169,13 +169,13 @@ class WorldLedger:
     def put_debt(self, debt: Debt) -> None:
         self.debts_by_id.setdefault(debt.id, debt)
 
-    def clear_debt(self, key_set: str, debt_id: str) -> None:  # noqa: ARG002  # one key set's ledger
+    def clear_debt(self, key_set: str, debt_id: str) -> None:  # one key set's ledger
         self.debts_by_id.pop(debt_id, None)
 
     def put_refusal(self, refusal: Refusal) -> None:
         self.refusals_by_id[refusal.id] = refusal
 
-    def clear_refusal(self, key_set: str, refusal_id: str) -> None:  # noqa: ARG002  # the same
+    def clear_refusal(self, key_set: str, refusal_id: str) -> None:  # the same
         self.refusals_by_id.pop(refusal_id, None)
 
     def owed_to(self) -> set[str]:

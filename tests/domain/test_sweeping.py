@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kms_failover.domain import sweeping
 from kms_failover.domain.debt import Debt
+from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.sweeping import RewrapMessage, SweepService, Swept, key_set_in
 from kms_failover.errors import EventFormatError, UnknownKeySetError
@@ -26,8 +27,14 @@ debts = st.builds(
 
 
 class Ledger:
-    def __init__(self, debts: Sequence[Debt]) -> None:
+    def __init__(self, debts: Sequence[Debt], impaired: str | None = None) -> None:
         self.held = list({debt.id: debt for debt in debts}.values())
+        self.impaired = impaired
+
+    def health(self, key_set: str) -> dict[str, RegionHealth]:
+        verdicts = {HERE: Verdict.HEALTHY, THERE: Verdict.HEALTHY} | {self.impaired: Verdict.IMPAIRED}
+        since = datetime(2026, 11, 23, tzinfo=UTC)
+        return {region: RegionHealth(region=region, verdict=v, since=since) for region, v in verdicts.items() if region}
 
     def debts(self, key_set: str) -> Iterator[Debt]:
         return (debt for debt in self.held if debt.key_set == key_set)
@@ -42,10 +49,10 @@ class Queue:
         self.sent += messages
 
 
-def service(held: Sequence[Debt], queue: Queue, *key_sets: KeySet) -> SweepService:
+def service(held: Sequence[Debt], queue: Queue, *key_sets: KeySet, impaired: str | None = None) -> SweepService:
     known = key_sets or (key_set(),)
     shuffle = random.Random(1).shuffle  # noqa: S311  # fairness, not secrecy
-    return SweepService(lambda: known, Ledger(held), queue, HERE, shuffle)
+    return SweepService(lambda: known, Ledger(held, impaired), queue, HERE, shuffle)
 
 
 def debt(key: str, name: str = "orders", owed_to: str = HERE, bucket: str = f"orders-{HERE}") -> Debt:
@@ -61,6 +68,15 @@ def test_each_object_here_that_is_owed_to_anybody_is_queued_once(held: list[Debt
     here = {(debt.bucket, debt.key) for debt in held if debt.bucket == f"orders-{HERE}"}
     assert sorted((message.bucket, message.key) for message in queue.sent) == sorted(here)
     assert swept == Swept(queued=len(here), remaining=0)
+
+
+@pytest.mark.parametrize(("impaired", "queued"), [(None, ["a", "b"]), (THERE, ["a"]), (HERE, ["b"])])
+def test_what_is_owed_to_an_impaired_region_waits_for_it(impaired: str | None, queued: list[str]) -> None:
+    queue = Queue()
+
+    service([debt("a", owed_to=HERE), debt("b", owed_to=THERE)], queue, impaired=impaired).sweep()
+
+    assert sorted(message.key for message in queue.sent) == queued
 
 
 def test_a_run_is_bounded_and_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

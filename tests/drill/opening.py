@@ -31,7 +31,7 @@ class OneRegionKms:
         self._client = client
         self._key_arn = key_arn
 
-    def decrypt(self, *, KeyId: str, CiphertextBlob: bytes, EncryptionContext: Mapping[str, str]) -> dict[str, Any]:  # noqa: N803, ARG002 - boto3's own names; the key is fixed
+    def decrypt(self, *, KeyId: str, CiphertextBlob: bytes, EncryptionContext: Mapping[str, str]) -> dict[str, Any]:  # noqa: N803 - boto3's own names; the key is fixed
         if not is_bundle(CiphertextBlob):
             return self._decrypt(CiphertextBlob, EncryptionContext)
         bundle = Bundle.parse(CiphertextBlob)

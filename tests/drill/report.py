@@ -171,7 +171,7 @@ def _checks(report: Report) -> str:
             rows.append(f'<tr class="step"><th colspan="4">{escape(heading)}</th></tr>')
             rows += [_check(check) for check in checks]
     head = "<tr><th>check</th><th>expected</th><th>observed</th><th></th></tr>"
-    return _section("All checks", f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>")
+    return _section("All checks", f'<table class="checks"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>')
 
 
 def _check(check: Mapping[str, Any]) -> str:

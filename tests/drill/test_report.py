@@ -89,7 +89,7 @@ class Balanced(HTMLParser):
         super().__init__()
         self.open: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - the parser's own signature
+    def handle_starttag(self, tag: str, attrs: object) -> None:
         if tag not in VOID:
             self.open.append(tag)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from . import (
     bare_runtime,
+    batch_actions,
     generated_names,
     global_tables,
     kms_calls,
@@ -19,6 +20,7 @@ from .routes import add_routes
 
 GAPS = (
     bare_runtime,
+    batch_actions,
     pseudo_parameters,
     shared_layers,
     generated_names,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kms_failover.adapters.classify import classify, code_of
-from kms_failover.adapters.race import Answer, Attempt, race
+from kms_failover.adapters.race import DEADLINE_SECONDS, Answer, Attempt, race
 from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit
 from kms_failover.domain.fault import FaultClass
@@ -16,6 +16,7 @@ from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.route import Route
 from kms_failover.errors import BundleError, RegionUnavailableError
 
+TURNS = 2  # a region that answered neither time within the deadline is out
 WRAP_DEADLINE_SECONDS = 1.0  # how long a new data key waits for its other wraps; what is late is debt
 
 logger = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class Engine:
         if not self._lacking(bundle, key_set):
             return bundle, ()
         opened = self.open(bundle, key_set, route, context)
-        return self._complete(bundle, key_set, opened.plaintext, context, skip=opened.overtaken)
+        return self._complete(bundle, key_set, opened.plaintext, context, skip=opened.overtaken, may_try=True)
 
     def encrypt_under(self, member: MemberKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         """One wrap under one member key; RegionUnavailableError if its region cannot be asked."""
@@ -146,12 +147,20 @@ class Engine:
         return sorted(members, key=lambda m: (self._kms[m.region].breaker.is_open, m.region != self.region))
 
     def _ask(self, members: Sequence[MemberKey], operation: str, call: Any, **options: Any) -> Answer:
+        """Race the members; once more if every region failed that way: a stall of our own looks just like it."""
         attempts = [
             Attempt(m.region, lambda m=m: self._kms[m.region].submit(operation, call(m)))  # type: ignore[misc]  # a default binds the loop's member
             for m in members
         ]
         self._try_open_ones(members[1:], operation, call)
-        return race(attempts, **options)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        for turn in range(1, TURNS + 1):
+            try:
+                return race(attempts, deadline_seconds=deadline - time.monotonic(), **options)
+            except Exception as error:
+                if classify(error) is not FaultClass.REGION or turn == TURNS or time.monotonic() >= deadline:
+                    raise
+        raise AssertionError("the last turn returns or raises")
 
     def _try_open_ones(self, members: Sequence[MemberKey], operation: str, call: Any) -> None:
         """A region that is out gets one trial now and then, beside the caller's work: nobody waits for it."""
@@ -181,13 +190,19 @@ class Engine:
         plaintext: bytes,
         context: Mapping[str, str],
         skip: Sequence[str],
+        *,
+        may_try: bool = False,
     ) -> tuple[Bundle, tuple[str, ...]]:
-        """Encrypt at every region that lacks a wrap, in parallel, under one deadline. A silent region is not asked."""
+        """Encrypt at every region that lacks a wrap, in parallel, under one deadline. A silent region is not asked.
+
+        `may_try`: a region whose breaker is open gets its trial here, for nobody waits for this bundle.
+        """
         call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
         futures = {}
         for member in self._lacking(bundle, key_set):
             kms = self._kms[member.region]
-            if member.region not in skip and not kms.breaker.is_open:
+            usable = not kms.breaker.is_open or (may_try and kms.breaker.claims_trial(time.monotonic()))
+            if member.region not in skip and usable:
                 futures[kms.submit("encrypt", call | {"KeyId": member.arn})] = member
         done, _ = wait(futures, timeout=WRAP_DEADLINE_SECONDS)
         fresh = [

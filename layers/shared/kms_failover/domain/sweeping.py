@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from kms_failover.domain.debt import Debt
+from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import EventFormatError, UnknownKeySetError
 
@@ -33,6 +34,7 @@ class DebtLedger(Protocol):
     """Satisfied by the state table."""
 
     def debts(self, key_set: str) -> Iterator[Debt]: ...
+    def health(self, key_set: str) -> dict[str, RegionHealth]: ...
 
 
 class RewrapQueue(Protocol):
@@ -74,13 +76,18 @@ class SweepService:
         return chosen
 
     def _messages(self, key_sets: tuple[KeySet, ...]) -> Iterator[RewrapMessage]:
-        """Whomever it is owed to: an object is rewrapped where its bucket lies."""
+        """Whomever it is owed to: an object is rewrapped where its bucket lies. An impaired region is not asked."""
         debts = (debt for key_set in key_sets for debt in self._debts_here(key_set))
         return (RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in islice(debts, MAX_READ))
 
     def _debts_here(self, key_set: KeySet) -> Iterator[Debt]:
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
-        return (debt for debt in self.ledger.debts(key_set.name) if debt.bucket in here) if here else iter(())
+        if not here:
+            return
+        impaired = {r for r, health in self.ledger.health(key_set.name).items() if health.verdict is Verdict.IMPAIRED}
+        for debt in self.ledger.debts(key_set.name):
+            if debt.bucket in here and debt.owed_to not in impaired:
+                yield debt
 
 
 def key_set_in(event: Mapping[str, Any]) -> str | None:
