@@ -58,7 +58,7 @@ build: .aws-sam/ready ## sam build
 deploy: .aws-sam/ready ## sam deploy to both regions of an AWS account; MEMBER_KEY_ARNS=arn,arn BUCKET_NAMES=a,b
 	@test -n "$(MEMBER_KEY_ARNS)" || { echo "deploy: MEMBER_KEY_ARNS is needed: the ARN of every member key, separated by commas"; exit 2; }
 	@for region in $(REGIONS); do $(SAM)/bin/sam deploy --config-env $$region \
-	  --parameter-overrides "MemberKeyArns=$(MEMBER_KEY_ARNS)" "BucketNames=$(BUCKET_NAMES)" || exit 1; done
+	  --parameter-overrides "MemberKeyArns=$(MEMBER_KEY_ARNS)" $(if $(BUCKET_NAMES),"BucketNames=$(BUCKET_NAMES)") $(if $(BUCKET_KEY_ARNS),"BucketKeyArns=$(BUCKET_KEY_ARNS)") || exit 1; done
 
 cloud: $(TOOLS)/ready ## start the local cloud and leave it up; PORT=number
 	@$(TOOLS)/bin/python -m local.cloud start $(if $(PORT),--port $(PORT))

@@ -1,4 +1,4 @@
-"""Decides this region's routes; woken by the state table's stream and by a schedule."""
+"""Decides this region's routes; woken by probe, signals and runbook, and by a schedule."""
 
 from typing import Any
 

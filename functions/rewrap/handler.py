@@ -30,10 +30,13 @@ def _from_queue(service: RewrapService, event: dict[str, Any]) -> dict[str, Any]
     counts: Counter[Outcome] = Counter()
 
     def take(record: SQSRecord) -> None:
+        name = None
         try:
-            counts[_rewrap(service, from_message(record.body))] += 1
+            name = from_message(record.body)
+            counts[_rewrap(service, name)] += 1
         except Exception:
-            logger.exception("not rewrapped; the queue tries again", message_id=record.message_id)
+            where = {"bucket": name.bucket, "key": name.key} if name else {"message_id": record.message_id}
+            logger.exception("not rewrapped; the queue tries again", extra=where)
             raise
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

@@ -9,29 +9,31 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.operating import CHANGES_INTENT, Command
-from kms_failover.errors import IntentRefusedError, UnknownKeySetError
+from kms_failover.errors import CommandRefusedError, IntentRefusedError, UnknownKeySetError
 
 logger = Logger(service=EVENT_SOURCE)
 
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """A command that cannot be carried out is answered with `Error`; anything else that fails is raised."""
+    """A refused command is answered with `Error`, or raised with `FailIfRefused`; what else fails is raised."""
     try:
         command = Command.model_validate(event)
         answer = bootstrap.runbook(context).execute(command)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        return _refused("ValidationException", f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+        return _refused(event, "ValidationException", f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
     except UnknownKeySetError as error:
-        return _refused("UnknownKeySet", str(error))
+        return _refused(event, "UnknownKeySet", str(error))
     except IntentRefusedError as error:
-        return _refused("IntentRefused", str(error))
+        return _refused(event, "IntentRefused", str(error))
     if command.Action in CHANGES_INTENT:
         logger.info("intent written", extra=command.model_dump(mode="json"))
     return answer
 
 
-def _refused(code: str, message: str) -> dict[str, Any]:
+def _refused(event: Any, code: str, message: str) -> dict[str, Any]:
     logger.warning("command refused", code=code, reason=message)
+    if isinstance(event, dict) and event.get("FailIfRefused") in {True, "true"}:
+        raise CommandRefusedError(f"{code}: {message}")
     return {"Error": {"Code": code, "Message": message}}

@@ -63,7 +63,7 @@ def _stop() -> int:
 def _status(*, as_json: bool) -> int:
     state = read_state(STATE)
     if state is None or not state.running():
-        print(json.dumps({"up": False}) if as_json else "The local cloud is down. Start it with: make cloud-up")
+        print(json.dumps({"up": False}) if as_json else "The local cloud is down. Start it with: make cloud")
         return FAILED
     if as_json:
         print(_as_json(state))

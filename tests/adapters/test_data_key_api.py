@@ -167,7 +167,7 @@ def test_any_json_is_answered_and_never_raised(api: DataKeyApi, value: Any) -> N
 def test_each_fault_has_its_status_and_says_whether_to_ask_elsewhere(
     world: World, api: DataKeyApi, monkeypatch: pytest.MonkeyPatch, fault: Any, status: int, *, elsewhere: bool
 ) -> None:
-    monkeypatch.setattr("kms_failover.adapters.regional_kms.THROTTLE_BASE_SECONDS", 0.0)
+    monkeypatch.setattr("kms_failover.adapters.engine.THROTTLE_BASE_SECONDS", 0.0)
     world.kms[EAST].fails = world.kms[WEST].fails = fault
 
     answered, body = over_url(api, GENERATE)

@@ -1,14 +1,15 @@
 """Data keys over several regions, below the drop-in client: breakers, trials, and one region by itself."""
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from kms_failover.adapters.engine import Made
+from kms_failover.adapters.engine import THROTTLE_TURNS, Made
 from kms_failover.domain.bundle import Bundle, Kind, Wrap
 from kms_failover.errors import BundleError, CommitmentError, RegionUnavailableError
-from tests.adapters.kms_world import CONTEXT, World, kms_world, timed_out, unreachable
+from tests.adapters.kms_world import CONTEXT, World, aws_error, kms_world, timed_out, unreachable
 from tests.domain.strategies import EAST, WEST, arn
 
 
@@ -157,6 +158,24 @@ def test_regions_that_fail_twice_are_not_asked_for_ever(world: World) -> None:
         make(world)
 
     assert len(world.kms[EAST].calls) == len(world.kms[WEST].calls) == 2
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "LimitExceededException"])
+def test_a_throttle_is_waited_out_a_bounded_number_of_times_and_reaches_no_other_region(
+    world: World, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    waits: list[float] = []
+    clock = SimpleNamespace(sleep=waits.append, monotonic=lambda: 0.0)
+    monkeypatch.setattr("kms_failover.adapters.engine.time", clock)
+    world.kms[EAST].fails = aws_error(code)
+
+    with pytest.raises(ClientError, match=code):
+        make(world)
+
+    assert world.kms[EAST].operations == ["generate_data_key"] * THROTTLE_TURNS
+    assert world.kms[WEST].calls == []
+    assert len(waits) == THROTTLE_TURNS - 1
+    assert not world.regional[EAST].breaker.is_open
 
 
 def once(world: World, region: str) -> Callable[[], Exception]:

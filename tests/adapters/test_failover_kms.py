@@ -263,7 +263,7 @@ def test_when_no_region_answers_the_first_ones_own_error_is_raised(world: World)
 def test_a_throttle_or_a_refusal_is_not_carried_to_another_region(
     world: World, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    monkeypatch.setattr("kms_failover.adapters.regional_kms.THROTTLE_BASE_SECONDS", 0.0)
+    monkeypatch.setattr("kms_failover.adapters.engine.THROTTLE_BASE_SECONDS", 0.0)
     world.kms[EAST].fails = aws_error(code)
 
     assert code_of(generate, world=world) == code

@@ -1,6 +1,6 @@
 """KMS as rewrapping sees it: locally, anywhere, and never with a guess."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from botocore.exceptions import ClientError
@@ -77,7 +77,7 @@ def test_a_blob_that_every_key_refuses_is_refused(world: World, keys: KeySetKeys
 def test_a_throttle_is_neither_none_nor_another_regions_business(
     world: World, keys: KeySetKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kms_failover.adapters.regional_kms.THROTTLE_BASE_SECONDS", 0.0)
+    monkeypatch.setattr("kms_failover.adapters.engine.THROTTLE_BASE_SECONDS", 0.0)
     blob = blob_under(world, EAST)
     world.kms[WEST].fails = aws_error("ThrottlingException")
 
@@ -109,3 +109,25 @@ def test_completing_names_who_still_cannot_open_it(world: World, keys: KeySetKey
 def test_a_region_without_a_member_key_cannot_rewrap(world: World) -> None:
     with pytest.raises(ConfigurationError, match="no member key in us-west-2"):
         KeySetKeys(world.engine, key_set(EAST, IRELAND), world.route)
+
+
+@pytest.mark.parametrize("lost", [unreachable, aws_error("KMSInvalidStateException"), aws_error("DisabledException")])
+def test_a_bundle_that_opens_only_where_kms_is_lost_waits_for_it(
+    world: World, keys: KeySetKeys, lost: Callable[[], Exception]
+) -> None:
+    world.kms[WEST].fails = unreachable
+    bundle = bytes(world.engine.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT).bundle)
+    world.kms[WEST].fails = None
+    world.kms[EAST].fails = lost
+
+    for attempt in (keys.open_anywhere, keys.complete):
+        with pytest.raises(RegionUnavailableError):
+            attempt(bundle, CONTEXT)
+
+
+@pytest.mark.parametrize("code", ["KMSInvalidStateException", "DisabledException"])
+def test_a_local_key_that_cannot_be_used_is_waited_for(world: World, keys: KeySetKeys, code: str) -> None:
+    world.kms[WEST].fails = aws_error(code)
+
+    with pytest.raises(RegionUnavailableError, match=code):
+        keys.open_locally(blob_under(world, EAST), CONTEXT)

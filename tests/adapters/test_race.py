@@ -111,3 +111,18 @@ def test_one_that_fails_and_one_that_is_silent_end_at_the_deadline_with_the_fail
 
 def test_an_answer_does_not_show_its_key() -> None:
     assert "key" not in repr(Course(a=GOOD).run())
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_the_refusal_of_an_overtaking_region_does_not_spoil_the_first_ones_answer(code: str) -> None:
+    course = Course(a=None, b=aws_error(code)())
+    slow: Future[dict[str, Any]] = Future()
+
+    def start_b() -> Future[dict[str, Any]]:
+        refused = course._start("b")
+        slow.set_result(GOOD)
+        return refused
+
+    answer = race([Attempt("a", lambda: slow), Attempt("b", start_b)], hedge_delay_seconds=AT_ONCE)
+
+    assert answer.region == "a"

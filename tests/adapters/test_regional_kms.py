@@ -1,13 +1,12 @@
 """One region's KMS: its breaker knows an answer from a silence, and its threads are its own."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
-from kms_failover.adapters.regional_kms import THREADS, THROTTLE_ATTEMPTS, RegionalKms
+from kms_failover.adapters.regional_kms import THREADS, RegionalKms
 from tests.adapters.kms_world import FOREVER, World, aws_error, kms_world, timed_out
 from tests.domain.strategies import EAST
 
@@ -70,24 +69,6 @@ def test_what_never_reached_kms_says_nothing_about_it(world: World, kms: Regiona
         encrypt(world, kms)
 
     assert kms.breaker.is_open
-
-
-@pytest.mark.parametrize("code", ["ThrottlingException", "LimitExceededException"])
-def test_a_throttle_is_waited_out_a_bounded_number_of_times_and_never_opens_the_breaker(
-    world: World, kms: RegionalKms, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
-    waits: list[float] = []
-    clock = SimpleNamespace(sleep=waits.append, monotonic=lambda: 0.0)
-    monkeypatch.setattr("kms_failover.adapters.regional_kms.time", clock)
-    world.kms[EAST].fails = aws_error(code)
-
-    with pytest.raises(ClientError):
-        encrypt(world, kms)
-
-    assert len(world.kms[EAST].calls) == THROTTLE_ATTEMPTS
-    assert len(waits) == THROTTLE_ATTEMPTS - 1
-    assert not kms.breaker.is_open
-    assert world.faults == []
 
 
 def test_a_region_fault_is_not_retried_here(world: World, kms: RegionalKms) -> None:

@@ -1,6 +1,7 @@
 """Data-plane reports: one a region and five seconds, for each key set it concerns, and never an error of their own."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ class World:
         key_sets = (key_set(), key_set(name="invoices"), key_set(IRELAND, name="eu"))
         self.state = MemoryState(WEST, *key_sets)
         state: Any = self.state
-        self.report = FaultReporter(WEST, state, lambda: key_sets, lambda: self.now)
+        self.report = FaultReporter(WEST, state, lambda: key_sets, lambda: NOON + timedelta(seconds=self.now))
 
     @property
     def written(self) -> list[Observation]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kms_failover.domain.bundle import Bundle
 from kms_failover.domain.rewrapping import Outcome
-from kms_failover.errors import CommitmentError, ObjectChangedError
+from kms_failover.errors import CommitmentError, ObjectChangedError, UnknownBucketError
 from tests.domain.rewrap_world import (
     CONTEXT,
     DATA_KEY,
@@ -329,11 +329,9 @@ def test_a_folder_marker_is_nobodys_business() -> None:
 
 
 @pytest.mark.parametrize("bucket", ["somebody-elses", f"orders-{THERE}"])
-def test_objects_of_other_buckets_are_refused_by_name(bucket: str) -> None:
-    result = World().service.rewrap(bucket, "k")
-
-    assert result.outcome is Outcome.REFUSED
-    assert bucket in result.reason
+def test_objects_of_other_buckets_stay_in_the_queue_and_are_named(bucket: str) -> None:
+    with pytest.raises(UnknownBucketError, match=bucket):
+        World().service.rewrap(bucket, "k")
 
 
 def test_a_plain_replica_whose_bucket_replicates_back_is_refused() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,12 +76,13 @@ def test_a_hold_is_never_broken(orders: KeySet, before: Route, seen: Health, int
 
 
 @given(key_sets, routes, healths_of_regions, automatic_intents)
-def test_never_led_by_an_unusable_region_while_another_is_usable(
+def test_never_led_by_an_unusable_region_while_another_is_healthy(
     orders: KeySet, before: Route, seen: Health, intent: Intent
 ) -> None:
     after = decide(orders, before, seen, intent, NOON)
 
-    assert seen[after.regions[0]].routable or not any(h.routable for h in seen.values())
+    others = [h for h in seen.values() if h.routable and h.verdict is Verdict.HEALTHY]
+    assert seen[after.regions[0]].routable or not others
 
 
 @given(key_sets, routes, automatic_intents, st.booleans())
@@ -156,8 +158,26 @@ def test_nothing_returns_to_a_region_that_is_not_healthy_yet() -> None:
         assert decide(automatic, route(WEST, EAST), seen, AUTOMATIC, NOON).regions[0] == WEST
 
 
+@pytest.mark.parametrize("verdict", [Verdict.SUSPECT, Verdict.UNKNOWN])
+def test_a_region_that_nobody_has_seen_healthy_is_no_refuge(verdict: Verdict) -> None:
+    seen = {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST, verdict)}
+
+    after = decide(ORDERS, route(EAST, WEST), seen, AUTOMATIC, NOON)
+
+    assert after.regions == (EAST, WEST)
+
+
+def test_an_approval_does_not_outlive_a_later_loss() -> None:
+    order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="back", at=NOON - timedelta(days=30))
+    lost_again = HEALTHY | {EAST: HEALTHY[EAST].model_copy(update={"impairments": (NOON - timedelta(minutes=20),)})}
+
+    after = decide(ORDERS, route(WEST, EAST, intent_epoch=3), lost_again, order, NOON)
+
+    assert after.regions == (WEST, EAST)
+
+
 def test_an_ordered_return_is_carried_out_once_and_not_again_after_the_next_loss() -> None:
-    order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="it is back")
+    order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="it is back", at=NOON)
 
     returned = decide(ORDERS, route(WEST, EAST, intent_epoch=3), HEALTHY, order, NOON)
     lost = decide(ORDERS, returned, EAST_LOST, order, NOON)
@@ -170,7 +190,7 @@ def test_an_ordered_return_is_carried_out_once_and_not_again_after_the_next_loss
 
 
 def test_an_ordered_return_waits_for_a_region_that_sees_the_recovery_later() -> None:
-    order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="it is back")
+    order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="it is back", at=NOON)
 
     waiting = decide(ORDERS, route(WEST, EAST, intent_epoch=3), EAST_LOST, order, NOON)
     returned = decide(ORDERS, waiting, HEALTHY, order, NOON)

@@ -36,8 +36,8 @@ class Ledger:
         since = datetime(2026, 11, 23, tzinfo=UTC)
         return {region: RegionHealth(region=region, verdict=v, since=since) for region, v in verdicts.items() if region}
 
-    def debts(self, key_set: str) -> Iterator[Debt]:
-        return (debt for debt in self.held if debt.key_set == key_set)
+    def debts(self, key_set: str, owed_to: str) -> Iterator[Debt]:
+        return (debt for debt in self.held if debt.key_set == key_set and debt.owed_to == owed_to)
 
 
 class Queue:

@@ -27,19 +27,20 @@ def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
 def lose_east(prod: Stack) -> None:
     now = datetime.now(UTC)
-    for number in range(3):
-        prod.state.add_observation(
-            Observation(
-                key_set="orders",
-                observer=WEST,
-                region=EAST,
-                source=Source.PROBE,
-                outcome=Outcome.REGION_FAULT,
-                at=now - timedelta(seconds=10 * number),
-                id=str(number),
-                code="ReadTimeoutError",
+    for region, outcome in ((EAST, Outcome.REGION_FAULT), (WEST, Outcome.OK)):
+        for number in range(3):
+            prod.state.add_observation(
+                Observation(
+                    key_set="orders",
+                    observer=WEST,
+                    region=region,
+                    source=Source.PROBE,
+                    outcome=outcome,
+                    at=now - timedelta(seconds=10 * number),
+                    id=f"{region} {number}",
+                    code="ReadTimeoutError" if outcome is Outcome.REGION_FAULT else "",
+                )
             )
-        )
 
 
 def test_a_lost_region_changes_the_route_in_the_table_and_in_the_answer(prod: Stack) -> None:

@@ -177,6 +177,7 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
     "rewrap": {
         "kms:Decrypt": ("kms_failover.adapters.engine", '"decrypt"'),
         "kms:Encrypt": ("kms_failover.adapters.engine", '"encrypt"'),
+        "kms:GenerateDataKey": ("kms_failover.adapters.objects", ".copy_object("),  # S3, in the function's name
         "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
         "dynamodb:GetItem": ("kms_failover.adapters.state_table", ".get_item("),
         "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
@@ -252,10 +253,12 @@ def test_no_permission_is_for_everything(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_permissions_on_kms_are_for_the_member_keys_alone(name: str) -> None:
+def test_permissions_on_kms_are_for_named_keys_alone_and_a_buckets_key_only_through_s3(name: str) -> None:
     for statement in statements(name):
         if any(action.startswith("kms:") for action in actions(statement)):
-            assert statement["Resource"] == {"Ref": "MemberKeyArns"}
+            assert statement["Resource"] in ({"Ref": "MemberKeyArns"}, {"Ref": "BucketKeyArns"})
+            if statement["Resource"] == {"Ref": "BucketKeyArns"}:
+                assert "kms:ViaService" in statement["Condition"]["StringEquals"]
 
 
 def test_no_function_on_the_failover_path_may_change_a_key_or_a_policy() -> None:

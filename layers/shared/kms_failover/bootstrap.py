@@ -1,6 +1,7 @@
 """Builds the concrete classes, on first use, once for the life of an execution environment."""
 
 import functools
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
 
 KEY_SETS_SECONDS = 5.0  # how long a warm function works with the key sets it has read
 AWS_TIMEOUT_SECONDS = 5.0  # for services beside KMS; a function's own time-out is longer
+COPY_SECONDS = 100  # one CopyObject of up to 5 GB, within the rewrap function's own time-out
 AWS_ATTEMPTS = 3  # botocore's standard total (facts 3.4)
+
+
+logger = logging.getLogger(__name__)
 
 
 class LambdaContext(Protocol):
@@ -121,7 +127,12 @@ def _rewrap(place: Place) -> "RewrapService":
         known, route = connection.routes.find(key_set.name)
         return KeySetKeys(connection.engine, known, route)
 
-    objects = S3Objects(_client("s3", place))
+    copying = Config(
+        connect_timeout=AWS_TIMEOUT_SECONDS,
+        read_timeout=COPY_SECONDS,
+        retries={"total_max_attempts": 2, "mode": "standard"},
+    )
+    objects = S3Objects(boto3.client("s3", region_name=place.region, config=copying))
     return RewrapService(connection.routes.key_sets, keys_for, objects, _state(place), place.region, now)
 
 
@@ -182,14 +193,19 @@ def _config() -> Config:
 
 
 def _recent_key_sets(state: StateTable) -> Callable[[], tuple[KeySet, ...]]:
-    """Reads the key sets again after a few seconds."""
+    """Reads the key sets again after a few seconds; where that fails, the last ones stay."""
     read_at = float("-inf")
     known: tuple[KeySet, ...] = ()
 
     def key_sets() -> tuple[KeySet, ...]:
         nonlocal read_at, known
         if time.monotonic() - read_at > KEY_SETS_SECONDS:
-            known, read_at = state.key_sets(), time.monotonic()
+            try:
+                known, read_at = state.key_sets(), time.monotonic()
+            except (BotoCoreError, ClientError):
+                if not known:
+                    raise
+                logger.warning("the state table cannot be read, the last key sets stay", exc_info=True)
         return known
 
     return key_sets

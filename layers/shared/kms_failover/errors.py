@@ -22,6 +22,12 @@ class UnknownKeySetError(KmsFailoverError):
         self.key_id = key_id
 
 
+class StateUnavailableError(KmsFailoverError):
+    """The state table has never been read in this process, so no key set is known. Another region has its own copy."""
+
+    another_region_may_succeed = True
+
+
 class BundleError(KmsFailoverError):
     """Bytes that are no bundle, or a bundle whose parts contradict each other."""
 
@@ -32,6 +38,10 @@ class CommitmentError(BundleError):
 
 class ObjectFormatError(KmsFailoverError):
     """An object in no format that can be rewrapped; it is reported and never touched."""
+
+
+class UnknownBucketError(KmsFailoverError):
+    """An object of a bucket that no applied key set names; nothing is lost, its message is tried again."""
 
 
 class ObjectChangedError(KmsFailoverError):
@@ -75,6 +85,10 @@ class EpochConflictError(KmsFailoverError):
 
 class IntentRefusedError(KmsFailoverError):
     """An operator's command that would make things worse; the message says how to insist."""
+
+
+class CommandRefusedError(KmsFailoverError):
+    """A runbook command that was not carried out, for a caller that looks at nothing but success."""
 
 
 class EventFormatError(KmsFailoverError):

@@ -38,7 +38,7 @@ def connect(
     config = Config(
         connect_timeout=TABLE_TIMEOUT_SECONDS,
         read_timeout=TABLE_TIMEOUT_SECONDS,
-        retries={"total_max_attempts": 1, "mode": "standard"},
+        retries={"total_max_attempts": 2, "mode": "standard"},
     )
     table = boto3.resource("dynamodb", region_name=region, config=config).Table(Deployment(deployment).state_table)
     state = StateTable(table, region)

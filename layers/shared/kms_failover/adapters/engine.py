@@ -1,8 +1,9 @@
 """Data keys over several regions: make one, open one, complete its bundle. What FailoverKms and rewrapping stand on."""
 
 import logging
+import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,9 @@ from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.route import Route
 from kms_failover.errors import BundleError, RegionUnavailableError
 
-TURNS = 2  # a region that answered neither time within the deadline is out
+THROTTLE_TURNS = 3  # botocore's standard total (facts 3.4): a throttle is waited out, never failed over (facts 3.2)
+REGION_TURNS = 2  # every region failed; those that fail twice are out
+THROTTLE_BASE_SECONDS = 0.1
 WRAP_DEADLINE_SECONDS = 1.0  # how long a new data key waits for its other wraps; what is late is debt
 
 logger = logging.getLogger(__name__)
@@ -96,15 +99,13 @@ class Engine:
         bundle.verify(answer.response["Plaintext"], context)
         return Opened(answer.response["Plaintext"], _member(key_set, answer.region), answer.overtaken)
 
-    def open_blob(
-        self, blob: bytes, key_set: KeySet, members: Sequence[MemberKey], context: Mapping[str, str]
-    ) -> Opened:
-        """A plain KMS blob under one of these member keys; which one, the blob does not tell.
+    def open_blob(self, blob: bytes, key_set: KeySet, context: Mapping[str, str]) -> Opened:
+        """A plain KMS blob under one of the member keys; which one, the blob does not tell.
 
         Another region's blob is answered with AccessDenied (facts 2.2), so that goes on to the next member here.
         """
         answer = self._ask(
-            members,
+            self._nearest_first(key_set.members),
             "decrypt",
             lambda member: _decryption(member, blob, context),
             goes_on_after=lambda error: code_of(error) == "AccessDeniedException",
@@ -154,13 +155,11 @@ class Engine:
         ]
         self._try_open_ones(members[1:], operation, call)
         deadline = time.monotonic() + DEADLINE_SECONDS
-        for turn in range(1, TURNS + 1):
-            try:
-                return race(attempts, deadline_seconds=deadline - time.monotonic(), **options)
-            except Exception as error:
-                if classify(error) is not FaultClass.REGION or turn == TURNS or time.monotonic() >= deadline:
-                    raise
-        raise AssertionError("the last turn returns or raises")
+
+        def ask() -> Answer:
+            return race(attempts, deadline_seconds=max(0.0, deadline - time.monotonic()), **options)
+
+        return _patiently(ask, {FaultClass.THROTTLE: THROTTLE_TURNS, FaultClass.REGION: REGION_TURNS}, deadline)
 
     def _try_open_ones(self, members: Sequence[MemberKey], operation: str, call: Any) -> None:
         """A region that is out gets one trial now and then, beside the caller's work: nobody waits for it."""
@@ -175,7 +174,7 @@ class Engine:
         if kms.breaker.is_open and not kms.breaker.claims_trial(time.monotonic()):
             raise RegionUnavailableError(region, "its breaker is open")
         try:
-            return kms.submit(operation, call).result()
+            return _patiently(lambda: kms.submit(operation, call).result(), {FaultClass.THROTTLE: THROTTLE_TURNS})
         except Exception as error:
             if classify(error) is FaultClass.REGION:
                 raise RegionUnavailableError(region, code_of(error)) from error
@@ -221,6 +220,21 @@ class Engine:
         """Members whose region cannot open the bundle: a related multi-Region key needs no wrap of its own."""
         holders = [m for wrap in bundle.wraps if (m := key_set.member_by_arn(wrap.key_arn)) is not None]
         return [m for m in key_set.members if not any(m.opens_ciphertexts_of(holder) for holder in holders)]
+
+
+def _patiently[T](ask: Callable[[], T], turns: Mapping[FaultClass, int], deadline: float = float("inf")) -> T:
+    """Ask again after a fault of these classes, so many times in all, and never after the deadline."""
+    turn = 1
+    while True:
+        try:
+            return ask()
+        except Exception as error:
+            fault = classify(error)
+            if fault is None or turn >= turns.get(fault, 1) or time.monotonic() >= deadline:
+                raise
+        if fault is FaultClass.THROTTLE:
+            time.sleep(random.uniform(0, THROTTLE_BASE_SECONDS * 2**turn))  # noqa: S311  # full jitter, as botocore's
+        turn += 1
 
 
 def _wraps_by_member(bundle: Bundle, key_set: KeySet) -> dict[str, bytes]:

@@ -13,7 +13,13 @@ from kms_failover.adapters.routes import RouteReader
 from kms_failover.domain.bundle import MIN_COMMITTED_KEY_BYTES, NONCE_BYTES, Bundle, Kind, commit, is_bundle
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Route
-from kms_failover.errors import BundleError, KmsFailoverError, RegionUnavailableError, UnknownKeySetError
+from kms_failover.errors import (
+    BundleError,
+    KmsFailoverError,
+    RegionUnavailableError,
+    StateUnavailableError,
+    UnknownKeySetError,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -32,6 +38,7 @@ _RE_ENCRYPT = {
 
 _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (UnknownKeySetError, "NotFoundException"),
+    (StateUnavailableError, "DependencyTimeoutException"),
     (BundleError, "InvalidCiphertextException"),
     (RegionUnavailableError, "DependencyTimeoutException"),
 )
@@ -185,9 +192,7 @@ class FailoverKms:
 
     def _decrypt_blob(self, blob: bytes, request: dict[str, Any]) -> dict[str, Any]:
         key_set, route, context = self._prepare(request, {"CiphertextBlob"})
-        here = self._engine.region
-        members = sorted(key_set.members, key=lambda m: m.region != here)
-        opened = self._engine.open_blob(blob, key_set, members, context)
+        opened = self._engine.open_blob(blob, key_set, context)
         return {
             "Plaintext": opened.plaintext,
             "KeyId": opened.member.arn,

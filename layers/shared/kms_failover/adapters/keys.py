@@ -1,8 +1,9 @@
 """KMS as rewrapping sees it: one key set, from one region (the port `domain.rewrapping.Keys`)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.classify import classify, code_of
 from kms_failover.adapters.engine import Engine
@@ -50,7 +51,8 @@ class KeySetKeys:
             ClientError: every member key was asked and none opens it; the last refusal.
         """
         if is_bundle(blob):
-            return self._engine.open(Bundle.parse(blob), self._key_set, self._route, context).plaintext
+            with self._waiting_for_a_region():
+                return self._engine.open(Bundle.parse(blob), self._key_set, self._route, context).plaintext
         unavailable: RegionUnavailableError | None = None
         refusal: ClientError | None = None
         for member in self._nearest_first():
@@ -69,8 +71,19 @@ class KeySetKeys:
 
     def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
         """The bundle with every wrap that can be made now, and the regions that still cannot open it."""
-        full, missing = self._engine.complete(Bundle.parse(bundle), self._key_set, self._route, context)
+        with self._waiting_for_a_region():
+            full, missing = self._engine.complete(Bundle.parse(bundle), self._key_set, self._route, context)
         return bytes(full), missing
+
+    @contextmanager
+    def _waiting_for_a_region(self) -> Iterator[None]:
+        """A bundle that opens only where KMS is out, or where the key cannot be used, opens later: it becomes debt."""
+        try:
+            yield
+        except (ClientError, BotoCoreError) as error:
+            if classify(error) in {FaultClass.REGION, FaultClass.KEY}:
+                raise RegionUnavailableError(self.region, code_of(error)) from error
+            raise
 
     def _open_bundle_locally(self, bundle: Bundle, context: Mapping[str, str]) -> bytes | None:
         for wrap in bundle.wraps:

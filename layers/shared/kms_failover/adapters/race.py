@@ -44,7 +44,8 @@ def race(
 ) -> Answer:
     """The first good answer.
 
-    A fault of a class in `elsewhere` lets the next region try; any other error is raised at once, as boto3 would.
+    A fault of a class in `elsewhere` lets the next region try. Any other error of the first region is raised at once,
+    as boto3 would; that of a region which was asked beside it counts only when nobody answers well.
 
     Raises:
         Exception: where nobody answers well, the first attempt's own error: the caller knows what to do with it.
@@ -57,38 +58,39 @@ def race(
         if waiting:
             attempt = waiting.pop(0)
             running[attempt.start()] = attempt.region
-        answer = _await_one(
-            running, errors, elsewhere, goes_on_after, hedge_delay_seconds if waiting else None, deadline
-        )
+        patience = hedge_delay_seconds if waiting else None
+        answer, failed = _await_some(running, patience, deadline)
         if answer is not None:
+            for late in running:
+                late.cancel()  # what still waits for a thread of a silent region need not be sent any more
             asked = [a.region for a in attempts[: len(attempts) - len(waiting)]]
             return Answer(*answer, tuple(region for region in asked if region != answer[0]))
+        for region, error in failed:
+            if region == attempts[0].region and classify(error) not in elsewhere and not goes_on_after(error):
+                raise error
+            errors.append(error)
         if time.monotonic() >= deadline:
             break
     raise _first(errors, list(running.values()))
 
 
-def _await_one(
-    running: dict[Future[dict[str, Any]], str],
-    errors: list[BaseException],
-    elsewhere: frozenset[FaultClass],
-    goes_on_after: Callable[[BaseException], bool],
-    patience_seconds: float | None,
-    deadline: float,
-) -> tuple[str, dict[str, Any]] | None:
-    """Wait for the next thing to happen; the answer if it was one, None if the next region should be asked."""
+def _await_some(
+    running: dict[Future[dict[str, Any]], str], patience_seconds: float | None, deadline: float
+) -> tuple[tuple[str, dict[str, Any]] | None, list[tuple[str, BaseException]]]:
+    """Wait for the next thing to happen: the good answer if there is one, and the errors of those that failed."""
     remaining = max(0.0, deadline - time.monotonic())
     patience = remaining if patience_seconds is None else min(patience_seconds, remaining)
     done, _ = wait(running, timeout=patience, return_when=FIRST_COMPLETED)
+    failed: list[tuple[str, BaseException]] = []
+    answer = None
     for future in done:
         region = running.pop(future)
         error = future.exception()
-        if error is None:
-            return region, future.result()
-        if classify(error) not in elsewhere and not goes_on_after(error):
-            raise error
-        errors.append(error)
-    return None
+        if error is not None:
+            failed.append((region, error))
+        elif answer is None:
+            answer = (region, future.result())
+    return answer, failed
 
 
 def _first(errors: list[BaseException], silent: list[str]) -> BaseException:

@@ -1,7 +1,6 @@
 """One region's KMS as a process sees it: a client with short timeouts, threads of its own, and a breaker."""
 
 import logging
-import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 1.0  # facts 3.5: botocore's own 60 s would outlast most callers
 READ_TIMEOUT_SECONDS = 2.0  # the same; KMS answers in milliseconds, a far region in a few hundred
 THREADS = 32  # a dead region holds at most these, and none of another region's
-THROTTLE_ATTEMPTS = 3  # botocore's standard total (facts 3.4); a throttle is waited out, never failed over
-THROTTLE_BASE_SECONDS = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -61,20 +58,13 @@ class RegionalKms:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        for attempt in range(1, THROTTLE_ATTEMPTS + 1):
-            try:
-                response: dict[str, Any] = getattr(self.client, operation)(**parameters)
-            except Exception as error:
-                fault = classify(error)
-                self._record(fault, error)
-                if fault is not FaultClass.THROTTLE or attempt == THROTTLE_ATTEMPTS:
-                    raise
-                # full jitter, as botocore does; not a secret
-                time.sleep(random.uniform(0, THROTTLE_BASE_SECONDS * 2**attempt))  # noqa: S311
-            else:
-                self.breaker.succeeded()
-                return response
-        raise AssertionError("the last attempt returns or raises")
+        try:
+            response: dict[str, Any] = getattr(self.client, operation)(**parameters)
+        except Exception as error:
+            self._record(classify(error), error)
+            raise
+        self.breaker.succeeded()
+        return response
 
     def _record(self, fault: FaultClass | None, error: Exception) -> None:
         if fault is FaultClass.REGION:

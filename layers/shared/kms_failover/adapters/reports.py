@@ -2,16 +2,15 @@
 
 import logging
 import threading
-import time
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.key_set import KeySet
+from kms_failover.errors import StateUnavailableError
 
 REPORT_SECONDS = 5.0  # at most one report a region in this time, whatever the traffic
 
@@ -19,44 +18,48 @@ logger = logging.getLogger(__name__)
 
 
 class FaultReporter:
-    """Called from the failing region's own threads, so that no caller waits for the report."""
+    """Called from the failing region's own threads, so that no caller waits for the report.
+
+    All processes of a region that report in the same five seconds write the same item: a fleet must not bury the probe.
+    """
 
     def __init__(
         self,
         region: str,
         state: StateTable,
         key_sets: Callable[[], tuple[KeySet, ...]],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._region = region
         self._state = state
         self._key_sets = key_sets
         self._clock = clock
-        self._last: dict[str, float] = {}
+        self._last: dict[str, datetime] = {}
         self._lock = threading.Lock()
 
     def __call__(self, region: str, code: str) -> None:
         """Report one region fault. A report that cannot be written is logged: the probe sees the region as well."""
+        now = self._clock()
+        at = now - timedelta(seconds=now.timestamp() % REPORT_SECONDS)
         with self._lock:
-            now = self._clock()
-            if now - self._last.get(region, float("-inf")) < REPORT_SECONDS:
+            if self._last.get(region) == at:
                 return
-            self._last[region] = now
+            self._last[region] = at
         try:
             for key_set in self._key_sets():
                 if key_set.member_in(region) is not None:
-                    self._state.add_observation(self._observation(key_set.name, region, code))
-        except (BotoCoreError, ClientError) as error:
+                    self._state.add_observation(self._observation(key_set.name, region, code, at))
+        except (BotoCoreError, ClientError, StateUnavailableError) as error:
             logger.warning("a region fault of %s could not be reported: %s", region, error)
 
-    def _observation(self, key_set: str, region: str, code: str) -> Observation:
+    def _observation(self, key_set: str, region: str, code: str, at: datetime) -> Observation:
         return Observation(
             key_set=key_set,
             observer=self._region,
             region=region,
             source=Source.DATA_PLANE,
             outcome=Outcome.REGION_FAULT,
-            at=datetime.now(UTC),
-            id=uuid.uuid4().hex,
+            at=at,
+            id=str(Source.DATA_PLANE),
             code=code,
         )

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Route, first_route
-from kms_failover.errors import UnknownKeySetError
+from kms_failover.errors import StateUnavailableError, UnknownKeySetError
 
 REFRESH_SECONDS = 2.0  # well below a probe round, so a changed route is used before the next one ends
 
@@ -49,6 +49,7 @@ class RouteReader:
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kms-failover-routes")
         self._refreshing = False
+        self._error: Exception | None = None
         self._routes = Routes(configured, {}, float("-inf"))
 
     def find(self, key_id: str) -> tuple[KeySet, Route]:
@@ -60,11 +61,17 @@ class RouteReader:
             routes = self._routes
             found = next((key_set for key_set in routes.key_sets if key_set.answers_to(key_id)), None)
         if found is None:
+            if self._error is not None:
+                raise StateUnavailableError(f"the state table in {self._region} cannot be read") from self._error
             raise UnknownKeySetError(key_id)
         return found, routes.routes.get(found.name) or first_route(found, self._region, datetime.now(UTC))
 
     def key_sets(self) -> tuple[KeySet, ...]:
-        return self._current().key_sets
+        """StateUnavailableError where none are known and the table cannot be read."""
+        known = self._current().key_sets
+        if not known and self._error is not None:
+            raise StateUnavailableError(f"the state table in {self._region} cannot be read") from self._error
+        return known
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -95,8 +102,12 @@ class RouteReader:
                 routes = {key_set.name: state.route(key_set.name) for key_set in key_sets}
                 known = {name: route for name, route in routes.items() if route is not None}
                 self._routes = Routes(key_sets, known, self._clock())
+                self._error = None
         except (BotoCoreError, ClientError, ValidationError) as error:  # the last: written by another version of us
             logger.warning("the state table in %s cannot be read, the last routes stay: %s", self._region, error)
-            self._routes = Routes(self._routes.key_sets, self._routes.routes, self._clock())
+            self._error = error
+            # where nothing is known yet the next caller tries again; else the next refresh does
+            read_at = self._clock() if self._routes.key_sets else float("-inf")
+            self._routes = Routes(self._routes.key_sets, self._routes.routes, read_at)
         finally:
             self._refreshing = False

@@ -25,7 +25,10 @@ MAX_HISTORY = 50  # what `status` shows
 
 
 class StateTable:
-    """Keys: `pk` is `key-sets`, `key-set#<name>` or `debt#<name>`; `sk` names the fact; `body` is its JSON."""
+    """Items by `pk`, `sk` and `body`, the fact's JSON.
+
+    `pk` is `key-sets`, `key-set#<name>`, `observations#<name>#<observer>`, `debt#<name>` or `refusal#<name>`.
+    """
 
     def __init__(self, table: "Table", region: str) -> None:
         self._table = table
@@ -44,15 +47,15 @@ class StateTable:
     def add_observation(self, observation: Observation) -> None:
         """Writing the same observation again changes nothing: its time and id are its key."""
         at = observation.at.astimezone(UTC).isoformat()
-        sort_key = f"observation#{observation.observer}#{at}#{observation.region}#{observation.source}#{observation.id}"
+        partition = f"observations#{observation.key_set}#{observation.observer}"
+        sort_key = f"{at}#{observation.region}#{observation.source}#{observation.id}"
         expires = int((observation.at + OBSERVATION_LIFE).timestamp())
-        self._put(f"key-set#{observation.key_set}", sort_key, observation, expires_at=expires)
+        self._put(partition, sort_key, observation, expires_at=expires)
 
     def observations(self, key_set: str, since: datetime) -> tuple[Observation, ...]:
         """This region's own observations from `since` on, oldest first; where they are too many, the newest."""
-        prefix = f"observation#{self.region}#"
-        start = prefix + since.astimezone(UTC).isoformat()
-        items = self._query(f"key-set#{key_set}", prefix, start=start, limit=MAX_OBSERVATIONS, newest_first=True)
+        partition, start = f"observations#{key_set}#{self.region}", since.astimezone(UTC).isoformat()
+        items = self._query(partition, start=start, limit=MAX_OBSERVATIONS, newest_first=True)
         return tuple(Observation.model_validate_json(str(item["body"])) for item in items)[::-1]
 
     # Verdicts and routes
@@ -156,13 +159,13 @@ class StateTable:
             raise EpochConflictError(f"{partition} {sort_key}: a newer one than {epoch} is there") from error
 
     def _query(
-        self, partition: str, prefix: str, *, start: str = "", limit: int | None = None, newest_first: bool = False
+        self, partition: str, prefix: str = "", *, start: str = "", limit: int | None = None, newest_first: bool = False
     ) -> Iterator[dict[str, Any]]:
         """Items whose sort key has the prefix (from `start` on), page by page, up to `limit` of them."""
         names = {"#pk": "pk"}
         values: dict[str, Any] = {":pk": partition}
         condition = "#pk = :pk"
-        if prefix:
+        if prefix or start:
             names["#sk"] = "sk"
             values |= {":low": start or prefix, ":high": prefix + "\uffff"}
             condition += " AND #sk BETWEEN :low AND :high"

@@ -1,5 +1,7 @@
 """Wrap debt: an object that lacks a wrap it should have; recorded, aged, repaid."""
 
+import hashlib
+
 from pydantic import AwareDatetime
 
 from kms_failover.domain.key_set import Model
@@ -17,7 +19,7 @@ class Debt(Model):
 
     @property
     def id(self) -> str:
-        return f"{self.owed_to}#{self.bucket}#{self.key}"
+        return f"{self.owed_to}#{_digest(self.bucket, self.key)}"
 
 
 class Refusal(Model):
@@ -31,4 +33,9 @@ class Refusal(Model):
 
     @property
     def id(self) -> str:
-        return f"{self.bucket}#{self.key}"
+        return _digest(self.bucket, self.key)
+
+
+def _digest(bucket: str, key: str) -> str:
+    """An S3 key alone may have as many bytes as DynamoDB's sort key, 1024; a bucket's name has no slash."""
+    return hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()

@@ -12,6 +12,7 @@ KEY_ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):key/(?P<key_id>[A-Za-z0-9-]+)\Z"
 )
 MULTI_REGION_KEY_ID_PREFIX = "mrk-"  # facts 2.1: related multi-Region keys share an id of this form
+SECONDS_A_ROUND = 10  # the probe's, design "Decision rules"
 MAX_MEMBER_KEYS = 8  # a bundle of eight wraps is 2 KB; S3 user metadata ends there (facts 6.1)
 
 KEY_SET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
@@ -78,7 +79,8 @@ class Rules(Model):
     @property
     def window(self) -> timedelta:
         """How far back observations can matter to a verdict."""
-        return timedelta(seconds=max(self.unknown_after_seconds, self.corroboration_seconds) * 2)
+        rounds = max(self.faults_to_impair, self.faults_to_impair_when_corroborated) * SECONDS_A_ROUND
+        return timedelta(seconds=max(self.unknown_after_seconds, self.corroboration_seconds, rounds) * 2)
 
 
 class Material(Model):

@@ -31,7 +31,7 @@ CHANGES_INTENT = frozenset({ActionName.FAILOVER, ActionName.FAILBACK, ActionName
 
 
 class Command(Model):
-    """What the runbook function is invoked with. ARC Region switch and Automation add fields of their own."""
+    """What the runbook function is invoked with. Callers such as Automation may add fields of their own."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -41,6 +41,7 @@ class Command(Model):
     Reason: str = Field("", max_length=1024)
     Author: str = Field("", max_length=256)
     Insist: bool = False
+    FailIfRefused: bool = False  # for callers that look at success alone, as Automation does
 
 
 class OperatorState(Protocol):
@@ -89,9 +90,10 @@ class Runbook:
         key_set = self._key_set(command.KeySet)
         if command.Action in CHANGES_INTENT:
             intent = self._intent(command, key_set)
+            status = self._status(key_set)  # with the debt counted before anything moves
             self._state.put_intent(key_set.name, intent)
             self._wake_controller()
-            return self._status(key_set) | {"Intent": intent.model_dump(mode="json")}
+            return status | {"Intent": intent.model_dump(mode="json")}
         if command.Action is ActionName.REIMPORT:
             return self._starter.reimport(key_set.name)
         if command.Action is ActionName.SWEEP:

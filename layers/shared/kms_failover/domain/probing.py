@@ -53,13 +53,19 @@ class ProbeService:
     def run(self, rounds: int = ROUNDS) -> list[Observation]:
         """Rounds 10 s apart; after each the controller is woken, so that a verdict is never older than a round."""
         observed: list[Observation] = []
+        errors: list[Exception] = []
         start = self._clock()
         for number in range(rounds):
             pause = (start + timedelta(seconds=number * ROUND_SECONDS) - self._clock()).total_seconds()
             if pause > 0:
                 self._sleep(pause)
-            observed += self._round()
+            try:
+                observed += self._round()
+            except Exception as error:  # noqa: BLE001  # raised below, when the minute's other rounds are done
+                errors.append(error)
             self._wake_controller()
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} of {rounds} probe rounds could not be done or written", errors)
         return observed
 
     def _round(self) -> list[Observation]:

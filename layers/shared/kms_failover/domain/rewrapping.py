@@ -21,6 +21,7 @@ from kms_failover.errors import (
     ObjectChangedError,
     ObjectFormatError,
     RegionUnavailableError,
+    UnknownBucketError,
 )
 
 NO_LOCAL_WRAP = "the local wrap could not be made"
@@ -65,7 +66,10 @@ class ObjectStore(Protocol):
         ...
 
     def replace_metadata(self, stored: StoredObject, metadata: Mapping[str, str]) -> None:
-        """Write the metadata and keep all else; ObjectChangedError, with nothing written, if it is not `stored`."""
+        """Write the metadata and keep all else; ObjectChangedError, with nothing written, if its ETag is another.
+
+        An ETag does not cover metadata: a change of nothing else in the moment before the write would be lost.
+        """
         ...
 
     def replicates_into(self, bucket: str) -> frozenset[str]:
@@ -111,12 +115,14 @@ class RewrapService:
 
         Raises:
             ObjectChangedError: overwritten meanwhile; try again.
+            UnknownBucketError: no key set has the bucket, here and now.
             CommitmentError: the wrapped key opened to another key than the object's; nothing is hidden, page a human.
         """
         key_set = self._key_set_of(bucket)
         if key_set is None:
-            reason = f"no key set has bucket {bucket!r} in {self.region}"
-            return Result(bucket, key, Outcome.REFUSED, reason)
+            raise UnknownBucketError(
+                f"no key set has bucket {bucket!r} in {self.region}, so {key!r} waits in the queue"
+            )
         return _Rewrapping(self, key_set, bucket, key).run()
 
     def _key_set_of(self, bucket: str) -> KeySet | None:
@@ -179,6 +185,9 @@ class _Rewrapping:
     def _write(self, stored: StoredObject, fresh: Envelope, keys: Keys, data_key: bytes | None) -> None:
         """Prove the new wrap, write it, read it back and prove that."""
         proven = _open(fresh, keys, data_key)
+        now = self.service.objects.head(self.bucket, self.key)
+        if now is None or (now.etag, now.metadata) != (stored.etag, stored.metadata):
+            raise ObjectChangedError(f"s3://{self.bucket}/{self.key} was changed while it was being rewrapped")
         self.service.objects.replace_metadata(stored, fresh.applied_to(stored.metadata))
         written = self.service.objects.head(self.bucket, self.key)
         if written is None or written.metadata != fresh.applied_to(stored.metadata):

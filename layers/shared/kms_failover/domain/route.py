@@ -115,6 +115,8 @@ def _wanted(
     if not usable:
         return current, "no region is usable: the last good route stays"
     head = _head(key_set, current, usable, health, intent, previous)
+    if head not in usable:
+        return current, "no other region is healthy: the last good route stays"
     rest = [r for r in usable if r != head]
     lost = [r for r in key_set.regions if r not in usable]
     return (head, *rest, *lost), _automatic_reason(head, current[0], health, intent)
@@ -128,14 +130,26 @@ def _head(
     intent: Intent,
     previous: Route,
 ) -> str:
-    """Away from a lost region at once; back to a preferred one only when it is healthy, and as the key set says."""
+    """Away from a lost region at once, to a healthy one; back to the preferred one when it is, as the key set says.
+
+    Where no other is healthy either, the observer's own network is the likelier culprit: the last good route stays.
+    """
     if current[0] not in usable:
-        return usable[0]
+        healthy = [r for r in usable if r in health and health[r].verdict is Verdict.HEALTHY]
+        return healthy[0] if healthy else current[0]
     preferred = usable[0]
     if preferred == current[0] or (preferred in health and health[preferred].verdict is not Verdict.HEALTHY):
         return current[0]
-    approved = intent.failback and intent.epoch > previous.intent_epoch
+    approved = _is_approved(intent, previous, health.get(preferred))
     return preferred if approved or key_set.failback is Failback.AUTOMATIC else current[0]
+
+
+def _is_approved(intent: Intent, previous: Route, health: RegionHealth | None) -> bool:
+    """An approval is of this recovery: it ends with the route's next change and with the region's next impairment."""
+    if not intent.failback or intent.epoch <= previous.intent_epoch or intent.at is None:
+        return False
+    impaired_since = health is not None and any(lost > intent.at for lost in health.impairments)
+    return not impaired_since and previous.decided_at <= intent.at
 
 
 def _automatic_reason(head: str, was: str, health: Mapping[str, RegionHealth], intent: Intent) -> str:

@@ -10,8 +10,8 @@ from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import EventFormatError, UnknownKeySetError
 
-MAX_QUEUED = 2000  # a run: at five a second and worker, what a handful of rewrap workers do in a few minutes
-MAX_READ = 20_000  # debts read in a run; at 300 bytes each some 6 MB, and a few seconds
+MAX_QUEUED = 500  # a run, one a minute: less than four rewrap workers do in it, so arrivals do not wait behind debt
+MAX_READ = 5000  # debts read in a run, for a key set and region: at 300 bytes each some 1.5 MB
 RECOVERED = "KMS Region Recovered"
 
 
@@ -33,7 +33,7 @@ class Swept:
 class DebtLedger(Protocol):
     """Satisfied by the state table."""
 
-    def debts(self, key_set: str) -> Iterator[Debt]: ...
+    def debts(self, key_set: str, owed_to: str) -> Iterator[Debt]: ...
     def health(self, key_set: str) -> dict[str, RegionHealth]: ...
 
 
@@ -78,16 +78,17 @@ class SweepService:
     def _messages(self, key_sets: tuple[KeySet, ...]) -> Iterator[RewrapMessage]:
         """Whomever it is owed to: an object is rewrapped where its bucket lies. An impaired region is not asked."""
         debts = (debt for key_set in key_sets for debt in self._debts_here(key_set))
-        return (RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in islice(debts, MAX_READ))
+        return (RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in debts)
 
     def _debts_here(self, key_set: KeySet) -> Iterator[Debt]:
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         if not here:
             return
         impaired = {r for r, health in self.ledger.health(key_set.name).items() if health.verdict is Verdict.IMPAIRED}
-        for debt in self.ledger.debts(key_set.name):
-            if debt.bucket in here and debt.owed_to not in impaired:
-                yield debt
+        for region in key_set.regions:
+            if region not in impaired:
+                read = islice(self.ledger.debts(key_set.name, region), MAX_READ)
+                yield from (debt for debt in read if debt.bucket in here)
 
 
 def key_set_in(event: Mapping[str, Any]) -> str | None:
