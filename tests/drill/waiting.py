@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.drill.progress import Progress
 
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 1.5  # a look is two invocations and twenty reads: looking more often slows what is looked at
 
 
 def said(value: object) -> str:

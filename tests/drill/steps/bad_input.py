@@ -10,8 +10,8 @@ from tests.drill.files import Candidate, Unreadable, read
 from tests.drill.set_up import wrong_region_file
 from tests.drill.waiting import poll
 
-REFUSED_SECONDS = 45.0
-QUEUE_SECONDS = 30.0
+REFUSED_SECONDS = 90.0
+QUEUE_SECONDS = 60.0
 NOTE = "notes/plain.txt"
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 

@@ -10,10 +10,10 @@ from tests.drill.steps.outage import SHOWN
 from tests.drill.steps.traffic import complete_data_keys
 from tests.drill.waiting import poll
 
-HEALTHY_SECONDS = 90.0
-COVERED_SECONDS = 10.0  # a repaid debt is an object that opens
-FAILBACK_SECONDS = 45.0
-REPAID_SECONDS = 60.0
+HEALTHY_SECONDS = 120.0
+COVERED_SECONDS = 30.0  # a repaid debt is an object that opens
+FAILBACK_SECONDS = 90.0
+REPAID_SECONDS = 150.0
 
 
 def run(drill: Drill) -> None:
