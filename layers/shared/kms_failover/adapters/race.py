@@ -10,7 +10,7 @@ from kms_failover.adapters.classify import classify
 from kms_failover.domain.fault import FaultClass
 from kms_failover.errors import RegionUnavailableError
 
-HEDGE_DELAY_SECONDS = 0.2  # several times a far region's answer: a silent region costs this much, once
+HEDGE_DELAY_SECONDS = 0.2  # docs/decisions/0005: a silent region costs a caller this much, until its breaker opens
 DEADLINE_SECONDS = 8.0  # more than connect and read time-outs of two regions in a row
 
 # What one region's refusal says about the next: these may go better elsewhere, all else is the same everywhere.
