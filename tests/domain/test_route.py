@@ -76,12 +76,12 @@ def test_a_hold_is_never_broken(orders: KeySet, before: Route, seen: Health, int
 
 
 @given(key_sets, routes, healths_of_regions, automatic_intents)
-def test_never_led_by_an_unusable_region_while_another_is_healthy(
+def test_never_led_by_an_unusable_region_while_another_answers(
     orders: KeySet, before: Route, seen: Health, intent: Intent
 ) -> None:
     after = decide(orders, before, seen, intent, NOON)
 
-    others = [h for h in seen.values() if h.routable and h.verdict is Verdict.HEALTHY]
+    others = [h for h in seen.values() if h.is_refuge]
     assert seen[after.regions[0]].routable or not others
 
 
@@ -159,12 +159,21 @@ def test_nothing_returns_to_a_region_that_is_not_healthy_yet() -> None:
 
 
 @pytest.mark.parametrize("verdict", [Verdict.SUSPECT, Verdict.UNKNOWN])
-def test_a_region_that_nobody_has_seen_healthy_is_no_refuge(verdict: Verdict) -> None:
-    seen = {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST, verdict)}
+def test_a_region_that_does_not_answer_its_probe_is_no_refuge(verdict: Verdict) -> None:
+    west = health(WEST, verdict).model_copy(update={"answers": False})
+    seen = {EAST: health(EAST, Verdict.IMPAIRED), WEST: west}
 
     after = decide(ORDERS, route(EAST, WEST), seen, AUTOMATIC, NOON)
 
     assert after.regions == (EAST, WEST)
+
+
+def test_what_others_report_of_a_region_that_answers_does_not_bar_the_way_to_it() -> None:
+    seen = {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST, Verdict.SUSPECT)}
+
+    after = decide(ORDERS, route(EAST, WEST), seen, AUTOMATIC, NOON)
+
+    assert after.regions == (WEST, EAST)
 
 
 def test_an_approval_does_not_outlive_a_later_loss() -> None:

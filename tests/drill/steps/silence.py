@@ -8,7 +8,7 @@ from tests.drill.checks import at_most
 from tests.drill.context import OTHER, PREFERRED, REGIONS, Drill
 from tests.drill.waiting import poll
 
-ROUTE_SECONDS = 75.0  # three probe rounds of ten seconds, with room for two busy cores
+ROUTE_SECONDS = 120.0  # three probe rounds of ten seconds, with room for two busy cores
 IN_FLIGHT_SECONDS = 3.0  # calls that KMS had already taken when the silence began may still end
 
 

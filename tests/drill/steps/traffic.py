@@ -13,6 +13,7 @@ QUIET_SECONDS = 12.0  # of traffic before the fault, to compare with
 QUIET_SECONDS_SHORT = 8.0
 COMPLETE_SECONDS = 30.0
 FIRST_REQUEST_MS = 2000.0  # the library's own read time-out; without the hedge it would be more
+ANSWERING = {HEALTHY, "suspect"}  # a stalled machine makes a region suspect for a minute, and no more than that
 HTTP_OK, HTTP_FORBIDDEN = 200, 403
 
 
@@ -21,14 +22,16 @@ def run(drill: Drill) -> None:
     _function_url(drill)
     seen = poll(
         drill.progress,
-        "both regions to call both regions healthy",
+        "both regions to see both regions answer",
         lambda: {region: drill.watcher.verdicts(region) for region in REGIONS},
-        lambda verdicts: all(set(one.values()) == {HEALTHY} for one in verdicts.values()),
+        lambda verdicts: all(set(one.values()) <= ANSWERING for one in verdicts.values()),
         deadline_seconds=HEALTHY_SECONDS,
     )
-    everywhere = dict.fromkeys(REGIONS, HEALTHY)
+    verdicts = sorted({verdict for one in seen.values() for verdict in one.values()})
     drill.checks.add(
-        "both regions call both regions healthy", expected=dict.fromkeys(REGIONS, everywhere), observed=seen
+        "both regions have probed both, and neither is impaired",
+        expected=[],
+        observed=sorted(set(verdicts) - ANSWERING),
     )
     quiet = QUIET_SECONDS_SHORT if drill.options.short else QUIET_SECONDS
     poll(

@@ -61,6 +61,12 @@ class RegionHealth(Model):
     impairments: tuple[AwareDatetime, ...] = ()
     reason: str = "nothing observed yet"
     recovery_announced: bool = True
+    answers: bool = True
+
+    @property
+    def is_refuge(self) -> bool:
+        """Whether a route may flee to this region: its latest probe round was answered, whatever others report."""
+        return self.routable and self.answers and self.verdict is not Verdict.UNKNOWN
 
     @property
     def routable(self) -> bool:
@@ -96,6 +102,7 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
         last_fault_at=last_fault_at,
         impairments=impairments,
         recovery_announced=previous.recovery_announced and not recovered,
+        answers=_is_fresh(probes, rules, now) and not streak,
         reason=reason if changed or verdict is Verdict.IMPAIRED else previous.reason,
     )
 

@@ -116,7 +116,7 @@ def _wanted(
         return current, "no region is usable: the last good route stays"
     head = _head(key_set, current, usable, health, intent, previous)
     if head not in usable:
-        return current, "no other region is healthy: the last good route stays"
+        return current, "no other region answers its probe: the last good route stays"
     rest = [r for r in usable if r != head]
     lost = [r for r in key_set.regions if r not in usable]
     return (head, *rest, *lost), _automatic_reason(head, current[0], health, intent)
@@ -130,13 +130,13 @@ def _head(
     intent: Intent,
     previous: Route,
 ) -> str:
-    """Away from a lost region at once, to a healthy one; back to the preferred one when it is, as the key set says.
+    """Away from a lost region at once, to one that answers; back to the preferred one when it is, as the key set says.
 
-    Where no other is healthy either, the observer's own network is the likelier culprit: the last good route stays.
+    Where no other answers either, the observer's own network is the likelier culprit: the last good route stays.
     """
     if current[0] not in usable:
-        healthy = [r for r in usable if r in health and health[r].verdict is Verdict.HEALTHY]
-        return healthy[0] if healthy else current[0]
+        refuges = [r for r in usable if r in health and health[r].is_refuge]
+        return refuges[0] if refuges else current[0]
     preferred = usable[0]
     if preferred == current[0] or (preferred in health and health[preferred].verdict is not Verdict.HEALTHY):
         return current[0]
