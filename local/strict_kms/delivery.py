@@ -8,7 +8,7 @@ from queue import Full, Queue
 from threading import Event as Signal
 from threading import Thread
 
-from .installation import Event
+from .event_log import Event
 
 QUEUED_EVENTS = 1000  # beyond this, new events are dropped and logged; a drill makes dozens
 ATTEMPTS = 5

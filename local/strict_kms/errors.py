@@ -1,10 +1,47 @@
 # ruff: noqa: N818 - the class names are AWS's error codes, as they go over the wire
-"""What the strict KMS refuses with: KMS error codes, each with the HTTP status AWS declares for it."""
+"""What the strict KMS refuses with: moto's exceptions where moto has one that carries a message, else our own.
+
+Messages go to the caller and into logs: never put key material, plaintext or tokens into one.
+"""
 
 from moto.core.exceptions import JsonRESTError
+from moto.kms.exceptions import (
+    AccessDeniedException,
+    AlreadyExistsException,
+    NotFoundException,
+    ValidationException,
+)
+
+__all__ = [
+    "AccessDeniedException",
+    "AlreadyExistsException",
+    "DisabledException",
+    "DryRunOperationException",
+    "ExpiredImportTokenException",
+    "IncorrectKeyException",
+    "IncorrectKeyMaterialException",
+    "InvalidCiphertextException",
+    "InvalidImportTokenException",
+    "InvalidKeyUsageException",
+    "InvalidMarkerException",
+    "KMSInternalException",
+    "KMSInvalidSignatureException",
+    "KMSInvalidStateException",
+    "KmsError",
+    "LimitExceededException",
+    "NotFoundException",
+    "SerializationException",
+    "ThrottlingException",
+    "UnknownOperationException",
+    "UnrecognizedClientException",
+    "UnsupportedOperationException",
+    "ValidationException",
+    "cannot_read_ciphertext",
+    "status_of",
+]
 
 DEFAULT_STATUS = 400
-# facts 3.1: statuses of the Smithy model; everything else is 400
+# facts 3.1: statuses of the Smithy model; everything else is 400. What goes over the wire is UNCONFIRMED
 STATUS_BY_CODE = {
     "NotFoundException": 404,
     "DisabledException": 409,
@@ -18,22 +55,18 @@ STATUS_BY_CODE = {
 }
 
 
-class KmsError(JsonRESTError):
-    """The root of our own refusals. The class name is the error code on the wire.
+def status_of(code: str) -> int:
+    """The HTTP status for an error code; moto's own exceptions all say 400."""
+    return STATUS_BY_CODE.get(code, DEFAULT_STATUS)
 
-    Messages go to the caller and into logs: never put key material, plaintext or tokens into one.
-    """
+
+class KmsError(JsonRESTError):
+    """The root of what moto lacks. The class name is the error code on the wire."""
 
     def __init__(self, message: str) -> None:
         error_code = type(self).__name__
         super().__init__(error_code, message)
-        self.code = STATUS_BY_CODE.get(error_code, DEFAULT_STATUS)
-
-
-class AccessDeniedException(KmsError): ...
-
-
-class AlreadyExistsException(KmsError): ...
+        self.code = status_of(error_code)
 
 
 class DisabledException(KmsError): ...
@@ -51,25 +84,30 @@ class IncorrectKeyException(KmsError): ...
 class IncorrectKeyMaterialException(KmsError): ...
 
 
-class InvalidCiphertextException(KmsError): ...
+class InvalidCiphertextException(KmsError):
+    """In place of moto's, which carries no message."""
 
 
 class InvalidImportTokenException(KmsError): ...
 
 
-class InvalidKeyUsageException(KmsError): ...
+class InvalidKeyUsageException(KmsError):
+    """In place of moto's, which carries no message."""
+
+
+class InvalidMarkerException(KmsError): ...
 
 
 class KMSInternalException(KmsError): ...
+
+
+class KMSInvalidSignatureException(KmsError): ...
 
 
 class KMSInvalidStateException(KmsError): ...
 
 
 class LimitExceededException(KmsError): ...
-
-
-class NotFoundException(KmsError): ...
 
 
 class SerializationException(KmsError): ...
@@ -85,9 +123,6 @@ class UnrecognizedClientException(KmsError): ...
 
 
 class UnsupportedOperationException(KmsError): ...
-
-
-class ValidationException(KmsError): ...
 
 
 def cannot_read_ciphertext() -> AccessDeniedException:

@@ -1,4 +1,4 @@
-"""What every call goes through: the signed Region, strict arguments, the lock, the error shape and the count."""
+"""What every call goes through: signed Region, strict arguments, quota, latency, lock, error shape, trail."""
 
 import json
 import re
@@ -10,7 +10,14 @@ from moto.core.utils import camelcase_to_underscores
 from moto.kms.models import kms_backends
 from moto.kms.responses import KmsResponse
 
-from .errors import DEFAULT_STATUS, STATUS_BY_CODE, UnknownOperationException, UnrecognizedClientException
+from . import trail
+from .errors import (
+    DryRunOperationException,
+    ThrottlingException,
+    UnknownOperationException,
+    UnrecognizedClientException,
+    status_of,
+)
 from .models import StrictKmsBackend
 from .validation import decode_arguments, parse_json
 
@@ -29,6 +36,15 @@ LOCKING_THEMSELVES = frozenset(
         "ReEncrypt",
     }
 )
+# moto's own handlers look at no key state; ours do that themselves
+GUARDED = {
+    "CreateAlias": "TargetKeyId",
+    "CreateGrant": "KeyId",
+    "TagResource": "KeyId",
+    "UntagResource": "KeyId",
+    "UpdateAlias": "TargetKeyId",
+    "UpdateKeyDescription": "KeyId",
+}
 # moto's handlers read these as bytes, all others as they came
 BYTES_FOR_MOTO = frozenset({"CiphertextBlob", "Message", "Plaintext"})
 
@@ -69,6 +85,7 @@ class StrictHandling(KmsResponse):
     def _checked_call(self, operation: str) -> str:
         if self.region not in kms_backends[self.current_account]:
             raise UnrecognizedClientException(f"there is no Region {self.region}")
+        self._take_time_and_quota(operation)
         raw = parse_json(self.body)
         self.arguments = decode_arguments(operation, raw)
         self.raw_arguments = cast("dict[str, Any]", raw)
@@ -77,9 +94,32 @@ class StrictHandling(KmsResponse):
             raise UnknownOperationException(f"{operation} is not implemented by the strict KMS")
         self.kms_backend.settle()
         if operation in LOCKING_THEMSELVES:
-            return cast("str", handler())
+            return self._answer(handler)
         with self.kms_backend.installation.lock:
-            return cast("str", handler())
+            self._require_state(operation)
+            answer = self._answer(handler)
+            trail.record(self.kms_backend, operation, self.arguments, answer)
+            return answer
+
+    def _take_time_and_quota(self, operation: str) -> None:
+        installation = self.kms_backend.installation
+        if (seconds := installation.latency(self.region)) > 0:
+            installation.sleep(seconds)
+        if not installation.limiter.take(self.region, operation, installation.now()):
+            raise ThrottlingException(  # facts 2.4
+                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
+            )
+
+    def _require_state(self, operation: str) -> None:
+        if operation in GUARDED:
+            self.kms_backend.resolve(self.arguments[GUARDED[operation]]).require(operation)
+
+    def _answer(self, handler: Any) -> str:
+        """A dry run gets as far as the call would have; those that change something stop it earlier (facts 2.3)."""
+        answer = cast("str", handler())
+        if self.arguments.get("DryRun"):
+            raise would_have_succeeded()
+        return answer
 
     def _get_param(self, param_name: str, if_none: Any = None) -> Any:
         """The inherited one decodes the whole body once per parameter."""
@@ -94,8 +134,12 @@ class StrictHandling(KmsResponse):
         self.kms_backend.resolve(key_id)
 
 
+def would_have_succeeded() -> DryRunOperationException:
+    return DryRunOperationException("The request would have succeeded, but the DryRun option is set.")
+
+
 def _error_shape(refusal: JsonRESTError) -> tuple[int, str, str]:
     """Status, body and code of an error. Some of moto's have no message, and all of them have status 400."""
     code = refusal.relative_error_type
     message = refusal.message or f"KMS refused the request: {code}"
-    return STATUS_BY_CODE.get(code, DEFAULT_STATUS), json.dumps({"__type": code, "message": message}), code
+    return status_of(code), json.dumps({"__type": code, "message": message}), code

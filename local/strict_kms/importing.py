@@ -1,31 +1,31 @@
-"""The calls that moto lacks: import, delete and rotate key material (facts 1.1 to 1.6). The caller holds the lock."""
+"""GetParametersForImport and ImportKeyMaterial (facts 1.1 to 1.3). The caller holds the lock."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from . import families
 from .errors import (
     ExpiredImportTokenException,
     IncorrectKeyMaterialException,
     InvalidImportTokenException,
     KMSInvalidStateException,
-    LimitExceededException,
-    NotFoundException,
-    ThrottlingException,
     UnsupportedOperationException,
     ValidationException,
 )
-from .keys import MATERIAL_BYTES, StrictKey
+from .key_specs import require_material, require_wrapping
+from .keys import StrictKey
 from .materials import DOES_NOT_EXPIRE, EXPIRES, Material, MaterialState, material_id_of
 from .models import StrictKmsBackend
-from .wrapping import MODULUS_BITS, WRAPPING_ALGORITHMS, ImportToken, unwrap
+from .wrapping import ImportToken, public_key_of, unwrap
 
 NEW = "NEW_KEY_MATERIAL"
 EXISTING = "EXISTING_KEY_MATERIAL"
 TOKEN_LIFETIME = timedelta(hours=24)  # facts 1.1
 LONGEST_VALIDITY = timedelta(days=365)  # facts 1.2
-PARAMETERS_INTERVAL = timedelta(seconds=1)  # facts 1.1: the quota
-ON_DEMAND_ROTATIONS = 25  # facts 1.5: per key, for good
+FOR_SYMMETRIC_ONLY = ("ImportType", "KeyMaterialId", "KeyMaterialDescription")  # facts 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,61 +42,57 @@ def external_key(backend: StrictKmsBackend, key_id: str) -> StrictKey:
     return key
 
 
+def importable_key(backend: StrictKmsBackend, key_id: str, algorithm: str, wrapping_spec: str) -> StrictKey:
+    key = external_key(backend, key_id)
+    require_wrapping(key.key_spec, algorithm, wrapping_spec)
+    key.require("GetParametersForImport")
+    return key
+
+
 def import_parameters(
-    backend: StrictKmsBackend, key: StrictKey, algorithm: str, spec: str, pair: int
+    backend: StrictKmsBackend, key: StrictKey, algorithm: str, private_key: rsa.RSAPrivateKey
 ) -> ImportParameters:
-    key.require_state("Enabled", "Disabled", "PendingImport")  # facts 1.3
-    installation = backend.installation
-    now = installation.now()
-    _throttle(backend, now)
-    token = ImportToken(key.arn, backend.region_name, algorithm, spec, pair, now + TOKEN_LIFETIME)
-    public_key = installation.key_pairs.public_key(backend.region_name, spec, pair)
-    return ImportParameters(installation.tokens.close(token), public_key, token.valid_to)
-
-
-def require_wrapping(algorithm: str, spec: str) -> None:
-    if algorithm not in WRAPPING_ALGORITHMS or spec not in MODULUS_BITS:
-        raise UnsupportedOperationException(f"{algorithm} with {spec} is not supported.")
-
-
-def _throttle(backend: StrictKmsBackend, now: datetime) -> None:
-    if not backend.installation.throttle_import_parameters:
-        return
-    last = backend.last_import_parameters
-    if last is not None and now - last < PARAMETERS_INTERVAL:
-        raise ThrottlingException(
-            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
-        )
-    backend.last_import_parameters = now
+    token = ImportToken(key.arn, algorithm, private_key, backend.installation.now() + TOKEN_LIFETIME)
+    return ImportParameters(backend.installation.tokens.close(token), public_key_of(private_key), token.valid_to)
 
 
 def import_material(backend: StrictKmsBackend, arguments: dict[str, Any]) -> tuple[StrictKey, str]:
     """Returns the key and the id of the material now here. A repeat with the same bytes only changes the expiry."""
     key = external_key(backend, arguments["KeyId"])
-    key.require_state("Enabled", "Disabled", "PendingImport")  # facts 1.3: Enabled too, that is renewal
+    key.require("ImportKeyMaterial")  # facts 1.3: works while Enabled too, that is renewal
+    _require_options(key, arguments)
     now = backend.installation.now()
     valid_to = _valid_to(arguments, now)
-    if arguments.get("ImportType") == NEW and "KeyMaterialId" in arguments:
-        raise ValidationException("KeyMaterialId cannot be specified with NEW_KEY_MATERIAL.")
     secret = _unwrap(backend, key, arguments, now)
     known = _known_material(key, secret, arguments)
-    described = arguments.get("KeyMaterialDescription", known.description)
     key.materials.put(
         replace(
             known,
             secret=secret,
             expiration_model=DOES_NOT_EXPIRE if valid_to is None else EXPIRES,
             valid_to=valid_to,
-            description=described,
+            description=arguments.get("KeyMaterialDescription", known.description),
         )
     )
-    _tell_family(key, known.material_id)
+    families.align(key)
     key.follow_materials()
-    backend.plan_expiry()
+    backend.plan()
     return key, known.material_id
 
 
+def _require_options(key: StrictKey, arguments: dict[str, Any]) -> None:
+    """Which errors AWS gives here is UNCONFIRMED."""
+    unwanted = [name for name in FOR_SYMMETRIC_ONLY if name in arguments]
+    if unwanted and not key.is_symmetric:
+        raise UnsupportedOperationException(f"{unwanted[0]} is for symmetric encryption keys only.")
+    if "KeyMaterialDescription" in arguments and not key.is_primary:
+        raise UnsupportedOperationException("A description is given to the primary key only.")
+    if arguments.get("ImportType") == NEW and "KeyMaterialId" in arguments:
+        raise ValidationException("KeyMaterialId cannot be specified with NEW_KEY_MATERIAL.")
+
+
 def _valid_to(arguments: dict[str, Any], now: datetime) -> datetime | None:
+    """Facts 1.2. The error code is UNCONFIRMED."""
     valid_to: datetime | None = arguments.get("ValidTo")
     if arguments.get("ExpirationModel", EXPIRES) == DOES_NOT_EXPIRE:
         if valid_to is not None:
@@ -110,16 +106,13 @@ def _valid_to(arguments: dict[str, Any], now: datetime) -> datetime | None:
 
 
 def _unwrap(backend: StrictKmsBackend, key: StrictKey, arguments: dict[str, Any], now: datetime) -> bytes:
-    installation = backend.installation
-    token = installation.tokens.open(arguments["ImportToken"])
-    if (token.key_arn, token.region) != (key.arn, backend.region_name):  # facts 1.1: one key, so one Region
+    token = backend.installation.tokens.open(arguments["ImportToken"])
+    if token.key_arn != key.arn:  # facts 1.1: for one key, and so for one Region
         raise InvalidImportTokenException(f"The import token is not for {key.arn}.")
     if now >= token.valid_to:
         raise ExpiredImportTokenException("The import token is expired.")
-    private_key = installation.key_pairs.private_key(token.region, token.spec, token.pair)
-    secret = unwrap(private_key, token.algorithm, arguments["EncryptedKeyMaterial"])
-    if len(secret) != MATERIAL_BYTES:
-        raise IncorrectKeyMaterialException(f"The key material must be {MATERIAL_BYTES} bytes long.")
+    secret = unwrap(token.private_key, token.algorithm, arguments["EncryptedKeyMaterial"])
+    require_material(key.key_spec, secret)
     return secret
 
 
@@ -143,80 +136,7 @@ def _new_material(key: StrictKey, material_id: str) -> Material:
     if not len(key.materials):
         return Material(material_id, MaterialState.CURRENT)
     if (pending := key.materials.pending) is not None:
-        if pending.is_present:
+        if pending.is_present:  # facts 1.5: at most one
             raise KMSInvalidStateException(f"{key.arn} already has key material pending rotation.")
-        for related in key.family():
-            _forget(related, pending.material_id)
+        key.materials.discard(pending.material_id)
     return Material(material_id, MaterialState.PENDING_ROTATION)
-
-
-def _forget(key: StrictKey, material_id: str) -> None:
-    if key.materials.get(material_id) is not None:
-        key.materials.remove_bytes(material_id)
-
-
-def _tell_family(key: StrictKey, material_id: str) -> None:
-    """Replicas learn the id and the description, not the bytes; the primary learns when all have them (facts 1.5)."""
-    family = key.family()
-    primary = next((related for related in family if related.is_primary), None)
-    if primary is None or (record := primary.materials.get(material_id)) is None:
-        return
-    for related in family:
-        if related.materials.get(material_id) is None:
-            related.materials.put(record.without_bytes())
-    if record.is_permanent:
-        return
-    everywhere = all(_has_bytes(related, material_id) for related in family)
-    state = MaterialState.PENDING_ROTATION if everywhere else MaterialState.PENDING_REPLICAS
-    for related in family:
-        if (copy := related.materials.get(material_id)) is not None:
-            related.materials.put(replace(copy, state=state))
-
-
-def _has_bytes(key: StrictKey, material_id: str) -> bool:
-    material = key.materials.get(material_id)
-    return material is not None and material.is_present
-
-
-def delete_material(backend: StrictKmsBackend, key_id: str, material_id: str | None) -> tuple[StrictKey, str]:
-    """Without a material id, the CURRENT one (facts 1.4)."""
-    key = external_key(backend, key_id)
-    material = key.materials.current if material_id is None else key.materials.get(material_id)
-    if material is None and material_id is not None:
-        raise NotFoundException(f"Key material {material_id} is not associated with {key.arn}.")
-    if material is None:
-        raise KMSInvalidStateException(f"{key.arn} is pending import.")
-    everywhere = not material.is_permanent and key.is_primary
-    for related in key.family() if everywhere else [key]:
-        _forget(related, material.material_id)
-        related.follow_materials()
-    backend.plan_expiry()
-    request = {"keyId": key_id} | ({} if material_id is None else {"keyMaterialId": material_id})
-    response = {"keyId": key.arn, "keyMaterialId": material.material_id}
-    backend.announce("DeleteImportedKeyMaterial", key, request, response)
-    return key, material.material_id
-
-
-def rotate(backend: StrictKmsBackend, key_id: str) -> StrictKey:
-    key = backend.resolve(key_id, alias_allowed=False)
-    if not key.is_symmetric or (key.multi_region and not key.is_primary):
-        raise UnsupportedOperationException(f"{key.arn} cannot be rotated on demand.")
-    key.require_state("Enabled")
-    if len(key.materials.rotations) >= ON_DEMAND_ROTATIONS:
-        raise LimitExceededException(f"{key.arn} has been rotated on demand {ON_DEMAND_ROTATIONS} times.")
-    successor = _successor(key)
-    for related in key.family():
-        if related.materials.get(successor.material_id) is None:
-            related.materials.put(successor)
-        related.materials.rotate_to(successor.material_id, backend.installation.now())
-        related.follow_materials()
-    return key
-
-
-def _successor(key: StrictKey) -> Material:
-    if not key.is_external:
-        return key.new_material(MaterialState.PENDING_ROTATION)
-    pending = key.materials.pending
-    if pending is None or not pending.is_present or pending.state is not MaterialState.PENDING_ROTATION:
-        raise KMSInvalidStateException(f"{key.arn} has no key material pending rotation.")
-    return pending

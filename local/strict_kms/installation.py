@@ -1,40 +1,27 @@
-"""What all Regions of one strict KMS share: the clock, the lock, secrets, the call ledger and where events go."""
+"""What all Regions of one strict KMS share: clock, lock, secrets, quotas, latency, call ledger, where events go."""
 
 import os
-from collections import deque
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import RLock
-from typing import Any, Protocol
 
 from .calls import CallLedger
-from .wrapping import KeyPairPool, TokenSeal
+from .event_log import EventLog, EventSink
+from .quotas import Limiter, unlimited
+from .wrapping import KeyPairSource, TokenSeal, fresh_pair
 
 type Clock = Callable[[], datetime]
-type Event = dict[str, Any]
-
-KEPT_EVENTS = 1000
+type Latency = Callable[[str], float]
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class EventSink(Protocol):
-    """Takes EventBridge-shaped events; must not block and must not raise: it is called with the lock held."""
-
-    def publish(self, event: Event) -> None: ...
-
-
-class EventLog:
-    """Keeps the newest events in memory, for tests."""
-
-    def __init__(self) -> None:
-        self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
-
-    def publish(self, event: Event) -> None:
-        self.events.append(event)
+def no_latency(_region: str) -> float:
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -42,13 +29,19 @@ class Installation:
     """One per server process or per `mock_strict_kms` block.
 
     `lock` guards the key state of all Regions: related multi-Region keys change together. Cryptography runs outside it.
+    `latency` gives the seconds that a call to a Region takes at least. `propagation` is how long a new replica is
+    Creating and how long a change of the primary Region leaves both keys Updating: seconds on AWS, nothing here
+    unless asked for.
     """
 
     clock: Clock = utc_now
     sink: EventSink = field(default_factory=EventLog)
-    throttle_import_parameters: bool = False
+    limiter: Limiter = field(default_factory=lambda: Limiter(unlimited))
+    latency: Latency = no_latency
+    propagation: timedelta = timedelta()
+    sleep: Callable[[float], None] = time.sleep
     calls: CallLedger = field(default_factory=CallLedger)
-    key_pairs: KeyPairPool = field(default_factory=KeyPairPool, repr=False)
+    key_pairs: KeyPairSource = field(default=fresh_pair, repr=False)
     tokens: TokenSeal = field(default_factory=TokenSeal, repr=False)
     seal: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
     lock: RLock = field(default_factory=RLock, repr=False)
@@ -61,6 +54,6 @@ class Installation:
         return now
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[dict[str, object]]:
         """What was emitted, oldest first; empty when the events go elsewhere."""
         return list(self.sink.events) if isinstance(self.sink, EventLog) else []

@@ -10,18 +10,29 @@ from typing import Any
 from moto.kms.models import Key, kms_backends
 from moto.utilities.utils import get_partition
 
-from .errors import DisabledException, InvalidKeyUsageException, KMSInvalidStateException
+from . import states
+from .errors import InvalidKeyUsageException
+from .key_specs import (
+    ENCRYPT_DECRYPT,
+    HMAC_BYTES,
+    SIGN_VERIFY,
+    SYMMETRIC,
+    SYMMETRIC_BYTES,
+    private_key_of,
+)
 from .materials import DOES_NOT_EXPIRE, EXPIRES, Material, MaterialSet, MaterialState, material_id_of
+from .states import DOOMED, KeyState
 
-MATERIAL_BYTES = 32  # facts 1.2
-SYMMETRIC = "SYMMETRIC_DEFAULT"
 EXTERNAL = "EXTERNAL"
 # moto makes a key pair for every key, RSA_2048 for a symmetric one; this is the cheapest it can be asked for
 CHEAP_PAIR = "ECC_NIST_P256"
 
 
 class StrictKey(Key):
-    """moto's key; `materials` takes the place of its one `key_material`, which stays empty for symmetric keys."""
+    """moto's key, with `materials` in the place of the one key material that moto's has for good.
+
+    `key_state` is what DescribeKey shows; `settled_state` is what it will be once a transient state is over.
+    """
 
     def __init__(
         self,
@@ -35,15 +46,17 @@ class StrictKey(Key):
         origin: str,
         now: datetime,
     ) -> None:
-        pair = CHEAP_PAIR if key_spec == SYMMETRIC or key_spec.startswith("HMAC") else key_spec
+        is_one_secret = key_spec in (SYMMETRIC, *HMAC_BYTES)
+        pair = CHEAP_PAIR if is_one_secret or origin == EXTERNAL else key_spec
         super().__init__(policy, key_usage, pair, description, account_id, region, multi_region, origin)
         self.key_spec = key_spec
         self.creation_date = now.timestamp()
         self.materials = MaterialSet()
         self.primary_region = region
-        if self.is_symmetric:
-            self.key_material = b""
-        if self.is_symmetric and not self.is_external:
+        self.settled_state = KeyState.ENABLED
+        self.transient_until: datetime | None = None
+        self.pending_window_days: int | None = None
+        if is_one_secret and origin != EXTERNAL:
             self.materials.put(self.new_material())
         self.follow_materials()
 
@@ -65,8 +78,10 @@ class StrictKey(Key):
         return self.id if self.multi_region else self.arn
 
     def new_material(self, state: MaterialState = MaterialState.CURRENT) -> Material:
-        secret = os.urandom(MATERIAL_BYTES)
+        secret = os.urandom(HMAC_BYTES.get(self.key_spec, SYMMETRIC_BYTES))
         return Material(material_id_of(self.id, secret), state, secret)
+
+    # --- related multi-Region keys ------------------------------------------------------------------------------
 
     def arn_in(self, region: str) -> str:
         return f"arn:{get_partition(region)}:kms:{region}:{self.account_id}:key/{self.id}"
@@ -81,6 +96,10 @@ class StrictKey(Key):
             if isinstance(key, StrictKey):
                 yield key
 
+    @property
+    def has_replicas(self) -> bool:
+        return self.is_primary and len(self.family()) > 1
+
     def replica_in(self, region: str, now: datetime) -> "StrictKey":
         """A related key: same id and material ids; policy, grants, aliases and state its own (facts 2.1)."""
         replica = copy(self)
@@ -93,45 +112,85 @@ class StrictKey(Key):
         replica.materials = MaterialSet(
             tuple(material.without_bytes() if self.is_external else material for material in self.materials)
         )
-        replica.enabled, replica.key_state = True, "Enabled"
+        replica.transient_until = None
+        replica.enter(KeyState.ENABLED)
         replica.follow_materials()
         return replica
 
+    # --- states -------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> KeyState:
+        return KeyState(self.key_state)
+
+    def enter(self, state: KeyState) -> None:
+        """To stay until something else happens; it shows once a transient state is over."""
+        self.settled_state = state
+        if self.transient_until is None:
+            self._show(state)
+
+    def pass_through(self, transient: KeyState, until: datetime) -> None:
+        """Creating or Updating, for as long as AWS needs behind the answer."""
+        self.transient_until = until
+        self._show(transient)
+
+    def end_transient(self, now: datetime) -> None:
+        if self.transient_until is not None and self.transient_until <= now:
+            self.transient_until = None
+            self._show(self.settled_state)
+
+    def _show(self, state: KeyState) -> None:
+        self.key_state, self.enabled = str(state), state is KeyState.ENABLED  # botocore kms:KeyMetadata
+
     def follow_materials(self) -> None:
         """Into PendingImport when a permanent material is missing, out of it when all are here."""
-        if not self.is_external or self.key_state == "PendingDeletion":
+        if not self.is_external:
+            self._use(self.materials.current)
             return
-        if not self.materials.is_usable:
-            self.key_state, self.enabled = "PendingImport", False
-        elif self.key_state == "PendingImport":
-            self.key_state, self.enabled = "Enabled", True
+        if self.settled_state not in DOOMED:
+            if not self.materials.is_usable:
+                self.enter(KeyState.PENDING_IMPORT)
+            elif self.settled_state is KeyState.PENDING_IMPORT:
+                self.enter(KeyState.ENABLED)
+        self._use(self.materials.current)
 
-    def require_state(self, *allowed: str) -> None:
-        """Raises what a call in any other state gets."""
-        if self.key_state in allowed:
-            return
-        if self.key_state == "Disabled":
-            raise DisabledException(f"{self.arn} is disabled.")
-        reason = {"PendingImport": "pending import", "PendingDeletion": "pending deletion"}[self.key_state]
-        raise KMSInvalidStateException(f"{self.arn} is {reason}.")
+    def _use(self, current: Material | None) -> None:
+        """Gives moto's own calls, Sign and GenerateMac, the key that they work with."""
+        secret = None if current is None else current.secret
+        # symmetric materials are used where they are kept, several at a time
+        self.key_material = secret if secret is not None and self.key_spec in HMAC_BYTES else b""
+        if self.is_external and secret is not None and self.key_spec not in (SYMMETRIC, *HMAC_BYTES):
+            self.private_key = private_key_of(self.key_spec, secret)
 
-    def require_usable(self, usage: str) -> None:
-        """Facts 1.8: Disabled, PendingDeletion and PendingImport keys do no cryptography."""
-        self.require_state("Enabled")
+    def require(self, operation: str) -> None:
+        """Raises what the operation gets in the key's state."""
+        if (refused := states.refusal(operation, self.arn, self.state)) is not None:
+            raise refused
+
+    def require_usage(self, usage: str) -> None:
         if self.key_usage != usage:
             raise InvalidKeyUsageException(
-                f"{self.arn} key usage is {self.key_usage} which is not valid for this call."
+                f"{self.arn} key usage is {self.key_usage} which is not valid for this operation."
             )
+
+    # --- description --------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         described = super().to_dict()
         metadata: dict[str, Any] = described["KeyMetadata"]
+        if self.key_spec in HMAC_BYTES:
+            metadata["MacAlgorithms"] = [self.key_spec.replace("HMAC_", "HMAC_SHA_")]
+        for algorithms, usage in (("EncryptionAlgorithms", ENCRYPT_DECRYPT), ("SigningAlgorithms", SIGN_VERIFY)):
+            if self.key_usage != usage:
+                del metadata[algorithms]
         if self.multi_region:
             metadata["MultiRegionConfiguration"] = self._multi_region_configuration()
-        if self.materials.current is not None:
+        if self.pending_window_days is not None and self.settled_state is KeyState.PENDING_REPLICA_DELETION:
+            metadata["PendingDeletionWindowInDays"] = self.pending_window_days
+        if self.is_symmetric and self.materials.current is not None:
             metadata["CurrentKeyMaterialId"] = self.materials.current.material_id
         if self.is_external and any(material.is_present for material in self.materials):
-            expiry = self.materials.earliest_expiry
+            expiry = self.materials.earliest_permanent_expiry
             metadata["ExpirationModel"] = DOES_NOT_EXPIRE if expiry is None else EXPIRES
             if expiry is not None:
                 metadata["ValidTo"] = expiry.astimezone(UTC).timestamp()

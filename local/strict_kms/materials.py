@@ -1,11 +1,11 @@
 """The key materials of one key in one Region: which there are, which is current, which are present, when they expire.
 
-Pure: the time is passed in, nothing is emitted, nothing is locked.
+Facts 1.2 to 1.5. Pure: the time is passed in, nothing is emitted, nothing is locked.
 """
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -89,10 +89,19 @@ class MaterialSet:
 
     @property
     def earliest_expiry(self) -> datetime | None:
-        return min((material.valid_to for material in self if material.valid_to is not None), default=None)
+        return _earliest(self)
+
+    @property
+    def earliest_permanent_expiry(self) -> datetime | None:
+        """What DescribeKey shows (botocore kms:KeyMetadata): a pending material stops nothing when it expires."""
+        return _earliest(material for material in self if material.is_permanent)
 
     def put(self, material: Material) -> None:
         self._by_id[material.material_id] = material
+
+    def discard(self, material_id: str) -> None:
+        """Forgets it altogether, if it was known."""
+        self._by_id.pop(material_id, None)
 
     def remove_bytes(self, material_id: str) -> None:
         """A permanent material keeps its place and waits for the same bytes; a pending one is forgotten altogether."""
@@ -100,7 +109,7 @@ class MaterialSet:
         if material.is_permanent:
             self.put(material.without_bytes())
         else:
-            del self._by_id[material_id]
+            self.discard(material_id)
 
     def expire(self, now: datetime) -> list[str]:
         """Drops the bytes of all that expired and says which; a repeat at the same time says none."""
@@ -114,3 +123,7 @@ class MaterialSet:
         if self.current is not None:
             self.put(replace(self.current, state=MaterialState.NON_CURRENT))
         self.put(replace(self._by_id[material_id], state=MaterialState.CURRENT, rotated_at=now))
+
+
+def _earliest(materials: Iterable[Material]) -> datetime | None:
+    return min((material.valid_to for material in materials if material.valid_to is not None), default=None)

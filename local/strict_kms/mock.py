@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 from moto import mock_aws
 from moto.kms.models import KmsBackend, kms_backends
 
-from .installation import Clock, Installation, utc_now
+from .event_log import MotoEventBridge
+from .installation import Clock, Installation, Latency, no_latency, utc_now
 from .models import StrictKmsBackend
+from .quotas import Limiter, Rates, unlimited
+from .wrapping import KeyPairSource, fresh_pair
 
 
 def install(installation: Installation) -> Callable[[], None]:
@@ -29,23 +33,38 @@ def install(installation: Installation) -> Callable[[], None]:
 
 
 def settle_all() -> None:
-    """Expires what is due in every Region."""
+    """Does in every Region what is due: expiries, deletions, the ends of transient states."""
     for _, _, backend in list(kms_backends.iter_backends()):
         if isinstance(backend, StrictKmsBackend):
             backend.settle()
 
 
 @contextmanager
-def mock_strict_kms(*, clock: Clock = utc_now, throttle_import_parameters: bool = False) -> Iterator[Installation]:
+def mock_strict_kms(
+    *,
+    clock: Clock = utc_now,
+    quotas: Rates = unlimited,
+    latency: Latency = no_latency,
+    propagation: timedelta = timedelta(),
+    key_pairs: KeyPairSource = fresh_pair,
+) -> Iterator[Installation]:
     """Like moto's `mock_aws`, and including it, with the strict KMS in every Region. As a decorator, with parentheses.
 
-        with mock_strict_kms(clock=clock) as kms:
+        with mock_strict_kms(clock=clock, quotas=aws_rate) as kms:
             boto3.client("kms", region_name="us-east-1").create_key(Origin="EXTERNAL")
             kms.events; kms.calls.snapshot()
 
-    Expiry is checked at each call; `settle_all()` checks it without one. Other moto services work inside as ever.
+    What is due is done at each call; `settle_all()` does it without one. Events go to moto's EventBridge rules, too.
+    Other moto services work inside as ever. See `Installation` for the options.
     """
-    installation = Installation(clock=clock, throttle_import_parameters=throttle_import_parameters)
+    installation = Installation(
+        clock=clock,
+        sink=MotoEventBridge(),
+        limiter=Limiter(quotas),
+        latency=latency,
+        propagation=propagation,
+        key_pairs=key_pairs,
+    )
     aws: Any = mock_aws()
     aws.start()
     uninstall = install(installation)

@@ -5,28 +5,32 @@ moto finds the handlers of a backend through the name of its module, see `urls`.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from moto.kms.models import Key, KmsBackend, kms_backends
-from moto.kms.utils import KeySpec
+from moto.kms.models import KmsBackend, kms_backends
 
-from . import envelope, events
+from . import envelope, events, families, lifecycle
 from .errors import (
     AlreadyExistsException,
     IncorrectKeyException,
-    KMSInvalidStateException,
+    KMSInvalidSignatureException,
     NotFoundException,
     UnsupportedOperationException,
     ValidationException,
     cannot_read_ciphertext,
 )
+from .event_log import Event
 from .installation import Installation
-from .keys import EXTERNAL, SYMMETRIC, StrictKey
+from .key_specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, IMPORTABLE, SIGN_VERIFY, SYMMETRIC, usage_of
+from .keys import EXTERNAL, StrictKey
 from .materials import Material
+from .states import KeyState
 
-ENCRYPT_DECRYPT = "ENCRYPT_DECRYPT"
+if TYPE_CHECKING:
+    from datetime import datetime
+
 ARN = re.compile(r"arn:[a-z-]+:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(key/(?P<id>.+)|(?P<alias>alias/.+))")
 DELETION_WINDOW_DAYS = range(7, 31)  # the guide; the API model's own bounds are wider
 
@@ -51,14 +55,20 @@ class StrictKmsBackend(KmsBackend):
     def __init__(self, region_name: str, account_id: str, installation: Installation) -> None:
         super().__init__(region_name, account_id)
         self.installation = installation
-        self.next_expiry: datetime | None = None
-        self.last_import_parameters: datetime | None = None
+        self.next_change: datetime | None = None
 
     def reset(self) -> None:
         """The inherited one would call __init__ without the installation."""
         self.__init__(self.region_name, self.account_id, self.installation)  # type: ignore[misc]  # as moto does
 
+    def sibling(self, region: str) -> "StrictKmsBackend":
+        """The same account's backend in another Region."""
+        return cast("StrictKmsBackend", kms_backends[self.account_id][region])
+
     # --- finding keys -------------------------------------------------------------------------------------------
+
+    def strict_keys(self) -> list[StrictKey]:
+        return [key for key in self.keys.values() if isinstance(key, StrictKey)]
 
     def resolve(self, identifier: str | None, *, alias_allowed: bool = True) -> StrictKey:
         """By id, ARN or alias. An ARN of another Region or account is not found here (facts 2.2)."""
@@ -97,16 +107,17 @@ class StrictKmsBackend(KmsBackend):
         tags: list[dict[str, str]] | None,
         multi_region: bool = False,
         origin: str = "AWS_KMS",
-    ) -> Key:
+    ) -> StrictKey:
         """Thread safe without the caller holding the lock: making an RSA pair may take seconds."""
         spec = key_spec or SYMMETRIC
-        if spec not in KeySpec.key_specs() or (origin == EXTERNAL and spec != SYMMETRIC):
-            raise UnsupportedOperationException(f"the strict KMS has no {origin} keys of spec {spec}")
+        usage = usage_of(spec, key_usage)
         if origin not in ("AWS_KMS", EXTERNAL):
             raise UnsupportedOperationException(f"the strict KMS has no keys of origin {origin}")
+        if origin == EXTERNAL and spec not in IMPORTABLE:
+            raise UnsupportedOperationException(f"the strict KMS imports no keys of spec {spec}")
         key = StrictKey(  # type: ignore[abstract]  # moto's own Key leaves CloudFormation's methods open
             policy,
-            key_usage or ENCRYPT_DECRYPT,
+            usage,
             spec,
             description,
             self.account_id,
@@ -122,93 +133,115 @@ class StrictKmsBackend(KmsBackend):
         return key
 
     def replicate_key(self, key_id: str, replica_region: str) -> StrictKey:
-        primary = self.resolve(key_id, alias_allowed=False)
-        if not primary.multi_region or not primary.is_primary:
-            raise UnsupportedOperationException(f"{primary.arn} is not a multi-Region primary key.")
-        # whether AWS replicates a key whose material was never imported is UNCONFIRMED; it is allowed here
-        primary.require_state("Enabled", "PendingImport")
-        target = kms_backends[self.account_id][replica_region]
+        primary = self._primary(key_id)
+        primary.require("ReplicateKey")
+        target = self.sibling(replica_region)
         if primary.id in target.keys:
             raise AlreadyExistsException(f"{primary.arn_in(replica_region)} already exists.")
         replica = primary.replica_in(replica_region, self.installation.now())
         target.keys[replica.id] = replica
+        families.align(replica)
+        target.pass_through(replica, KeyState.CREATING)
         return replica
+
+    def _primary(self, key_id: str) -> StrictKey:
+        key = self.resolve(key_id, alias_allowed=False)
+        if not key.multi_region or not key.is_primary:
+            raise UnsupportedOperationException(f"{key.arn} is not a multi-Region primary key.")
+        return key
+
+    def update_primary_region(self, key_id: str, region: str) -> None:
+        """The key here becomes a replica of the one there (kms:UpdatePrimaryRegion)."""
+        former = self._primary(key_id)
+        former.require("UpdatePrimaryRegion")
+        family = former.family()
+        successor = next((key for key in family if key.region == region and key is not former), None)
+        if successor is None:
+            raise NotFoundException(f"{former.arn_in(region)} does not exist.")
+        successor.require("UpdatePrimaryRegion")
+        for key in family:
+            key.primary_region = region
+        families.align(former)
+        for key in (former, successor):
+            self.sibling(key.region).pass_through(key, KeyState.UPDATING)
+
+    def pass_through(self, key: StrictKey, transient: KeyState) -> None:
+        if self.installation.propagation:
+            key.pass_through(transient, self.installation.now() + self.installation.propagation)
+        self.plan()
 
     def enable_key(self, key_id: str) -> None:
         key = self.resolve(key_id, alias_allowed=False)
-        key.require_state("Enabled", "Disabled")  # facts 1.8: refused in PendingImport
-        key.key_state, key.enabled = "Enabled", True
+        key.require("EnableKey")
+        key.enter(KeyState.ENABLED)
 
     def disable_key(self, key_id: str) -> None:
         key = self.resolve(key_id, alias_allowed=False)
-        key.require_state("Enabled", "Disabled")
-        key.key_state, key.enabled = "Disabled", False
-        self.announce("DisableKey", key, {"keyId": key_id}, {"keyId": key.arn})
+        key.require("DisableKey")
+        key.enter(KeyState.DISABLED)
 
-    def cancel_key_deletion(self, key_id: str) -> None:
-        key = self.resolve(key_id, alias_allowed=False)
-        if key.key_state != "PendingDeletion":
-            raise KMSInvalidStateException(f"{key.arn} is not pending deletion.")
-        key.key_state, key.enabled, key.deletion_date = "Disabled", False, None
-        key.follow_materials()
-
-    def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> float:
+    def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> float | None:  # type: ignore[override]
+        """The deletion date, unless replicas are waited for."""
         key = self.resolve(key_id, alias_allowed=False)
         if pending_window_in_days not in DELETION_WINDOW_DAYS:
             raise ValidationException("PendingWindowInDays must be between 7 and 30 days.")
-        key.require_state("Enabled", "Disabled", "PendingImport")
-        key.key_state, key.enabled = "PendingDeletion", False
-        key.deletion_date = self.installation.now() + timedelta(days=pending_window_in_days)
-        request = {"keyId": key_id, "pendingWindowInDays": pending_window_in_days}
-        response = {"keyId": key.arn, "keyState": key.key_state, "deletionDate": key.deletion_date.isoformat()}
-        self.announce("ScheduleKeyDeletion", key, request, response)
-        return key.deletion_date.timestamp()
+        key.require("ScheduleKeyDeletion")
+        key.pending_window_days = pending_window_in_days
+        lifecycle.doom(key, self.installation.now())
+        self.plan()
+        return None if key.deletion_date is None else key.deletion_date.timestamp()
 
-    # --- expiry and events --------------------------------------------------------------------------------------
+    def cancel_key_deletion(self, key_id: str) -> None:
+        key = self.resolve(key_id, alias_allowed=False)
+        key.require("CancelKeyDeletion")
+        key.enter(KeyState.DISABLED)
+        key.deletion_date = key.pending_window_days = None
+        key.follow_materials()
+        self.plan()
+
+    def enable_key_rotation(self, key_id: str) -> None:
+        self._automatically_rotating(key_id, "EnableKeyRotation").key_rotation_status = True
+
+    def disable_key_rotation(self, key_id: str) -> None:
+        self._automatically_rotating(key_id, "DisableKeyRotation").key_rotation_status = False
+
+    def _automatically_rotating(self, key_id: str, operation: str) -> StrictKey:
+        key = self.resolve(key_id, alias_allowed=False)
+        if not key.is_symmetric or key.is_external:  # facts 1.5
+            raise UnsupportedOperationException(f"{key.arn} has no automatic rotation.")
+        key.require(operation)
+        return key
+
+    def get_key_rotation_status(self, key_id: str) -> bool:
+        key = self.resolve(key_id, alias_allowed=False)
+        if not key.is_symmetric:
+            raise UnsupportedOperationException(f"{key.arn} is not a symmetric encryption key.")
+        return key.key_rotation_status
+
+    # --- time and events ----------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Expires what is due. Called before every answer and by the server's ticker; cheap when nothing is due."""
+        """Does what is due. Called before every answer and by the server's ticker; cheap when nothing is due."""
         with self.installation.lock:
             now = self.installation.now()
-            if self.next_expiry is None or now < self.next_expiry:
-                return
-            for key in self.keys.values():
-                if isinstance(key, StrictKey):
-                    self._expire(key, now)
-            self.plan_expiry()
+            if self.next_change is not None and self.next_change <= now:
+                lifecycle.settle(self, now)
+                self.plan()
 
-    def plan_expiry(self) -> None:
-        """To be called after every change of materials in this Region."""
-        expiries = (key.materials.earliest_expiry for key in self.keys.values() if isinstance(key, StrictKey))
-        self.next_expiry = min((expiry for expiry in expiries if expiry is not None), default=None)
+    def plan(self) -> None:
+        """To be called after every change of what time will do to keys in this Region."""
+        moments = [moment for key in self.strict_keys() if (moment := lifecycle.next_change(key)) is not None]
+        self.next_change = min(moments, default=None)
 
-    def _expire(self, key: StrictKey, now: datetime) -> None:
-        expired = key.materials.expire(now)
-        key.follow_materials()
-        for material_id in expired:  # facts 1.9: one event per material, after it is gone
-            self.installation.sink.publish(
-                events.material_expired(
-                    key_arn=key.arn, material_id=material_id, region=self.region_name, account=self.account_id, now=now
-                )
-            )
-
-    def announce(self, operation: str, key: StrictKey, request: dict[str, Any], response: dict[str, Any]) -> None:
-        self.installation.sink.publish(
-            events.api_called(
-                operation,
-                key_arn=key.arn,
-                request=request,
-                response=response,
-                region=self.region_name,
-                account=self.account_id,
-                now=self.installation.now(),
-            )
-        )
+    def publish(self, make: Callable[..., Event], key: StrictKey, **details: Any) -> None:
+        """`make` is one of `events`; who, where and when are added."""
+        place = events.Place(key.region, self.account_id, self.installation.now())
+        self.installation.sink.publish(make(place, key_arn=key.arn, **details))
 
     # --- cryptography -------------------------------------------------------------------------------------------
 
-    def seal(self, key_id: str, plaintext: bytes, context: dict[str, str]) -> Sealed:
-        key, material, secret = self._encryption_material(key_id)
+    def seal(self, operation: str, key_id: str, plaintext: bytes, context: dict[str, str]) -> Sealed:
+        key, material, secret = self._encryption_material(operation, key_id)
         blob = envelope.encrypt(
             plaintext,
             key_id=key.id,
@@ -220,19 +253,28 @@ class StrictKmsBackend(KmsBackend):
         )
         return Sealed(blob, key.arn, material.material_id)
 
-    def require_encryption(self, key_id: str) -> None:
-        self._encryption_material(key_id)
+    def require_encryption(self, operation: str, key_id: str) -> None:
+        self._encryption_material(operation, key_id)
 
-    def _encryption_material(self, key_id: str) -> tuple[StrictKey, Material, bytes]:
+    def _encryption_material(self, operation: str, key_id: str) -> tuple[StrictKey, Material, bytes]:
         with self.installation.lock:
-            key = self.resolve(key_id)
-            key.require_usable(ENCRYPT_DECRYPT)
+            key = self._usable(operation, key_id)
             current = key.materials.current
-            if current is None or current.secret is None:
+            if not key.is_symmetric or current is None or current.secret is None:
                 raise UnsupportedOperationException("the strict KMS encrypts under symmetric keys only")
             return key, current, current.secret
 
-    def open(self, blob: bytes, context: dict[str, str], key_id: str | None = None) -> Opened:
+    def _usable(self, operation: str, key_id: str, usage: str = ENCRYPT_DECRYPT) -> StrictKey:
+        key = self.resolve(key_id)
+        key.require(operation)
+        key.require_usage(usage)
+        return key
+
+    def require_decryption(self, operation: str, key_id: str) -> None:
+        with self.installation.lock:
+            self._usable(operation, key_id)
+
+    def open(self, operation: str, blob: bytes, context: dict[str, str], key_id: str | None = None) -> Opened:
         """AccessDenied for a key that is not in this Region, IncorrectKey for another than named (facts 2.2)."""
         sealed = envelope.parse(blob, self.installation.seal)
         with self.installation.lock:
@@ -243,7 +285,7 @@ class StrictKmsBackend(KmsBackend):
             key = self.keys.get(sealed.key_id)
             if not isinstance(key, StrictKey):
                 raise cannot_read_ciphertext()
-            key.require_usable(ENCRYPT_DECRYPT)
+            key.require(operation)
             material = key.materials.get(sealed.material_id)
             secret = None if material is None else material.secret
         if secret is None:
@@ -252,25 +294,40 @@ class StrictKmsBackend(KmsBackend):
         return Opened(plaintext, key.arn, sealed.material_id)
 
     def encrypt(self, key_id: str, plaintext: bytes, encryption_context: dict[str, str]) -> tuple[bytes, str]:
-        sealed = self.seal(key_id, plaintext, encryption_context)
+        sealed = self.seal("Encrypt", key_id, plaintext, encryption_context)
         return sealed.blob, sealed.key_arn
 
     def decrypt(
         self, ciphertext_blob: bytes, encryption_context: dict[str, str], key_id: str | None = None
     ) -> tuple[bytes, str]:
-        opened = self.open(ciphertext_blob, encryption_context, key_id)
+        opened = self.open("Decrypt", ciphertext_blob, encryption_context, key_id)
         return opened.plaintext, opened.key_arn
 
     def sign(self, key_id: str, message: bytes, signing_algorithm: str) -> tuple[str, bytes, str]:
-        self.resolve(key_id).require_state("Enabled")
+        self._usable("Sign", key_id, SIGN_VERIFY)
         return super().sign(key_id, message, signing_algorithm)
 
     def verify(self, key_id: str, message: bytes, signature: bytes, signing_algorithm: str) -> tuple[str, bool, str]:
-        self.resolve(key_id).require_state("Enabled")
-        return super().verify(key_id, message, signature, signing_algorithm)
+        """Raises KMSInvalidSignatureException where moto answers that it is not valid (botocore kms:Verify)."""
+        self._usable("Verify", key_id, SIGN_VERIFY)
+        answer = super().verify(key_id, message, signature, signing_algorithm)
+        if not answer[1]:
+            raise KMSInvalidSignatureException("The signature is not valid for this message and key.")
+        return answer
+
+    def get_public_key(self, key_id: str) -> tuple[StrictKey, bytes]:
+        key = self.resolve(key_id)
+        key.require("GetPublicKey")
+        if key.key_usage == GENERATE_VERIFY_MAC or key.is_symmetric:
+            raise UnsupportedOperationException(f"{key.arn} is not an asymmetric key.")
+        return key, key.private_key.public_key()
 
     def generate_mac(
         self, message: bytes, key_id: str, mac_algorithm: str, grant_tokens: list[str], dry_run: bool
     ) -> tuple[str, str, str]:
-        self.resolve(key_id).require_state("Enabled")
-        return super().generate_mac(message, key_id, mac_algorithm, grant_tokens, dry_run)
+        """Called by moto's verify_mac, too, for which the same states are good."""
+        key = self._usable("GenerateMac", key_id, GENERATE_VERIFY_MAC)
+        if mac_algorithm.replace("HMAC_SHA_", "HMAC_") != key.key_spec:
+            raise ValidationException(f"{mac_algorithm} is not valid for a key of spec {key.key_spec}.")
+        mac, algorithm, _ = super().generate_mac(message, key.id, mac_algorithm, grant_tokens, dry_run)
+        return mac, algorithm, key.arn

@@ -7,30 +7,29 @@ from typing import Any, cast
 
 from moto.kms.models import kms_backends
 
-from . import importing
-from .errors import DryRunOperationException, UnsupportedOperationException, ValidationException
-from .handling import StrictHandling
+from . import importing, rotation
+from .errors import InvalidMarkerException, NotFoundException, UnsupportedOperationException, ValidationException
+from .handling import StrictHandling, would_have_succeeded
 from .keys import StrictKey
 from .materials import ON_DEMAND, Material
-from .models import ENCRYPT_DECRYPT
+from .models import Sealed
 
 SYMMETRIC_ALGORITHM = "SYMMETRIC_DEFAULT"
 DATA_KEY_BYTES = {"AES_128": 16, "AES_256": 32}
+ROTATIONS_PER_PAGE = 100  # botocore kms:ListKeyRotations
 
 
 class StrictKmsResponse(StrictHandling):
     # --- cryptography -------------------------------------------------------------------------------------------
 
     def encrypt(self) -> str:
-        sealed = self.kms_backend.seal(self.arguments["KeyId"], self.arguments["Plaintext"], self._context())
-        self._end_of_dry_run()
+        sealed = self._seal("Encrypt", self.arguments["KeyId"], self.arguments["Plaintext"])
         return _answer(CiphertextBlob=sealed.blob, KeyId=sealed.key_arn, EncryptionAlgorithm=SYMMETRIC_ALGORITHM)
 
     def decrypt(self) -> str:
-        if self._ignores_ciphertext("KeyId"):
-            self._end_of_dry_run()
-        opened = self.kms_backend.open(self._ciphertext(), self._context(), self.arguments.get("KeyId"))
-        self._end_of_dry_run()
+        if self._ignores_ciphertext("Decrypt", "KeyId"):
+            return _answer()
+        opened = self.kms_backend.open("Decrypt", self._ciphertext(), self._context(), self.arguments.get("KeyId"))
         return _answer(
             Plaintext=opened.plaintext,
             KeyId=opened.key_arn,
@@ -39,14 +38,12 @@ class StrictKmsResponse(StrictHandling):
         )
 
     def re_encrypt(self) -> str:
-        destination = self.arguments["DestinationKeyId"]
-        self.kms_backend.require_encryption(destination)
-        if self._ignores_ciphertext("SourceKeyId"):
-            self._end_of_dry_run()
-        source_id = self.arguments.get("SourceKeyId")
-        opened = self.kms_backend.open(self._ciphertext(), self._context("Source"), source_id)
-        sealed = self.kms_backend.seal(destination, opened.plaintext, self._context("Destination"))
-        self._end_of_dry_run()
+        destination, source = self.arguments["DestinationKeyId"], self.arguments.get("SourceKeyId")
+        self.kms_backend.require_encryption("ReEncrypt", destination)
+        if self._ignores_ciphertext("ReEncrypt", "SourceKeyId"):
+            return _answer()
+        opened = self.kms_backend.open("ReEncrypt", self._ciphertext(), self._context("Source"), source)
+        sealed = self._seal("ReEncrypt", destination, opened.plaintext, "Destination")
         return _answer(
             CiphertextBlob=sealed.blob,
             SourceKeyId=opened.key_arn,
@@ -58,20 +55,19 @@ class StrictKmsResponse(StrictHandling):
         )
 
     def generate_data_key(self) -> str:
-        return _answer(**self._data_key())
+        return _answer(**self._data_key("GenerateDataKey"))
 
     def generate_data_key_without_plaintext(self) -> str:
-        answer = self._data_key()
+        answer = self._data_key("GenerateDataKeyWithoutPlaintext")
         del answer["Plaintext"]
         return _answer(**answer)
 
-    def _data_key(self) -> dict[str, str | bytes]:
+    def _data_key(self, operation: str) -> dict[str, str | bytes]:
         if ("KeySpec" in self.arguments) == ("NumberOfBytes" in self.arguments):
             raise ValidationException("Please specify either number of bytes or key spec.")
         spec = self.arguments.get("KeySpec")
         plaintext = os.urandom(DATA_KEY_BYTES[spec] if spec else self.arguments["NumberOfBytes"])
-        sealed = self.kms_backend.seal(self.arguments["KeyId"], plaintext, self._context())
-        self._end_of_dry_run()
+        sealed = self._seal(operation, self.arguments["KeyId"], plaintext)
         return {
             "CiphertextBlob": sealed.blob,
             "Plaintext": plaintext,
@@ -84,6 +80,9 @@ class StrictKmsResponse(StrictHandling):
             raise ValidationException("NumberOfBytes must not be null.")
         return _answer(Plaintext=os.urandom(self.arguments["NumberOfBytes"]))
 
+    def _seal(self, operation: str, key_id: str, plaintext: bytes, role: str = "") -> Sealed:
+        return self.kms_backend.seal(operation, key_id, plaintext, self._context(role))
+
     def _context(self, role: str = "") -> dict[str, str]:
         return cast("dict[str, str]", self.arguments.get(f"{role}EncryptionContext", {}))
 
@@ -92,32 +91,27 @@ class StrictKmsResponse(StrictHandling):
             raise ValidationException("CiphertextBlob must not be null.")
         return cast("bytes", self.arguments["CiphertextBlob"])
 
-    def _ignores_ciphertext(self, key_member: str) -> bool:
+    def _ignores_ciphertext(self, operation: str, key_member: str) -> bool:
         """Facts 2.3: a dry run without a ciphertext tests the key only."""
         if "IGNORE_CIPHERTEXT" not in self.arguments.get("DryRunModifiers", []):
             return False
         if not self.arguments.get("DryRun") or key_member not in self.arguments:
             raise ValidationException(f"IGNORE_CIPHERTEXT needs DryRun and {key_member}.")
-        self.kms_backend.resolve(self.arguments[key_member]).require_usable(ENCRYPT_DECRYPT)
+        self.kms_backend.require_decryption(operation, self.arguments[key_member])
         return True
-
-    def _end_of_dry_run(self) -> None:
-        """Where the call would have succeeded (facts 2.3)."""
-        if self.arguments.get("DryRun"):
-            raise DryRunOperationException("The request would have succeeded, but the DryRun option is set.")
 
     # --- imported key material ----------------------------------------------------------------------------------
 
     def get_parameters_for_import(self) -> str:
+        key_id = self.arguments["KeyId"]
         algorithm, spec = self.arguments["WrappingAlgorithm"], self.arguments["WrappingKeySpec"]
-        importing.require_wrapping(algorithm, spec)
         installation = self.kms_backend.installation
         with installation.lock:
-            importing.external_key(self.kms_backend, self.arguments["KeyId"])
-        pair = installation.key_pairs.next_index(self.region, spec)  # may take seconds: not under the lock
+            importing.importable_key(self.kms_backend, key_id, algorithm, spec)
+        private_key = installation.key_pairs(spec)  # may take seconds: not under the lock
         with installation.lock:
-            key = importing.external_key(self.kms_backend, self.arguments["KeyId"])
-            parameters = importing.import_parameters(self.kms_backend, key, algorithm, spec, pair)
+            key = importing.importable_key(self.kms_backend, key_id, algorithm, spec)
+            parameters = importing.import_parameters(self.kms_backend, key, algorithm, private_key)
         return _answer(
             KeyId=key.arn,
             ImportToken=parameters.token,
@@ -127,15 +121,15 @@ class StrictKmsResponse(StrictHandling):
 
     def import_key_material(self) -> str:
         key, material_id = importing.import_material(self.kms_backend, self.arguments)
-        return _answer(KeyId=key.arn, KeyMaterialId=material_id)
+        return _answer(KeyId=key.arn, **_identified(key, material_id))
 
     def delete_imported_key_material(self) -> str:
         material_id = self.arguments.get("KeyMaterialId")
-        key, deleted = importing.delete_material(self.kms_backend, self.arguments["KeyId"], material_id)
-        return _answer(KeyId=key.arn, KeyMaterialId=deleted)
+        key, deleted = rotation.delete_material(self.kms_backend, self.arguments["KeyId"], material_id)
+        return _answer(KeyId=key.arn, **_identified(key, deleted))
 
     def rotate_key_on_demand(self) -> str:
-        return _answer(KeyId=importing.rotate(self.kms_backend, self.arguments["KeyId"]).id)
+        return _answer(KeyId=rotation.rotate(self.kms_backend, self.arguments["KeyId"]).id)
 
     def list_key_rotations(self) -> str:
         key = self.kms_backend.resolve(self.arguments["KeyId"], alias_allowed=False)
@@ -145,23 +139,30 @@ class StrictKmsResponse(StrictHandling):
         with_all = self.arguments.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL"
         entries = [_rotation(key, item) for item in (key.materials if with_all else key.materials.rotations)]
         start = _page_start(self.arguments.get("Marker"))
-        end = start + self.arguments.get("Limit", 100)
+        end = start + self.arguments.get("Limit", ROTATIONS_PER_PAGE)
         more = {"NextMarker": str(end)} if end < len(entries) else {}
         return json.dumps({"Rotations": entries[start:end], "Truncated": bool(more)} | more)
 
-    # --- what moto answers too loosely --------------------------------------------------------------------------
+    # --- what moto lacks or answers too loosely -----------------------------------------------------------------
 
     def replicate_key(self) -> str:
         replica = self.kms_backend.replicate_key(self.arguments["KeyId"], self._replica_region())
         replica.policy = self.arguments.get("Policy") or replica.policy
         replica.description = self.arguments.get("Description", "")
-        return json.dumps({"ReplicaKeyMetadata": replica.to_dict()["KeyMetadata"], "ReplicaPolicy": replica.policy})
+        tags = self.arguments.get("Tags", [])
+        self.kms_backend.sibling(replica.region).tagger.tag_resource(replica.id, tags)
+        metadata = replica.to_dict()["KeyMetadata"]
+        return json.dumps({"ReplicaKeyMetadata": metadata, "ReplicaPolicy": replica.policy, "ReplicaTags": tags})
 
     def _replica_region(self) -> str:
         region = cast("str", self.arguments["ReplicaRegion"])
         if region == self.region or region not in kms_backends[self.current_account]:
             raise ValidationException("ReplicaRegion must be another Region.")
         return region
+
+    def update_primary_region(self) -> str:
+        self.kms_backend.update_primary_region(self.arguments["KeyId"], self.arguments["PrimaryRegion"])
+        return _answer()
 
     def cancel_key_deletion(self) -> str:
         self.kms_backend.cancel_key_deletion(self.arguments["KeyId"])
@@ -171,7 +172,31 @@ class StrictKmsResponse(StrictHandling):
         days = self.arguments.get("PendingWindowInDays", 30)
         deletion_date = self.kms_backend.schedule_key_deletion(self.arguments["KeyId"], days)
         key = self.kms_backend.resolve(self.arguments["KeyId"])
-        return _answer(KeyId=key.arn, DeletionDate=deletion_date, KeyState=key.key_state, PendingWindowInDays=days)
+        dated = {} if deletion_date is None else {"DeletionDate": deletion_date}
+        return _answer(KeyId=key.arn, KeyState=key.key_state, PendingWindowInDays=days, **dated)
+
+    def create_grant(self) -> str:
+        if self.arguments.get("DryRun"):
+            raise would_have_succeeded()
+        return super().create_grant()
+
+    def revoke_grant(self) -> str:
+        grants = self.kms_backend.resolve(self.arguments["KeyId"]).grants
+        if self.arguments.get("DryRun") and self.arguments["GrantId"] in grants:
+            raise would_have_succeeded()
+        if self.arguments["GrantId"] not in grants:
+            raise NotFoundException(f"Grant ID {self.arguments['GrantId']} not found")
+        return super().revoke_grant()
+
+    def retire_grant(self) -> str:
+        if self.arguments.get("DryRun"):
+            raise would_have_succeeded()
+        return super().retire_grant()
+
+
+def _identified(key: StrictKey, material_id: str | None) -> dict[str, str]:
+    """Only materials of symmetric encryption keys have ids (botocore kms:ImportKeyMaterial)."""
+    return {"KeyMaterialId": material_id} if key.is_symmetric and material_id is not None else {}
 
 
 def _rotation(key: StrictKey, material: Material) -> dict[str, Any]:
@@ -192,7 +217,7 @@ def _rotation(key: StrictKey, material: Material) -> dict[str, Any]:
 
 def _page_start(marker: str | None) -> int:
     if marker is not None and not marker.isdecimal():
-        raise ValidationException("Marker is not one that was returned.")
+        raise InvalidMarkerException("Marker is not one that was returned.")
     return int(marker or 0)
 
 

@@ -114,7 +114,7 @@ def test_the_event_that_kms_emits_when_material_expires_restores_it(cloud: Cloud
     cloud.run()
     cloud.now += timedelta(days=181)
     settle_all()
-    (event,) = cloud.installation.events
+    (event,) = (e for e in cloud.installation.events if e["detail-type"] == "KMS Imported Key Material Expiration")
 
     result = cloud.run(reimport_request(event))
 

@@ -11,7 +11,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.kms.models import KmsBackend, kms_backends
 
-from local.strict_kms import Installation, SettableClock, import_material, mock_strict_kms, settle_all
+from local.strict_kms import (
+    Installation,
+    SettableClock,
+    aws_rate,
+    import_material,
+    mock_strict_kms,
+    settle_all,
+)
 from local.strict_kms.owner import wrap
 
 EAST, WEST = "us-east-1", "us-west-2"
@@ -332,7 +339,7 @@ def test_multi_region_rotation_waits_until_every_replica_has_the_material(east: 
 
 
 def test_import_parameters_are_throttled_to_one_a_second_when_asked(clock: SettableClock) -> None:  # facts 1.1
-    with mock_strict_kms(clock=clock, throttle_import_parameters=True):
+    with mock_strict_kms(clock=clock, quotas=aws_rate):
         client = boto3.client("kms", region_name=EAST, config=Config(retries={"total_max_attempts": 1}))
         key = new_key(client)
         parameters(client, key)
