@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from threading import RLock
 
 from .calls import CallLedger
-from .event_log import EventLog, EventSink
+from .event_log import Event, EventLog, EventSink
 from .quotas import Limiter, unlimited
 from .wrapping import KeyPairSource, TokenSeal, fresh_pair
 
@@ -54,6 +54,6 @@ class Installation:
         return now
 
     @property
-    def events(self) -> list[dict[str, object]]:
+    def events(self) -> list[Event]:
         """What was emitted, oldest first; empty when the events go elsewhere."""
         return list(self.sink.events) if isinstance(self.sink, EventLog) else []

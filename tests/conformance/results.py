@@ -1,0 +1,101 @@
+"""What became of the cases: a pytest plugin that says pass, fail or not offered, and the file it leaves."""
+
+import json
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .behaviour import MARK
+from .targets import Opener
+from .world import says_not_offered
+
+PLUGIN = "conformance"
+LONGEST_REASON = 200
+
+
+class Outcome(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    NOT_OFFERED = "not offered"
+
+
+@dataclass(frozen=True)
+class Result:
+    """`case` is file::function[parameters]; `assumed` says what of the claim no primary source confirms."""
+
+    case: str
+    outcome: Outcome
+    reason: str = ""
+    sources: tuple[str, ...] = ()
+    assumed: str | None = None
+
+
+def load(path: Path) -> list[Result]:
+    return [
+        Result(**(one | {"outcome": Outcome(one["outcome"]), "sources": tuple(one["sources"])}))
+        for one in json.loads(path.read_text())["results"]
+    ]
+
+
+class Recorder:
+    """Given to pytest as a plugin for one run against one endpoint."""
+
+    def __init__(self, opener: Opener, path: Path) -> None:
+        self.opener = opener
+        self.problems: list[str] = []
+        self._path = path
+        self._results: dict[str, Result] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        error = None if call.excinfo is None else call.excinfo.value
+        missing = None if error is None else says_not_offered(error)
+        if report.failed and missing is not None:
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), 0, missing)
+        self._record(item, report, missing or ("" if error is None else _first_line(error)))
+        return report
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """The words that are printed behind the name of a case."""
+        if report.when != "call" and report.passed:
+            return "", "", ""
+        outcome = _outcome(report)
+        return outcome, outcome[0], str(outcome)
+
+    def pytest_sessionfinish(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        content = {"endpoint": self.opener.name, "results": [asdict(one) for one in self._results.values()]}
+        self._path.write_text(json.dumps(content, indent=1) + "\n")
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for problem in self.problems:
+            terminalreporter.write_line(problem, red=True)
+
+    def _record(self, item: pytest.Item, report: pytest.TestReport, reason: str) -> None:
+        if report.when != "call" and report.passed:
+            return
+        mark = item.get_closest_marker(MARK)
+        claimed: dict[str, Any] = {} if mark is None else dict(mark.kwargs)
+        case = f"{item.path.name}::{item.name}"
+        self._results[case] = Result(case, _outcome(report), reason, **claimed)
+
+
+def _outcome(report: pytest.TestReport) -> Outcome:
+    if report.passed:
+        return Outcome.PASS
+    return Outcome.NOT_OFFERED if report.skipped else Outcome.FAIL
+
+
+def _first_line(error: BaseException) -> str:
+    """Without ids, which differ from run to run."""
+    lines = str(error).splitlines() or [""]
+    text = lines[0] if isinstance(error, AssertionError) else f"{type(error).__name__}: {lines[0]}"
+    return text[:LONGEST_REASON]
