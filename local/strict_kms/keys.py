@@ -142,6 +142,15 @@ class StrictKey(Key):
     def _show(self, state: KeyState) -> None:
         self.key_state, self.enabled = str(state), state is KeyState.ENABLED  # botocore kms:KeyMetadata
 
+    @property
+    def deletes_at(self) -> datetime | None:
+        """When its waiting period ends; moto keeps the moment without a zone, in UTC."""
+        return None if self.deletion_date is None else self.deletion_date.replace(tzinfo=UTC)
+
+    @deletes_at.setter
+    def deletes_at(self, moment: datetime | None) -> None:
+        self.deletion_date = None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
+
     def follow_materials(self) -> None:
         """Into PendingImport when a permanent material is missing, out of it when all are here."""
         if not self.is_external:

@@ -18,13 +18,13 @@ def settle(backend: "StrictKmsBackend", now: datetime) -> None:
     for key in backend.strict_keys():
         key.end_transient(now)
         _expire(backend, key, now)
-        if key.deletion_date is not None and key.deletion_date <= now:
+        if key.deletes_at is not None and key.deletes_at <= now:
             _delete(backend, key, now)
 
 
 def next_change(key: StrictKey) -> datetime | None:
     """When time changes this key for the next time, if at all."""
-    moments = (key.materials.earliest_expiry, key.deletion_date, key.transient_until)
+    moments = (key.materials.earliest_expiry, key.deletes_at, key.transient_until)
     return min((moment for moment in moments if moment is not None), default=None)
 
 
@@ -56,4 +56,4 @@ def doom(key: StrictKey, now: datetime) -> None:
         key.enter(KeyState.PENDING_REPLICA_DELETION)
         return
     key.enter(KeyState.PENDING_DELETION)
-    key.deletion_date = now + timedelta(days=key.pending_window_days or 0)
+    key.deletes_at = now + timedelta(days=key.pending_window_days or 0)

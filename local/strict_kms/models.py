@@ -189,13 +189,13 @@ class StrictKmsBackend(KmsBackend):
         key.pending_window_days = pending_window_in_days
         lifecycle.doom(key, self.installation.now())
         self.plan()
-        return None if key.deletion_date is None else key.deletion_date.timestamp()
+        return None if key.deletes_at is None else key.deletes_at.timestamp()
 
     def cancel_key_deletion(self, key_id: str) -> None:
         key = self.resolve(key_id, alias_allowed=False)
         key.require("CancelKeyDeletion")
         key.enter(KeyState.DISABLED)
-        key.deletion_date = key.pending_window_days = None
+        key.deletes_at = key.pending_window_days = None
         key.follow_materials()
         self.plan()
 

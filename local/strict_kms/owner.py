@@ -44,7 +44,10 @@ def import_material(
     spec: str = "RSA_2048",
     **options: object,
 ) -> str:
-    """Imports through a boto3 KMS client and returns the key material id; without `ValidTo`, it does not expire."""
+    """Imports through a boto3 KMS client; without `ValidTo`, it does not expire.
+
+    Returns the key material id, or "" for HMAC and asymmetric keys, whose material has none.
+    """
     parameters = client.get_parameters_for_import(KeyId=key_id, WrappingAlgorithm=algorithm, WrappingKeySpec=spec)
     if "ValidTo" not in options:
         options.setdefault("ExpirationModel", "KEY_MATERIAL_DOES_NOT_EXPIRE")
@@ -54,4 +57,4 @@ def import_material(
         EncryptedKeyMaterial=wrap(parameters["PublicKey"], algorithm, material),
         **options,
     )
-    return cast("str", imported["KeyMaterialId"])
+    return cast("str", imported.get("KeyMaterialId", ""))
