@@ -1,5 +1,6 @@
 """How often each API call was answered, by Region, operation and outcome."""
 
+from collections import Counter
 from threading import Lock
 from typing import TypedDict
 
@@ -24,6 +25,14 @@ class CallLedger:
                 outcomes["succeeded"] += 1
             else:
                 outcomes["failed"][error_code] = outcomes["failed"].get(error_code, 0) + 1
+
+    def by_operation(self) -> dict[str, int]:
+        """All calls, refused ones too, of all Regions."""
+        counted: Counter[str] = Counter()
+        for operations in self.snapshot().values():
+            for operation, outcomes in operations.items():
+                counted[operation] += outcomes["succeeded"] + sum(outcomes["failed"].values())
+        return dict(counted)
 
     def snapshot(self) -> dict[str, dict[str, Outcomes]]:
         """A copy: {"us-east-1": {"GenerateDataKey": {"succeeded": 3, "failed": {"DisabledException": 1}}}}."""

@@ -35,6 +35,8 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     opener: Opener = request.param if recorder is None else recorder.opener
     with opener.open() as opened:
         yield opened
+        if recorder is not None and opened.installation is not None:
+            recorder.calls.update(opened.installation.calls.by_operation())
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """What became of the cases: a pytest plugin that says pass, fail or not offered, and the file it leaves."""
 
 import json
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from .behaviour import MARK
 from .targets import Opener
-from .world import says_not_offered
+from .world import code_of, says_not_offered
 
 PLUGIN = "conformance"
-LONGEST_REASON = 200
+PYTEST_EXPLAINS = "assert "
 
 
 class Outcome(StrEnum):
@@ -41,12 +43,19 @@ def load(path: Path) -> list[Result]:
     ]
 
 
+def load_calls(path: Path) -> dict[str, int]:
+    """How often each operation was called, where the endpoint counts that."""
+    calls: dict[str, int] = json.loads(path.read_text())["calls"]
+    return calls
+
+
 class Recorder:
     """Given to pytest as a plugin for one run against one endpoint."""
 
     def __init__(self, opener: Opener, path: Path) -> None:
         self.opener = opener
         self.problems: list[str] = []
+        self.calls: Counter[str] = Counter()
         self._path = path
         self._results: dict[str, Result] = {}
 
@@ -60,7 +69,7 @@ class Recorder:
         if report.failed and missing is not None:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, missing)
-        self._record(item, report, missing or ("" if error is None else _first_line(error)))
+        self._record(item, report, missing or ("" if error is None else _reason(error)))
         return report
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -72,7 +81,8 @@ class Recorder:
 
     def pytest_sessionfinish(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"endpoint": self.opener.name, "results": [asdict(one) for one in self._results.values()]}
+        results = [asdict(one) for one in self._results.values()]
+        content = {"endpoint": self.opener.name, "calls": self.calls, "results": results}
         self._path.write_text(json.dumps(content, indent=1) + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -94,8 +104,13 @@ def _outcome(report: pytest.TestReport) -> Outcome:
     return Outcome.NOT_OFFERED if report.skipped else Outcome.FAIL
 
 
-def _first_line(error: BaseException) -> str:
-    """Without ids, which differ from run to run."""
-    lines = str(error).splitlines() or [""]
-    text = lines[0] if isinstance(error, AssertionError) else f"{type(error).__name__}: {lines[0]}"
-    return text[:LONGEST_REASON]
+def _reason(error: BaseException) -> str:
+    """In words that are the same in each run: without ids and times."""
+    if isinstance(error, KeyError) and str(error.args[0]).isidentifier():
+        return f"the answer lacks {error.args[0]}"
+    if isinstance(error, ClientError):
+        return f"refused with {code_of(error)}"
+    if isinstance(error, AssertionError):
+        said = str(error).partition("\n")[0]
+        return "answers otherwise" if said.startswith(PYTEST_EXPLAINS) else said
+    return f"ends in {type(error).__name__}"

@@ -67,7 +67,7 @@ def _client(region: str, **options: Any) -> Any:
     return boto3.session.Session().client("kms", region_name=region, config=config, **options)
 
 
-def _fake_client(region: str, **options: Any) -> Any:
+def fake_client(region: str, **options: Any) -> Any:
     return _client(region, aws_access_key_id="test", aws_secret_access_key="test", **options)
 
 
@@ -75,7 +75,7 @@ def _fake_client(region: str, **options: Any) -> Any:
 def strict_in_process() -> Iterator[Target]:
     clock, quotas = SettableClock(), SettableQuotas()
     with mock_strict_kms(clock=clock, quotas=quotas, key_pairs=ReusedPairs()) as installation:
-        yield Target(_fake_client, clock=clock, quotas=quotas, installation=installation)
+        yield Target(fake_client, clock=clock, quotas=quotas, installation=installation)
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def strict_over_http() -> Iterator[Target]:
     server.start()
     try:
         yield Target(
-            lambda region: _fake_client(region, endpoint_url=server.url),
+            lambda region: fake_client(region, endpoint_url=server.url),
             clock=clock,
             quotas=quotas,
             installation=installation,
@@ -98,7 +98,7 @@ def strict_over_http() -> Iterator[Target]:
 @contextmanager
 def plain_moto() -> Iterator[Target]:
     with mock_aws():
-        yield Target(_fake_client)
+        yield Target(fake_client)
 
 
 def endpoint(url: str, regions: tuple[str, str] = (HOME, AWAY)) -> Callable[[], AbstractContextManager[Target]]:
@@ -107,7 +107,7 @@ def endpoint(url: str, regions: tuple[str, str] = (HOME, AWAY)) -> Callable[[], 
 
     @contextmanager
     def opened() -> Iterator[Target]:
-        make = _client if has_credentials else _fake_client
+        make = _client if has_credentials else fake_client
         yield Target(lambda region: make(region, endpoint_url=url), *regions, keeps_keys=True)
 
     return opened

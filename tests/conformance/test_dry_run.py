@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from .behaviour import behaviour
-from .world import World
+from .world import World, id_of
 
 WOULD_SUCCEED = "DryRunOperationException"
 
@@ -50,7 +50,7 @@ def test_a_dry_run_says_that_the_call_would_have_succeeded(world: World, name: s
 def test_a_dry_run_is_refused_where_the_call_would_be(world: World, name: str) -> None:
     key = world.key()
     call = symmetric_call(world, name, key)
-    world.here.disable_key(KeyId=key)
+    world.here.disable_key(KeyId=id_of(key))
 
     world.refused("DisabledException", call, DryRun=True)
 

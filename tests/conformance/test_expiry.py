@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from .behaviour import behaviour
-from .world import DAY, World
+from .world import DAY, World, id_of
 
 MATERIAL, OTHER = bytes(range(32)), bytes(32)
 EXPIRATION = "KMS Imported Key Material Expiration"
@@ -95,14 +95,14 @@ def test_expired_material_is_listed_as_waiting_for_import(world: World) -> None:
 def test_a_key_with_expired_material_is_not_enabled_by_hand(world: World) -> None:
     key, _ = expired_key(world)
 
-    world.refused("KMSInvalidStateException", world.here.enable_key, KeyId=key)
+    world.refused("KMSInvalidStateException", world.here.enable_key, KeyId=id_of(key))
 
 
 @behaviour("kms:DisableKey", "guide: key-state")
 def test_a_key_with_expired_material_is_not_disabled(world: World) -> None:
     key, _ = expired_key(world)
 
-    world.refused("KMSInvalidStateException", world.here.disable_key, KeyId=key)
+    world.refused("KMSInvalidStateException", world.here.disable_key, KeyId=id_of(key))
 
 
 @behaviour("guide: kms-events", "facts 1.9")
@@ -187,7 +187,7 @@ def test_pending_material_that_expires_stops_nothing(world: World) -> None:
 def test_a_disabled_key_whose_material_expires_is_pending_import(world: World) -> None:
     key = world.external_key()
     world.give(key, MATERIAL, ValidTo=world.shortly)
-    world.here.disable_key(KeyId=key)
+    world.here.disable_key(KeyId=id_of(key))
 
     world.pass_until(world.shortly)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .behaviour import behaviour
-from .world import DAY, World, flipped, wrapped
+from .world import DAY, World, flipped, id_of, wrapped
 
 MATERIAL, OTHER = bytes(range(32)), bytes(32)
 EXPIRES, STAYS = "KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"
@@ -312,7 +312,7 @@ def test_renewal_may_end_the_expiry_altogether(world: World) -> None:
 @behaviour("guide: key-state", assumed="that the key stays Disabled")
 def test_a_disabled_key_is_renewed_and_stays_disabled(world: World) -> None:
     key, material_id = world.imported_key(material=MATERIAL)
-    world.here.disable_key(KeyId=key)
+    world.here.disable_key(KeyId=id_of(key))
 
     assert world.give(key, MATERIAL) == material_id
 
@@ -323,7 +323,7 @@ def test_a_disabled_key_is_renewed_and_stays_disabled(world: World) -> None:
 def test_no_material_is_imported_while_deletion_is_pending(world: World) -> None:
     key = world.external_key()
     call = importing(world, key)
-    world.here.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    world.here.schedule_key_deletion(KeyId=id_of(key), PendingWindowInDays=7)
 
     world.refused("KMSInvalidStateException", call, ExpirationModel=STAYS)
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from .behaviour import behaviour
-from .world import DAY, World
+from .world import DAY, World, id_of
 
 OAEP = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1")
 AES_WRAP = ("RSA_AES_KEY_WRAP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1")
@@ -160,7 +160,7 @@ def test_an_enabled_key_gets_parameters_for_renewal(world: World) -> None:
 @behaviour("guide: key-state")
 def test_a_disabled_key_gets_parameters(world: World) -> None:
     key, _ = world.imported_key()
-    world.here.disable_key(KeyId=key)
+    world.here.disable_key(KeyId=id_of(key))
 
     assert world.parameters(key)["KeyId"] == key
 
@@ -168,7 +168,7 @@ def test_a_disabled_key_gets_parameters(world: World) -> None:
 @behaviour("guide: key-state")
 def test_a_key_that_is_pending_deletion_gets_no_parameters(world: World) -> None:
     key = world.external_key()
-    world.here.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    world.here.schedule_key_deletion(KeyId=id_of(key), PendingWindowInDays=7)
 
     world.refused("KMSInvalidStateException", world.parameters, arn=key)
 

@@ -1,7 +1,7 @@
 """DeleteImportedKeyMaterial."""
 
 from .behaviour import behaviour
-from .world import World
+from .world import World, id_of
 
 MATERIAL, OTHER = bytes(range(32)), bytes(32)
 NEW, EXISTING = "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"
@@ -85,7 +85,7 @@ def test_material_that_the_key_never_had_is_not_found(world: World) -> None:
 @behaviour("kms:DeleteImportedKeyMaterial")
 def test_a_key_that_is_pending_deletion_stays_so(world: World) -> None:
     key, _ = world.imported_key()
-    world.here.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    world.here.schedule_key_deletion(KeyId=id_of(key), PendingWindowInDays=7)
 
     world.here.delete_imported_key_material(KeyId=key)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from .behaviour import behaviour
-from .world import DAY, World
+from .world import DAY, World, id_of
 
 MATERIAL, OTHER = bytes(range(32)), bytes(32)
 NEW, EXISTING = "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"
@@ -216,7 +216,7 @@ def test_a_replica_is_not_replicated(world: World) -> None:
     world.refused(
         "UnsupportedOperationException",
         world.away.replicate_key,
-        KeyId=replica,
+        KeyId=id_of(replica),
         ReplicaRegion="eu-west-1",
     )
 
@@ -225,7 +225,7 @@ def test_a_replica_is_not_replicated(world: World) -> None:
 def test_a_disabled_primary_leaves_the_replica_enabled(world: World) -> None:
     primary, replica = related_keys(world, "AWS_KMS")
 
-    world.here.disable_key(KeyId=primary)
+    world.here.disable_key(KeyId=id_of(primary))
 
     world.in_state(primary, "Disabled")
     assert world.state(replica, world.away) == "Enabled"
@@ -245,7 +245,7 @@ def test_a_replica_has_a_description_and_tags_of_its_own(world: World) -> None:
 def test_a_primary_with_a_replica_waits_for_its_end(world: World) -> None:
     primary, _ = related_keys(world, "AWS_KMS")
 
-    answer = world.here.schedule_key_deletion(KeyId=primary, PendingWindowInDays=7)
+    answer = world.here.schedule_key_deletion(KeyId=id_of(primary), PendingWindowInDays=7)
 
     assert (answer["KeyState"], answer["PendingWindowInDays"]) == ("PendingReplicaDeletion", 7)
     assert "DeletionDate" not in answer
@@ -256,7 +256,7 @@ def test_a_primary_with_a_replica_waits_for_its_end(world: World) -> None:
 @behaviour("guide: key-state", "facts 1.8")
 def test_a_primary_that_waits_for_its_replicas_does_no_cryptography(world: World) -> None:
     primary, _ = related_keys(world, "AWS_KMS")
-    world.here.schedule_key_deletion(KeyId=primary, PendingWindowInDays=7)
+    world.here.schedule_key_deletion(KeyId=id_of(primary), PendingWindowInDays=7)
 
     world.refused(("KMSInvalidStateException", "DisabledException"), world.here.encrypt, KeyId=primary, Plaintext=b"x")
 
@@ -265,8 +265,8 @@ def test_a_primary_that_waits_for_its_replicas_does_no_cryptography(world: World
 def test_a_primarys_own_waiting_period_begins_when_the_last_replica_is_gone(world: World) -> None:
     world.needs_settable_clock()
     primary, replica = related_keys(world, "AWS_KMS")
-    world.here.schedule_key_deletion(KeyId=primary, PendingWindowInDays=7)
-    world.away.schedule_key_deletion(KeyId=replica, PendingWindowInDays=8)
+    world.here.schedule_key_deletion(KeyId=id_of(primary), PendingWindowInDays=7)
+    world.away.schedule_key_deletion(KeyId=id_of(replica), PendingWindowInDays=8)
 
     world.pass_until(world.now + 8 * DAY)
     world.refused("NotFoundException", world.away.describe_key, KeyId=replica)
@@ -278,9 +278,9 @@ def test_a_primarys_own_waiting_period_begins_when_the_last_replica_is_gone(worl
 @behaviour("kms:CancelKeyDeletion")
 def test_a_primary_is_kept_after_all(world: World) -> None:
     primary, _ = related_keys(world, "AWS_KMS")
-    world.here.schedule_key_deletion(KeyId=primary, PendingWindowInDays=7)
+    world.here.schedule_key_deletion(KeyId=id_of(primary), PendingWindowInDays=7)
 
-    world.here.cancel_key_deletion(KeyId=primary)
+    world.here.cancel_key_deletion(KeyId=id_of(primary))
 
     world.in_state(primary, "Disabled")
 
@@ -320,3 +320,13 @@ def test_a_mac_key_is_replicated_and_imported_in_each_region(world: World) -> No
         for key, client in ((primary, world.here), (replica, world.away))
     ]
     assert macs[0] == macs[1]
+
+
+@behaviour("kms:ReplicateKey")
+def test_a_primary_is_named_by_its_arn_as_well(world: World) -> None:
+    primary = world.key(MultiRegion=True)
+
+    answer = world.here.replicate_key(KeyId=primary, ReplicaRegion=world.target.away)
+
+    world.remember(world.away, answer["ReplicaKeyMetadata"]["Arn"])
+    assert answer["ReplicaKeyMetadata"]["Arn"].split(":")[3] == world.target.away

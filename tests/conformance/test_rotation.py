@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from .behaviour import behaviour
-from .world import DAY, World
+from .world import DAY, World, id_of
 
 MATERIAL, OTHER, THIRD = bytes(range(32)), bytes(32), bytes(31) + b"\x01"
 NEW = "NEW_KEY_MATERIAL"
@@ -208,7 +208,7 @@ def test_keys_that_are_not_symmetric_encryption_keys_list_no_rotations(world: Wo
 @behaviour("kms:RotateKeyOnDemand", "guide: key-state")
 def test_a_disabled_key_is_not_rotated(world: World) -> None:
     key = world.key()
-    world.here.disable_key(KeyId=key)
+    world.here.disable_key(KeyId=id_of(key))
 
     world.refused("DisabledException", world.here.rotate_key_on_demand, KeyId=key)
 

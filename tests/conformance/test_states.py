@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from .behaviour import behaviour
-from .world import DAY, World
+from .world import DAY, World, id_of
 
 DOOMED_CODES = ("KMSInvalidStateException", "DisabledException")  # facts 1.8: either
 REFUSALS: dict[str, tuple[str, ...]] = {
@@ -27,11 +27,11 @@ CALLS = (
 def brought_into(world: World, state: str, key: str) -> None:
     match state:
         case "Disabled":
-            world.here.disable_key(KeyId=key)
+            world.here.disable_key(KeyId=id_of(key))
         case "PendingImport":
             world.here.delete_imported_key_material(KeyId=key)
         case "PendingDeletion":
-            world.here.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+            world.here.schedule_key_deletion(KeyId=id_of(key), PendingWindowInDays=7)
     world.in_state(key, state)
 
 
@@ -82,7 +82,7 @@ def test_cryptography_works_again_when_the_key_is_enabled(world: World, call: st
     ready = prepared(world, call, key)
     brought_into(world, "Disabled", key)
 
-    world.here.enable_key(KeyId=key)
+    world.here.enable_key(KeyId=id_of(key))
 
     world.in_state(key, "Enabled")
     assert ready()["ResponseMetadata"]["HTTPStatusCode"] == 200
@@ -105,7 +105,7 @@ def test_a_key_that_is_pending_deletion_is_not_switched(world: World, operation:
     key = world.key()
     brought_into(world, "PendingDeletion", key)
 
-    world.refused("KMSInvalidStateException", getattr(world.here, operation), KeyId=key)
+    world.refused("KMSInvalidStateException", getattr(world.here, operation), KeyId=id_of(key))
 
 
 @pytest.mark.parametrize("operation", ["enable_key", "disable_key"])
@@ -113,7 +113,7 @@ def test_a_key_that_is_pending_deletion_is_not_switched(world: World, operation:
 def test_a_key_without_material_is_not_switched(world: World, operation: str) -> None:
     key = world.external_key()
 
-    world.refused("KMSInvalidStateException", getattr(world.here, operation), KeyId=key)
+    world.refused("KMSInvalidStateException", getattr(world.here, operation), KeyId=id_of(key))
 
 
 @pytest.mark.parametrize("operation", ["enable_key", "disable_key"])
@@ -122,7 +122,7 @@ def test_switching_a_key_twice_changes_nothing(world: World, operation: str) -> 
     key = world.key()
 
     for _ in range(2):
-        getattr(world.here, operation)(KeyId=key)
+        getattr(world.here, operation)(KeyId=id_of(key))
 
     world.in_state(key, {"enable_key": "Enabled", "disable_key": "Disabled"}[operation])
 
@@ -132,7 +132,7 @@ def test_a_key_whose_deletion_is_cancelled_is_disabled(world: World) -> None:
     key = world.key()
     brought_into(world, "PendingDeletion", key)
 
-    answer = world.here.cancel_key_deletion(KeyId=key)
+    answer = world.here.cancel_key_deletion(KeyId=id_of(key))
 
     assert answer["KeyId"] == key
     world.in_state(key, "Disabled")
@@ -144,7 +144,7 @@ def test_a_key_without_material_whose_deletion_is_cancelled_is_pending_import(wo
     key = world.external_key()
     brought_into(world, "PendingDeletion", key)
 
-    world.here.cancel_key_deletion(KeyId=key)
+    world.here.cancel_key_deletion(KeyId=id_of(key))
 
     world.in_state(key, "PendingImport")
 
@@ -153,7 +153,7 @@ def test_a_key_without_material_whose_deletion_is_cancelled_is_pending_import(wo
 def test_only_a_deletion_that_was_scheduled_is_cancelled(world: World) -> None:
     key = world.key()
 
-    world.refused("KMSInvalidStateException", world.here.cancel_key_deletion, KeyId=key)
+    world.refused("KMSInvalidStateException", world.here.cancel_key_deletion, KeyId=id_of(key))
 
 
 @behaviour("guide: key-state")
@@ -161,14 +161,14 @@ def test_a_deletion_is_not_scheduled_twice(world: World) -> None:
     key = world.key()
     brought_into(world, "PendingDeletion", key)
 
-    world.refused("KMSInvalidStateException", world.here.schedule_key_deletion, KeyId=key, PendingWindowInDays=7)
+    world.refused("KMSInvalidStateException", world.here.schedule_key_deletion, KeyId=id_of(key), PendingWindowInDays=7)
 
 
 @behaviour("guide: key-state")
 def test_a_key_without_material_may_be_deleted(world: World) -> None:
     key = world.external_key()
 
-    answer = world.here.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    answer = world.here.schedule_key_deletion(KeyId=id_of(key), PendingWindowInDays=7)
 
     assert answer["KeyState"] == "PendingDeletion"
 
@@ -178,14 +178,14 @@ def test_a_key_without_material_may_be_deleted(world: World) -> None:
 def test_the_waiting_period_is_7_to_30_days(world: World, days: int) -> None:
     key = world.key()
 
-    world.refused("ValidationException", world.here.schedule_key_deletion, KeyId=key, PendingWindowInDays=days)
+    world.refused("ValidationException", world.here.schedule_key_deletion, KeyId=id_of(key), PendingWindowInDays=days)
 
 
 @behaviour("kms:ScheduleKeyDeletion")
 def test_the_answer_tells_state_window_and_date(world: World) -> None:
     key = world.key()
 
-    answer = world.here.schedule_key_deletion(KeyId=key, PendingWindowInDays=9)
+    answer = world.here.schedule_key_deletion(KeyId=id_of(key), PendingWindowInDays=9)
 
     assert (answer["KeyId"], answer["KeyState"], answer["PendingWindowInDays"]) == (key, "PendingDeletion", 9)
     assert abs(answer["DeletionDate"] - (world.now + 9 * DAY)) < DAY
@@ -195,7 +195,7 @@ def test_the_answer_tells_state_window_and_date(world: World) -> None:
 def test_the_waiting_period_is_30_days_unless_said_otherwise(world: World) -> None:
     key = world.key()
 
-    answer = world.here.schedule_key_deletion(KeyId=key)
+    answer = world.here.schedule_key_deletion(KeyId=id_of(key))
 
     assert abs(answer["DeletionDate"] - (world.now + 30 * DAY)) < DAY
 
@@ -280,7 +280,17 @@ def test_no_grant_is_made_in_this_state(world: World, state: str) -> None:
 def test_what_takes_a_key_out_of_use_is_in_the_trail(world: World, operation: str, event_name: str) -> None:
     key = world.key()
 
-    getattr(world.here, operation)(KeyId=key)
+    getattr(world.here, operation)(KeyId=id_of(key))
 
     event = world.events("AWS API Call via CloudTrail", key)[-1]
-    assert (event["detail"]["eventName"], event["detail"]["requestParameters"]["keyId"]) == (event_name, key)
+    assert (event["detail"]["eventName"], event["detail"]["requestParameters"]["keyId"]) == (event_name, id_of(key))
+
+
+@pytest.mark.parametrize("operation", ["disable_key", "enable_key", "schedule_key_deletion"])
+@behaviour("kms:DisableKey", "kms:EnableKey", "kms:ScheduleKeyDeletion")
+def test_a_key_is_named_by_its_arn_as_well(world: World, operation: str) -> None:
+    key = world.key()
+
+    answer = getattr(world.here, operation)(KeyId=key)
+
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200

@@ -1,0 +1,91 @@
+"""docs/fidelity.md: which behaviours are proved, which are assumed, which endpoints lie where."""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from .results import Outcome, Result
+
+REFERENCE = "strict"
+SYMBOLS = {Outcome.PASS: "pass", Outcome.FAIL: "**fail**", Outcome.NOT_OFFERED: "n/a"}
+AREAS = {
+    "test_import_parameters.py": "Import parameters",
+    "test_import.py": "Importing material",
+    "test_expiry.py": "Expiry",
+    "test_material_deletion.py": "Deleting material",
+    "test_rotation.py": "Rotation",
+    "test_multi_region.py": "Multi-Region keys",
+    "test_states.py": "Key states",
+    "test_cryptography.py": "Cryptography",
+    "test_dry_run.py": "Dry runs",
+    "test_mac_and_asymmetric.py": "HMAC and asymmetric keys",
+}
+HEAD = """# Fidelity of the local KMS
+
+Written by `make conformance`; every line is a case that ran. What a case claims is its name; the source beside it
+says where AWS says so: `kms:X` is the API reference of that call, `guide: x` a page of the AWS KMS developer guide,
+`facts` a section of [aws-facts.md](aws-facts.md), which names its own sources. **None of it was run against AWS itself
+yet**: `make conformance AWS_PROFILE=name` does that.
+
+- *proved*: the strict KMS behaves as the source says.
+- *assumed*: the strict KMS does what we think likely; the part named has no primary source (UNCONFIRMED). Do not
+  build on it.
+- n/a, not offered: the endpoint lacks a call, a clock that can be set, or events that can be read. That is no lie.
+"""
+
+
+def write(path: Path, by_target: Mapping[str, list[Result]], names: Mapping[str, str]) -> None:
+    path.write_text("\n".join(_lines(by_target, names)) + "\n")
+
+
+def _lines(by_target: Mapping[str, list[Result]], names: Mapping[str, str]) -> Iterator[str]:
+    reference = by_target[REFERENCE]
+    yield HEAD
+    yield from _summary(by_target, names)
+    yield from _lies(by_target, names)
+    yield from _assumptions(reference)
+    outcomes = {key: {one.case: one.outcome for one in results} for key, results in by_target.items()}
+    for area, cases in groupby(reference, key=lambda one: one.case.partition("::")[0]):
+        yield f"\n## {AREAS.get(area, area)}\n"
+        yield "| behaviour | basis | source | " + " | ".join(names[key] for key in by_target) + " |"
+        yield "|---|---|---|" + "---|" * len(by_target)
+        for one in cases:
+            cells = [SYMBOLS.get(outcomes[key].get(one.case, Outcome.NOT_OFFERED), "") for key in by_target]
+            basis = "assumed" if one.assumed else "proved"
+            yield f"| {said(one.case)} | {basis} | {', '.join(one.sources)} | {' | '.join(cells)} |"
+
+
+def _summary(by_target: Mapping[str, list[Result]], names: Mapping[str, str]) -> Iterator[str]:
+    yield "| endpoint | pass | fail | not offered |"
+    yield "|---|---|---|---|"
+    for key, results in by_target.items():
+        counts = [sum(one.outcome is outcome for one in results) for outcome in Outcome]
+        yield f"| {names[key]} | {' | '.join(str(count) for count in counts)} |"
+
+
+def _lies(by_target: Mapping[str, list[Result]], names: Mapping[str, str]) -> Iterator[str]:
+    for key, results in by_target.items():
+        lies = [one for one in results if one.outcome is Outcome.FAIL]
+        if lies:
+            yield f"\n## Where {names[key]} lies\n"
+            yield "| behaviour | what it does |"
+            yield "|---|---|"
+            yield from (f"| {said(one.case)} | {_cell(one.reason)} |" for one in lies)
+
+
+def _assumptions(reference: list[Result]) -> Iterator[str]:
+    yield "\n## What is assumed\n"
+    yield "| behaviour | UNCONFIRMED |"
+    yield "|---|---|"
+    yield from (f"| {said(one.case)} | {one.assumed} |" for one in reference if one.assumed)
+
+
+def said(case: str) -> str:
+    """`test_import.py::test_a_token_is_good[x]` as "a token is good (x)"."""
+    name, _, parameters = case.partition("::test_")[2].partition("[")
+    text = name.replace("_", " ")
+    return f"{text} ({parameters.removesuffix(']')})" if parameters else text
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,45 @@
+"""The lies that are known: cases that an endpoint fails or does not offer, with the reason it gave."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .results import Outcome, Result
+
+KNOWN = Path(__file__).parent / "known_lies.json"
+
+
+@dataclass(frozen=True)
+class Difference:
+    target: str
+    text: str
+
+
+def known() -> dict[str, dict[str, str]]:
+    """By target and case: the outcome."""
+    content: dict[str, dict[str, str]] = json.loads(KNOWN.read_text())
+    return content
+
+
+def write_known(by_target: Mapping[str, list[Result]]) -> None:
+    content = {target: _lies(results) for target, results in by_target.items()}
+    KNOWN.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def differences(by_target: Mapping[str, list[Result]], must_pass: tuple[str, ...]) -> list[Difference]:
+    """Lies that are new, and known ones that are none any more. Cases that were not run say nothing."""
+    found = []
+    for target, results in by_target.items():
+        if target in must_pass:
+            continue
+        expected, lies = known().get(target, {}), _lies(results)
+        for case in (one.case for one in results):
+            before, now = expected.get(case, "pass"), lies.get(case, "pass")
+            if before != now:
+                found.append(Difference(target, f"{case}: {now}, known as {before}"))
+    return found
+
+
+def _lies(results: list[Result]) -> dict[str, str]:
+    return {one.case: str(one.outcome) for one in results if one.outcome is not Outcome.PASS}

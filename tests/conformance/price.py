@@ -1,0 +1,56 @@
+"""What a run against a real account costs, counted on the strict KMS before anything is made."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .results import load_calls
+
+# AWS KMS pricing, us-east-1, in dollars: a key, primary or replica, a month, by the hour; as much again for its first
+# and for its second rotation; the dearest of the requests made here, those with asymmetric keys other than RSA_2048.
+# Keys whose deletion is scheduled cost nothing.
+A_KEY_MONTH = 1.00
+HOURS_A_MONTH = 730
+MOST_KEY_MONTHS_A_KEY = 3
+A_REQUEST = 0.15 / 10_000
+MAKING_KEYS = ("CreateKey", "ReplicateKey")
+
+
+@dataclass(frozen=True)
+class Price:
+    keys: int
+    requests: int
+
+    @property
+    def dollars(self) -> float:
+        """At most: every key billed for an hour and rotated twice, every request of the dearest kind."""
+        return self.keys * MOST_KEY_MONTHS_A_KEY * A_KEY_MONTH / HOURS_A_MONTH + self.requests * A_REQUEST
+
+
+def measured(results: Path, repository: Path) -> Price:
+    """Runs the cases against the strict KMS in a process of its own and counts its calls."""
+    command = [sys.executable, "-m", "tests.conformance", "--only", "strict", "--json"]
+    subprocess.run(command, cwd=repository, check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+    calls = load_calls(results / "strict.json")
+    return Price(keys=sum(calls.get(name, 0) for name in MAKING_KEYS), requests=sum(calls.values()))
+
+
+def agreed(profile: str, regions: tuple[str, str], price: Price, *, yes: bool, ask: Callable[[str], str]) -> bool:
+    """Says what will be done to which account; True when it may be. Raises SystemExit where the account is unknown."""
+    try:
+        identity = boto3.session.Session(profile_name=profile).client("sts", regions[0]).get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise SystemExit(f"Profile {profile} cannot be used: {error}") from error
+    print(
+        f"This makes {price.keys} KMS keys, tagged kms-failover-conformance, and {price.requests} requests in account "
+        f"{identity['Account']}, {' and '.join(regions)},\nas {identity['Arn']}.\n"
+        f"Each key's deletion is scheduled behind its case, in 7 days; until then it costs nothing.\n"
+        f"It costs at most {price.dollars:.2f} dollars, and takes about an hour: GetParametersForImport is throttled "
+        "to one request a second."
+    )
+    return yes or ask("Go on? [y/N] ").strip().lower() in ("y", "yes")
