@@ -13,7 +13,7 @@ export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt
 
-.PHONY: help drill test check format lock lock-to build deploy cloud cloud-down clean python
+.PHONY: help drill test conformance bench check format lock lock-to build deploy cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,10 +24,18 @@ drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files,
 test: $(VENV)/ready ## all tests; ARGS for pytest
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
+# A profile that is only in the environment is not meant: a real account has to be named here
+PROFILE = $(if $(filter command,$(firstword $(origin AWS_PROFILE))),$(AWS_PROFILE))
+conformance: $(VENV)/ready $(TOOLS)/ready ## prove the local KMS; ENDPOINT=url, or AWS_PROFILE=name for a real account; ARGS
+	@$(VENV)/bin/python -m tests.conformance $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(if $(PROFILE),--aws-profile "$(PROFILE)") $(ARGS)
+
+bench: $(VENV)/ready ## figures against peers, to build/bench.json and docs/benchmarks.md
+	@$(VENV)/bin/python -m benchmarks
+
 check: $(VENV)/ready $(SAM)/ready ## the gate: format, lint, types, import contracts, template, locks
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
-	$(VENV)/bin/mypy layers/shared/kms_failover functions local tests
+	$(VENV)/bin/mypy layers/shared/kms_failover functions local tests benchmarks
 	$(VENV)/bin/lint-imports --no-cache
 	$(SAM)/bin/sam validate --lint
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks lock-to

@@ -1,28 +1,13 @@
-"""Every test sees the same empty AWS: no settings of the machine it runs on, credentials that open nothing."""
-
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import aws_environment
 
 # A slow machine fails no property
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
-FAKE = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_SESSION_TOKEN": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-}
-
 
 @pytest.fixture(autouse=True)
 def empty_aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_", "LAMBDA_"))]:
-        monkeypatch.delenv(name)
-    for name, value in FAKE.items():
-        monkeypatch.setenv(name, value)
+    aws_environment.empty(monkeypatch)

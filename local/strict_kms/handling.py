@@ -18,7 +18,7 @@ from .errors import (
     UnrecognizedClientException,
     status_of,
 )
-from .models import StrictKmsBackend
+from .models import StrictKmsBackend, settle_account
 from .validation import decode_arguments, parse_json
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -92,7 +92,7 @@ class StrictHandling(KmsResponse):
         handler = getattr(self, camelcase_to_underscores(operation), None)
         if handler is None:
             raise UnknownOperationException(f"{operation} is not implemented by the strict KMS")
-        self.kms_backend.settle()
+        settle_account(self.current_account)  # related keys in other Regions too: what ends there shows here
         if operation in LOCKING_THEMSELVES:
             return self._answer(handler)
         with self.kms_backend.installation.lock:

@@ -10,7 +10,7 @@ from moto.kms.models import KmsBackend, kms_backends
 
 from .event_log import MotoEventBridge
 from .installation import Clock, Installation, Latency, no_latency, utc_now
-from .models import StrictKmsBackend
+from .models import StrictKmsBackend, settle_account
 from .quotas import Limiter, Rates, unlimited
 from .wrapping import KeyPairSource, fresh_pair
 
@@ -34,9 +34,8 @@ def install(installation: Installation) -> Callable[[], None]:
 
 def settle_all() -> None:
     """Does in every Region what is due: expiries, deletions, the ends of transient states."""
-    for _, _, backend in list(kms_backends.iter_backends()):
-        if isinstance(backend, StrictKmsBackend):
-            backend.settle()
+    for account_id in list(kms_backends):
+        settle_account(account_id)
 
 
 @contextmanager

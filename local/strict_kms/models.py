@@ -331,3 +331,10 @@ class StrictKmsBackend(KmsBackend):
             raise ValidationException(f"{mac_algorithm} is not valid for a key of spec {key.key_spec}.")
         mac, algorithm, _ = super().generate_mac(message, key.id, mac_algorithm, grant_tokens, dry_run)
         return mac, algorithm, key.arn
+
+
+def settle_account(account_id: str) -> None:
+    """Does in every Region of the account what is due."""
+    for backend in list(kms_backends[account_id].values()):
+        if isinstance(backend, StrictKmsBackend):
+            backend.settle()

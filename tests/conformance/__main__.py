@@ -49,10 +49,10 @@ def _agreed(options: argparse.Namespace) -> bool:
 
 def _one_target(options: argparse.Namespace) -> Opener | None:
     if options.endpoint:
-        return Opener("endpoint", options.endpoint, endpoint(options.endpoint, options.regions), is_remote=True)
+        return Opener("endpoint", options.endpoint, endpoint(options.endpoint, options.regions), is_the_users=True)
     if options.aws_profile:
         name = f"AWS account of profile {options.aws_profile}"
-        return Opener("aws", name, aws_account(options.aws_profile, options.regions), is_remote=True)
+        return Opener("aws", name, aws_account(options.aws_profile, options.regions), is_the_users=True)
     return next((one for one in LOCAL if one.key == options.only), None)
 
 

@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+
+from tests import aws_environment
 
 from .behaviour import MARK
 from .results import PLUGIN, Recorder
@@ -29,11 +32,19 @@ def _recorder(config: pytest.Config) -> Recorder | None:
     return recorder
 
 
+@pytest.fixture(autouse=True)
+def empty_aws_environment() -> None:
+    """In place of the one for all tests: an account and a given endpoint are reached with the user's own settings."""
+
+
 @pytest.fixture(scope="module")
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     recorder = _recorder(request.config)
     opener: Opener = request.param if recorder is None else recorder.opener
-    with opener.open() as opened:
+    with pytest.MonkeyPatch.context() as monkeypatch, ExitStack() as stack:
+        if not opener.is_the_users:
+            aws_environment.empty(monkeypatch)
+        opened = stack.enter_context(opener.open())
         yield opened
         if recorder is not None and opened.installation is not None:
             recorder.calls.update(opened.installation.calls.by_operation())

@@ -57,6 +57,7 @@ class Opener:
     name: str
     open: Callable[[], AbstractContextManager[Target]]
     is_remote: bool = False
+    is_the_users: bool = False  # reached with the credentials and settings of whoever runs the cases
 
 
 def _client(region: str, **options: Any) -> Any:
