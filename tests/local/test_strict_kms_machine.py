@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from local.strict_kms import ReusedPairs, SettableClock, mock_strict_kms
 from local.strict_kms.owner import wrap
@@ -17,11 +17,11 @@ EAST, WEST = REGIONS = ("us-east-1", "us-west-2")
 MATERIALS = {name: bytes([number]) * 32 for number, name in enumerate("ABC")}
 MOST_KEYS = 4
 SEQUENCES = 2000
-STEPS = 30
+STEPS = 25
 OAEP = "RSAES_OAEP_SHA_256"
 PAIRS = ReusedPairs()
 
-places = st.tuples(st.integers(min_value=0, max_value=MOST_KEYS - 1), st.sampled_from(REGIONS))
+places = st.integers(min_value=0, max_value=1_000)  # taken modulo the keys and Regions that there are
 materials = st.sampled_from(sorted(MATERIALS))
 import_types = st.sampled_from([None, "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"])
 validities = st.none() | st.integers(min_value=1, max_value=72).map(lambda hours: timedelta(hours=hours))
@@ -43,14 +43,14 @@ class LivesOfKeys(RuleBasedStateMachine):
 
     # --- words --------------------------------------------------------------------------------------------------
 
-    def place(self, wanted: tuple[int, str]) -> tuple[int, ModelKey, str] | None:
-        """The key and Region meant, where there is such a key."""
-        number, region = wanted
-        if not self.ids:
-            return None
-        number %= len(self.ids)
-        key = self.model.keys[number]
-        return (number, key, region) if region in key.sides else None
+    def place(self, wanted: int) -> tuple[int, ModelKey, str]:
+        """One of the keys that there are, in one of its Regions."""
+        there = [(number, key, region) for number, key in enumerate(self.model.keys) for region in key.sides]
+        return there[wanted % len(there)]
+
+    @property
+    def has_places(self) -> bool:
+        return any(key.sides for key in self.model.keys)
 
     def agree(self, expected: str, region: str, operation: str, **arguments: Any) -> dict[str, Any] | None:
         """Makes the call; its outcome must be the one expected. The answer, where there is one."""
@@ -63,6 +63,23 @@ class LivesOfKeys(RuleBasedStateMachine):
         return answer
 
     # --- what may happen ----------------------------------------------------------------------------------------
+
+    @initialize(with_replica=st.booleans(), with_pending=st.booleans())
+    def begin_with_related_keys(self, *, with_replica: bool, with_pending: bool) -> None:
+        """So that sequences get deep: a multi-Region key with material, its replica with the same, one to rotate to."""
+        self.create(EAST, "EXTERNAL", multi=True)
+        self._import(0, EAST, "A", None, None)
+        if with_replica:
+            self.agree(
+                self.model.replicate(self.model.keys[0], EAST, WEST),
+                EAST,
+                "ReplicateKey",
+                KeyId=self.ids[0],
+                ReplicaRegion=WEST,
+            )
+            self._import(0, WEST, "A", None, None)
+        if with_pending:
+            self._import(0, EAST, "B", "NEW_KEY_MATERIAL", None)
 
     @precondition(lambda self: len(self.ids) < MOST_KEYS)
     @rule(
@@ -80,23 +97,40 @@ class LivesOfKeys(RuleBasedStateMachine):
         self.ids.append(metadata["KeyId"])
         self.material_ids.append({})
 
+    @precondition(lambda self: self.has_places)
     @rule(at=places, name=materials, import_type=import_types, validity=validities)
-    def import_material(
-        self, at: tuple[int, str], name: str, import_type: str | None, validity: timedelta | None
-    ) -> None:
-        if (found := self.place(at)) is None:
-            return
-        number, key, region = found
+    def import_anything(self, at: int, name: str, import_type: str | None, validity: timedelta | None) -> None:
+        number, _, region = self.place(at)
+        self._import(number, region, name, import_type, validity)
+
+    @precondition(lambda self: self.lacking)
+    @rule(at=places, validity=validities)
+    def import_what_is_lacking(self, at: int, validity: timedelta | None) -> None:
+        number, region, name = self.lacking[at % len(self.lacking)]
+        self._import(number, region, name, "EXISTING_KEY_MATERIAL", validity)
+
+    @property
+    def lacking(self) -> list[tuple[int, str, str]]:
+        """Known materials that are not where they should be."""
+        return [
+            (number, region, name)
+            for number, key in enumerate(self.model.keys)
+            if key.is_external
+            for region, side in key.sides.items()
+            for name in [*key.permanent, *([key.pending] if key.pending else [])]
+            if name not in side.has
+        ]
+
+    def _import(self, number: int, region: str, name: str, import_type: str | None, validity: timedelta | None) -> None:
+        key = self.model.keys[number]
         valid_to = None if validity is None else self.clock.now + validity
-        parameters = self._parameters(key, region, number)
-        if parameters is None:
+        if (parameters := self._parameters(key, region, number)) is None:
             return
         options: dict[str, Any] = {"ValidTo": valid_to} if valid_to else {}
         options |= {"ImportType": import_type} if import_type else {}
-        expected = self.model.import_material(key, region, name, valid_to, import_type)
 
         answer = self.agree(
-            expected,
+            self.model.import_material(key, region, name, valid_to, import_type),
             region,
             "ImportKeyMaterial",
             KeyId=self.ids[number],
@@ -124,11 +158,10 @@ class LivesOfKeys(RuleBasedStateMachine):
             WrappingKeySpec="RSA_2048",
         )
 
+    @precondition(lambda self: self.has_places)
     @rule(at=places, name=st.none() | materials)
-    def delete_material(self, at: tuple[int, str], name: str | None) -> None:
-        if (found := self.place(at)) is None:
-            return
-        number, key, region = found
+    def delete_material(self, at: int, name: str | None) -> None:
+        number, key, region = self.place(at)
         material_id = self.material_ids[number].get(name, "0" * 64) if name else None
         named = {"KeyMaterialId": material_id} if material_id else {}
 
@@ -140,50 +173,65 @@ class LivesOfKeys(RuleBasedStateMachine):
             **named,
         )
 
+    @precondition(lambda self: self.rotatable)
     @rule(at=places)
-    def rotate(self, at: tuple[int, str]) -> None:
-        if (found := self.place(at)) is not None:
-            number, key, region = found
-            self.agree(self.model.rotate(key, region), region, "RotateKeyOnDemand", KeyId=self.ids[number])
+    def rotate_what_is_ready(self, at: int) -> None:
+        number = self.rotatable[at % len(self.rotatable)]
+        key = self.model.keys[number]
+        self.agree(self.model.rotate(key, key.primary), key.primary, "RotateKeyOnDemand", KeyId=self.ids[number])
 
+    @property
+    def rotatable(self) -> list[int]:
+        """Keys with a pending material that each of their Regions has."""
+        return [
+            number
+            for number, key in enumerate(self.model.keys)
+            if key.pending and key.primary in key.sides and all(key.pending in side.has for side in key.sides.values())
+        ]
+
+    @precondition(lambda self: self.has_places)
     @rule(at=places)
-    def replicate(self, at: tuple[int, str]) -> None:
-        if (found := self.place(at)) is not None:
-            number, key, region = found
-            other = WEST if region == EAST else EAST
-            expected = self.model.replicate(key, region, other)
-            self.agree(expected, region, "ReplicateKey", KeyId=self.ids[number], ReplicaRegion=other)
+    def rotate(self, at: int) -> None:
+        number, key, region = self.place(at)
+        self.agree(self.model.rotate(key, region), region, "RotateKeyOnDemand", KeyId=self.ids[number])
 
+    @precondition(lambda self: self.has_places)
+    @rule(at=places)
+    def replicate(self, at: int) -> None:
+        number, key, region = self.place(at)
+        other = WEST if region == EAST else EAST
+        expected = self.model.replicate(key, region, other)
+        self.agree(expected, region, "ReplicateKey", KeyId=self.ids[number], ReplicaRegion=other)
+
+    @precondition(lambda self: self.has_places)
     @rule(at=places, off=st.booleans())
-    def switch(self, at: tuple[int, str], *, off: bool) -> None:
-        if (found := self.place(at)) is not None:
-            number, key, region = found
-            operation = "DisableKey" if off else "EnableKey"
-            self.agree(self.model.switch(key, region, off=off), region, operation, KeyId=self.ids[number])
+    def switch(self, at: int, *, off: bool) -> None:
+        number, key, region = self.place(at)
+        operation = "DisableKey" if off else "EnableKey"
+        self.agree(self.model.switch(key, region, off=off), region, operation, KeyId=self.ids[number])
 
+    @precondition(lambda self: self.has_places)
     @rule(at=places, days=st.integers(min_value=7, max_value=9))
-    def schedule_deletion(self, at: tuple[int, str], days: int) -> None:
-        if (found := self.place(at)) is not None:
-            number, key, region = found
-            expected = self.model.schedule_deletion(key, region, days)
-            self.agree(expected, region, "ScheduleKeyDeletion", KeyId=self.ids[number], PendingWindowInDays=days)
+    def schedule_deletion(self, at: int, days: int) -> None:
+        number, key, region = self.place(at)
+        expected = self.model.schedule_deletion(key, region, days)
+        self.agree(expected, region, "ScheduleKeyDeletion", KeyId=self.ids[number], PendingWindowInDays=days)
 
+    @precondition(lambda self: self.has_places)
     @rule(at=places)
-    def cancel_deletion(self, at: tuple[int, str]) -> None:
-        if (found := self.place(at)) is not None:
-            number, key, region = found
-            self.agree(self.model.cancel_deletion(key, region), region, "CancelKeyDeletion", KeyId=self.ids[number])
+    def cancel_deletion(self, at: int) -> None:
+        number, key, region = self.place(at)
+        self.agree(self.model.cancel_deletion(key, region), region, "CancelKeyDeletion", KeyId=self.ids[number])
 
     @rule(hours=st.integers(min_value=1, max_value=100))
     def pass_time(self, hours: int) -> None:
         self.clock.advance(timedelta(hours=hours))
         self.model.pass_time(timedelta(hours=hours))
 
+    @precondition(lambda self: self.has_places)
     @rule(at=places, plaintext=st.binary(min_size=1, max_size=8))
-    def encrypt(self, at: tuple[int, str], plaintext: bytes) -> None:
-        if (found := self.place(at)) is None:
-            return
-        number, key, region = found
+    def encrypt(self, at: int, plaintext: bytes) -> None:
+        number, key, region = self.place(at)
 
         answer = self.agree(self.model.use(key, region), region, "Encrypt", KeyId=self.ids[number], Plaintext=plaintext)
 
@@ -233,12 +281,10 @@ class LivesOfKeys(RuleBasedStateMachine):
             earliest = min((one.timestamp() for one in expiries if one is not None), default=None)
             assert described.get("ValidTo") == earliest
 
-    @precondition(lambda self: self.ids)
+    @precondition(lambda self: self.has_places)
     @rule(at=places)
-    def look_at_materials(self, at: tuple[int, str]) -> None:
-        if (found := self.place(at)) is None:
-            return
-        number, key, region = found
+    def look_at_materials(self, at: int) -> None:
+        number, key, region = self.place(at)
         listed = call(region, "ListKeyRotations", KeyId=self.ids[number], IncludeKeyMaterial="ALL_KEY_MATERIAL")
         states = {entry["KeyMaterialId"]: entry["KeyMaterialState"] for entry in listed["Rotations"]}
         if not key.is_external:
