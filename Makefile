@@ -13,7 +13,7 @@ export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt
 
-.PHONY: help drill test conformance bench check format lock lock-to build deploy cloud cloud-down clean python
+.PHONY: help drill test conformance bench moto-patch check format lock lock-to build deploy cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ conformance: $(VENV)/ready $(TOOLS)/ready ## prove the local KMS; ENDPOINT=url, 
 
 bench: $(VENV)/ready ## figures against peers, to build/bench.json and docs/benchmarks.md
 	@$(VENV)/bin/python -m benchmarks
+
+moto-patch: $(VENV)/ready ## write the strict KMS as a patch for moto, and run the cases in a patched copy
+	@$(VENV)/bin/python -m local.moto_patch $(ARGS)
 
 check: $(VENV)/ready $(SAM)/ready ## the gate: format, lint, types, import contracts, template, locks
 	$(VENV)/bin/ruff format --check

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from typing import Any, Protocol
 
-type Event = dict[str, Any]
+Event = dict[str, Any]
 
 KEPT_EVENTS = 1000
 

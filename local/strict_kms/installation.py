@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from threading import RLock
 
 from .calls import CallLedger
@@ -12,12 +12,12 @@ from .event_log import Event, EventLog, EventSink
 from .quotas import Limiter, unlimited
 from .wrapping import KeyPairSource, TokenSeal, fresh_pair
 
-type Clock = Callable[[], datetime]
-type Latency = Callable[[str], float]
+Clock = Callable[[], datetime]
+Latency = Callable[[str], float]
 
 
 def utc_now() -> datetime:
-    return datetime.now(UTC)
+    return datetime.now(timezone.utc)
 
 
 def no_latency(_region: str) -> float:

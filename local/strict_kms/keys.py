@@ -4,7 +4,7 @@
 import os
 from collections.abc import Iterator
 from copy import copy
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from moto.kms.models import Key, kms_backends
@@ -140,16 +140,16 @@ class StrictKey(Key):
             self._show(self.settled_state)
 
     def _show(self, state: KeyState) -> None:
-        self.key_state, self.enabled = str(state), state is KeyState.ENABLED  # botocore kms:KeyMetadata
+        self.key_state, self.enabled = state.value, state is KeyState.ENABLED  # botocore kms:KeyMetadata
 
     @property
     def deletes_at(self) -> datetime | None:
         """When its waiting period ends; moto keeps the moment without a zone, in UTC."""
-        return None if self.deletion_date is None else self.deletion_date.replace(tzinfo=UTC)
+        return None if self.deletion_date is None else self.deletion_date.replace(tzinfo=timezone.utc)
 
     @deletes_at.setter
     def deletes_at(self, moment: datetime | None) -> None:
-        self.deletion_date = None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
+        self.deletion_date = None if moment is None else moment.astimezone(timezone.utc).replace(tzinfo=None)
 
     def follow_materials(self) -> None:
         """Into PendingImport when a permanent material is missing, out of it when all are here."""
@@ -202,7 +202,7 @@ class StrictKey(Key):
             expiry = self.materials.earliest_permanent_expiry
             metadata["ExpirationModel"] = DOES_NOT_EXPIRE if expiry is None else EXPIRES
             if expiry is not None:
-                metadata["ValidTo"] = expiry.astimezone(UTC).timestamp()
+                metadata["ValidTo"] = expiry.astimezone(timezone.utc).timestamp()
         return described
 
     def _multi_region_configuration(self) -> dict[str, Any]:

@@ -8,14 +8,14 @@ import hmac
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum
 
 EXPIRES = "KEY_MATERIAL_EXPIRES"
 DOES_NOT_EXPIRE = "KEY_MATERIAL_DOES_NOT_EXPIRE"
 ON_DEMAND = "ON_DEMAND"
 
 
-class MaterialState(StrEnum):
+class MaterialState(str, Enum):
     CURRENT = "CURRENT"
     NON_CURRENT = "NON_CURRENT"
     PENDING_ROTATION = "PENDING_ROTATION"

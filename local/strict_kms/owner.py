@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,7 +16,7 @@ EPHEMERAL_KEY_BYTES = 32
 class SettableClock:
     """Stands still until told otherwise."""
 
-    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    now: datetime = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
     def __call__(self) -> datetime:
         return self.now

@@ -38,7 +38,7 @@ PER_OPERATION = {
 }
 QUOTAS = frozenset({SYMMETRIC, *PER_OPERATION})
 
-type Rates = Callable[[str, str], float | None]
+Rates = Callable[[str, str], float | None]
 
 
 def quota_of(operation: str) -> str:

@@ -203,7 +203,7 @@ def _rotation(key: StrictKey, material: Material) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "KeyId": key.arn,
         "KeyMaterialId": material.material_id,
-        "KeyMaterialState": material.state,
+        "KeyMaterialState": material.state.value,
     }
     if material.rotated_at is not None:
         entry |= {"RotationDate": material.rotated_at.timestamp(), "RotationType": ON_DEMAND}

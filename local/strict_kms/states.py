@@ -4,12 +4,12 @@ Source: the table in "Key states of AWS KMS keys" of the developer guide, with t
 Updating, which that table treats loosely, the API reference of ReplicateKey and UpdatePrimaryRegion.
 """
 
-from enum import StrEnum
+from enum import Enum
 
 from .errors import DisabledException, KmsError, KMSInvalidStateException
 
 
-class KeyState(StrEnum):
+class KeyState(str, Enum):
     """Without Unavailable, which only keys of custom key stores know."""
 
     ENABLED = "Enabled"

@@ -7,8 +7,8 @@ import base64
 import binascii
 import json
 import re
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import datetime, timezone
+from typing import Any, TypeVar, cast
 
 from botocore.model import (  # type: ignore[import-untyped,unused-ignore]  # untyped unless stubs are installed
     ListShape,
@@ -19,6 +19,9 @@ from botocore.model import (  # type: ignore[import-untyped,unused-ignore]  # un
 from moto.core.utils import get_service_model
 
 from .errors import SerializationException, UnknownOperationException, ValidationException
+
+T = TypeVar("T")
+Text = TypeVar("Text", str, bytes)
 
 
 def decode_arguments(operation: str, raw: object) -> dict[str, Any]:
@@ -74,11 +77,11 @@ def _decode_blob(value: str, name: str) -> bytes:
 def _decode_timestamp(value: object, name: str) -> datetime:
     try:
         if isinstance(value, int | float):
-            return datetime.fromtimestamp(value, UTC)
+            return datetime.fromtimestamp(value, timezone.utc)
         moment = datetime.fromisoformat(_typed(value, str, name))
     except (ValueError, OverflowError, OSError) as error:
         raise SerializationException(f"{name} is not a timestamp") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _checked_text(shape: Shape, value: str, name: str) -> str:
@@ -91,7 +94,7 @@ def _checked_text(shape: Shape, value: str, name: str) -> str:
     return _checked(shape, value, name)
 
 
-def _checked[T: (str, bytes)](shape: Shape, value: T, name: str) -> T:
+def _checked(shape: Shape, value: Text, name: str) -> Text:
     if len(value) < shape.metadata.get("min", 0):
         raise _violation(name, f"Member must have length greater than or equal to {shape.metadata['min']}")
     if len(value) > shape.metadata.get("max", len(value)):
@@ -107,7 +110,7 @@ def _checked_number(shape: Shape, value: int, name: str) -> int:
     return value
 
 
-def _typed[T](value: object, kind: type[T], name: str) -> T:
+def _typed(value: object, kind: type[T], name: str) -> T:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SerializationException(f"{name} is not a {kind.__name__}")
     return value

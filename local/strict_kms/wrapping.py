@@ -28,7 +28,7 @@ OAEP = ("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_1")
 AES_KEY_WRAP = ("RSA_AES_KEY_WRAP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1")
 TOKEN_NONCE_BYTES = 12
 
-type KeyPairSource = Callable[[str], rsa.RSAPrivateKey]
+KeyPairSource = Callable[[str], rsa.RSAPrivateKey]
 
 
 def fresh_pair(spec: str) -> rsa.RSAPrivateKey:

@@ -20,7 +20,7 @@ from . import fidelity, price
 from .known import Difference, differences, write_known
 from .ministack import ministack
 from .results import PLUGIN, Outcome, Recorder, Result, load
-from .targets import AWAY, HOME, MOTO, STRICT, Opener, aws_account, endpoint
+from .targets import AWAY, HOME, MOTO, PATCHED_MOTO, STRICT, Opener, aws_account, endpoint
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -56,7 +56,7 @@ def _one_target(options: argparse.Namespace) -> Opener | None:
     if options.aws_profile:
         name = f"AWS account of profile {options.aws_profile}"
         return Opener("aws", name, aws_account(options.aws_profile, options.regions), is_the_users=True)
-    return next((one for one in LOCAL if one.key == options.only), None)
+    return next((one for one in (*LOCAL, PATCHED_MOTO) if one.key == options.only), None)
 
 
 def _run(opener: Opener, options: argparse.Namespace) -> list[Result]:
@@ -142,7 +142,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         "--endpoint", metavar="URL", help="any KMS endpoint, with the environment's credentials or none"
     )
     target.add_argument("--aws-profile", metavar="NAME", help="a real account; says what it costs, and asks")
-    target.add_argument("--only", choices=[one.key for one in LOCAL], help="one of the local targets")
+    target.add_argument("--only", choices=[one.key for one in (*LOCAL, PATCHED_MOTO)], help="one of the local targets")
     parser.add_argument("--regions", type=_two_regions, default=(HOME, AWAY), metavar="HERE,AWAY")
     parser.add_argument("-k", metavar="WORDS", help="only the cases that pytest's -k selects")
     parser.add_argument("--yes", action="store_true", help="do not ask before a real account is used")

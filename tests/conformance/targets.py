@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import boto3
@@ -102,6 +103,15 @@ def plain_moto() -> Iterator[Target]:
         yield Target(fake_client)
 
 
+@contextmanager
+def patched_moto() -> Iterator[Target]:
+    """A moto with our patch, which has to be the one that is imported (see local/moto_patch)."""
+    strict: Any = import_module("moto.kms.strict")
+    clock, quotas = SettableClock(), SettableQuotas()
+    with strict.mock_strict_kms(clock=clock, quotas=quotas, key_pairs=ReusedPairs()) as installation:
+        yield Target(fake_client, clock=clock, quotas=quotas, installation=installation)
+
+
 def endpoint(url: str, regions: tuple[str, str] = (HOME, AWAY)) -> Callable[[], AbstractContextManager[Target]]:
     """Any KMS endpoint that takes both Regions at one URL and any credentials, or those of the environment."""
     has_credentials = "AWS_ACCESS_KEY_ID" in os.environ
@@ -140,3 +150,4 @@ STRICT = (
     Opener("strict-http", "strict KMS, over HTTP", strict_over_http, is_remote=True),
 )
 MOTO = Opener("moto", "plain moto", plain_moto)
+PATCHED_MOTO = Opener("moto-patched", "moto with our patch", patched_moto)
