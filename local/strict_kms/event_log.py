@@ -2,11 +2,13 @@
 
 import logging
 from collections import deque
+from datetime import datetime, timezone
 from typing import Any, Protocol
 
 Event = dict[str, Any]
 
 KEPT_EVENTS = 1000
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +43,11 @@ class MotoEventBridge(EventLog):
         backend: Any = None if account is None else account.get(event["region"])
         if backend is None:  # nobody made a rule there
             return
+        # moto's rules keep time as a number, and turn it into text for the target
+        moment = datetime.strptime(event["time"], TIME_FORMAT).replace(tzinfo=timezone.utc).timestamp()
         for rule in list(backend.event_buses["default"].rules.values()):
             if rule.state == "ENABLED":
-                self._send(rule, event)
+                self._send(rule, event | {"time": moment, "ingestion-time": moment})
 
     def _send(self, rule: Any, event: Event) -> None:
         try:

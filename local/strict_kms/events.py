@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
 
-from .event_log import Event
+from .event_log import TIME_FORMAT, Event
 
 EXPIRATION = "KMS Imported Key Material Expiration"
 ROTATION = "KMS CMK Rotation"
@@ -100,4 +100,4 @@ def _id_of(key_arn: str) -> str:
 
 
 def _timestamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(timezone.utc).strftime(TIME_FORMAT)

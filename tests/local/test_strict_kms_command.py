@@ -1,0 +1,64 @@
+"""The command's options."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.strict_kms.__main__ import _latency, _options, _rates
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_quotas_and_latencies_are_given_for_all_regions_or_for_one() -> None:
+    quotas = ["--quota", "symmetric=100", "--quota", "us-west-2:symmetric=50"]
+    latencies = ["--latency", "20", "--latency", "us-west-2:80"]
+    options = _options(["--port", "0", *quotas, *latencies])
+
+    rates, latency = _rates(options), _latency(options)
+
+    assert (rates("us-east-1", "symmetric"), rates("us-west-2", "symmetric")) == (100, 50)
+    assert rates("us-east-1", "DescribeKey") is None
+    assert (latency("us-east-1"), latency("us-west-2")) == (0.02, 0.08)
+
+
+def test_single_quotas_go_before_awss() -> None:
+    rates = _rates(_options(["--port", "0", "--aws-quotas", "--quota", "GetParametersForImport=9"]))
+
+    assert (rates("us-east-1", "GetParametersForImport"), rates("us-east-1", "ReplicateKey")) == (9, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--quota", "symmetric"], "is not [REGION:]QUOTA=REQUESTS_A_SECOND"),
+        (["--quota", "everything=1"], "there is no quota everything"),
+        (["--quota", "symmetric=many"], "many is not a number"),
+        (["--quota", "symmetric=0"], "is not between"),
+        (["--latency", "-1"], "is not between"),
+        (["--latency", "nan"], "is not between"),
+        (["--latency", "us-east-1:soon"], "soon is not a number"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused_by_name(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _options(["--port", "0", *arguments])
+
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.enable_socket
+def test_a_port_that_is_taken_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        command = [sys.executable, "-m", "local.strict_kms", "--port", str(port)]
+
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+
+    assert ran.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in ran.stderr

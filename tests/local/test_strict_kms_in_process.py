@@ -1,0 +1,276 @@
+"""What the strict KMS offers beside the API of KMS: a clock, events, quotas, latency, transient states, a ledger."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto.kms.models import KmsBackend, kms_backends
+
+from local.strict_kms import (
+    Installation,
+    SettableClock,
+    aws_rate,
+    import_material,
+    install,
+    mock_strict_kms,
+    settle_all,
+)
+from local.strict_kms.quotas import Limiter, overridden, unlimited
+
+from .direct import RefusedError, call
+
+EAST, WEST = "us-east-1", "us-west-2"
+MATERIAL = bytes(range(32))
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+EXPIRATION = "KMS Imported Key Material Expiration"
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture
+def kms(clock: SettableClock) -> Iterator[Installation]:
+    with mock_strict_kms(clock=clock) as installation:
+        yield installation
+
+
+@pytest.fixture
+def east(kms: Installation) -> Any:
+    return boto3.client("kms", region_name=EAST)
+
+
+def new_key(**options: Any) -> str:
+    return str(call(EAST, "CreateKey", **options)["KeyMetadata"]["KeyId"])
+
+
+def state(region: str, key: str) -> str:
+    return str(call(region, "DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"])
+
+
+def refusal(region: str, operation: str, **arguments: Any) -> str:
+    with pytest.raises(RefusedError) as refused:
+        call(region, operation, **arguments)
+    return refused.value.code
+
+
+# --- time and events --------------------------------------------------------------------------------------------
+
+
+def test_an_expiry_is_told_once_and_without_a_call(kms: Installation, east: Any, clock: SettableClock) -> None:
+    key = new_key(Origin="EXTERNAL")
+    import_material(east, key, MATERIAL, ValidTo=clock.now + DAY)
+
+    clock.advance(DAY)
+    settle_all()
+    settle_all()
+
+    assert [event["detail-type"] for event in kms.events].count(EXPIRATION) == 1
+
+
+def test_a_naive_clock_is_refused(clock: SettableClock) -> None:
+    with mock_strict_kms(clock=lambda: clock.now.replace(tzinfo=None)), pytest.raises(ValueError, match="aware"):
+        new_key()
+
+
+def test_events_reach_the_rules_of_motos_eventbridge(kms: Installation, east: Any, clock: SettableClock) -> None:
+    queues, rules = boto3.client("sqs", region_name=EAST), boto3.client("events", region_name=EAST)
+    url = queues.create_queue(QueueName="expiries")["QueueUrl"]
+    rules.put_rule(Name="expiries", EventPattern=json.dumps({"source": ["aws.kms"], "detail-type": [EXPIRATION]}))
+    rules.put_targets(Rule="expiries", Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:{EAST}:123456789012:expiries"}])
+    key = new_key(Origin="EXTERNAL")
+    material_id = import_material(east, key, MATERIAL, ValidTo=clock.now + DAY)
+
+    clock.advance(DAY)
+    settle_all()
+
+    (message,) = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    event = json.loads(message["Body"])
+    assert event["detail"] == {"key-id": key, "key-material-id": material_id}
+    assert event["time"] == "2026-01-02T00:00:00Z"
+
+
+def test_a_rule_that_is_disabled_or_broken_holds_nothing_up(
+    kms: Installation, east: Any, clock: SettableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules: Any = boto3.client("events", region_name=EAST)
+    for name, rule_state in (("off", "DISABLED"), ("broken", "ENABLED")):
+        rules.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.kms"]}), State=rule_state)
+        rules.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:{EAST}:123456789012:nowhere"}])
+    key = new_key(Origin="EXTERNAL")
+
+    import_material(east, key, MATERIAL)
+
+    assert state(EAST, key) == "Enabled"
+    assert "rule broken did not get" in caplog.text
+    assert "rule off" not in caplog.text
+
+
+def test_the_trail_of_an_import_holds_neither_token_nor_material(kms: Installation, east: Any) -> None:
+    key = new_key(Origin="EXTERNAL")
+
+    import_material(east, key, MATERIAL)
+
+    (event,) = (e for e in kms.events if e["detail"].get("eventName") == "ImportKeyMaterial")
+    assert set(event["detail"]["requestParameters"]) == {"keyId", "expirationModel"}
+
+
+def test_calls_that_are_refused_or_only_read_are_not_in_the_trail(kms: Installation) -> None:
+    key = new_key(Origin="EXTERNAL")
+
+    refusal(EAST, "DisableKey", KeyId=key)
+    call(EAST, "DescribeKey", KeyId=key)
+
+    assert kms.events == []
+
+
+# --- quotas and latency -----------------------------------------------------------------------------------------
+
+
+def test_the_shared_quota_counts_all_symmetric_calls_of_a_region_together(clock: SettableClock) -> None:
+    rates = overridden(unlimited, {(EAST, "symmetric"): 3.0})
+    with mock_strict_kms(clock=clock, quotas=rates):
+        key = new_key()
+        blob = call(EAST, "Encrypt", KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        call(EAST, "Decrypt", CiphertextBlob=blob)
+        call(EAST, "GenerateDataKey", KeyId=key, KeySpec="AES_256")
+
+        assert refusal(EAST, "Encrypt", KeyId=key, Plaintext=b"x") == "ThrottlingException"
+        call(WEST, "GenerateRandom", NumberOfBytes=1)
+        call(EAST, "DescribeKey", KeyId=key)
+
+
+def test_a_quota_is_there_again_after_a_second(clock: SettableClock) -> None:
+    with mock_strict_kms(clock=clock, quotas=overridden(unlimited, {(None, "symmetric"): 2.0})):
+        for _ in range(2):
+            call(EAST, "GenerateRandom", NumberOfBytes=1)
+        assert refusal(EAST, "GenerateRandom", NumberOfBytes=1) == "ThrottlingException"
+
+        clock.advance(SECOND / 2)
+        call(EAST, "GenerateRandom", NumberOfBytes=1)
+
+        assert refusal(EAST, "GenerateRandom", NumberOfBytes=1) == "ThrottlingException"
+
+
+@pytest.mark.parametrize(
+    ("region", "quota", "rate"),
+    [
+        (EAST, "symmetric", 100_000),
+        ("us-east-2", "symmetric", 20_000),
+        ("eu-north-1", "symmetric", 10_000),
+        (EAST, "GetParametersForImport", 1),
+        (EAST, "ImportKeyMaterial", 15),
+        (EAST, "CreateKey", None),
+    ],
+)
+def test_awss_quotas_are_those_of_the_facts(region: str, quota: str, rate: float | None) -> None:  # facts 1.1, 2.4
+    assert aws_rate(region, quota) == rate
+
+
+def test_a_clock_that_goes_back_gives_no_tokens(clock: SettableClock) -> None:
+    limiter = Limiter(lambda _region, _quota: 1.0)
+    assert limiter.take(EAST, "Encrypt", clock.now)
+
+    assert not limiter.take(EAST, "Encrypt", clock.now - DAY)
+    assert not limiter.take(EAST, "Encrypt", clock.now + SECOND / 2)
+
+
+def test_a_call_takes_at_least_the_latency_of_its_region(clock: SettableClock) -> None:
+    slept: list[float] = []
+    installation = Installation(clock=clock, latency=lambda r: 0.02 if r == WEST else 0.0, sleep=slept.append)
+    uninstall = install(installation)
+    try:
+        call(EAST, "GenerateRandom", NumberOfBytes=1)
+        call(WEST, "GenerateRandom", NumberOfBytes=1)
+    finally:
+        uninstall()
+
+    assert slept == [0.02]
+
+
+# --- transient states -------------------------------------------------------------------------------------------
+
+
+def test_a_new_replica_is_creating_until_the_propagation_is_over(clock: SettableClock) -> None:
+    with mock_strict_kms(clock=clock, propagation=5 * SECOND):
+        key = new_key(MultiRegion=True)
+
+        call(EAST, "ReplicateKey", KeyId=key, ReplicaRegion=WEST)
+
+        assert state(WEST, key) == "Creating"
+        assert refusal(WEST, "Encrypt", KeyId=key, Plaintext=b"x") == "KMSInvalidStateException"
+        assert state(EAST, key) == "Enabled"
+        clock.advance(5 * SECOND)
+        assert state(WEST, key) == "Enabled"
+
+
+def test_a_replica_without_material_is_creating_and_then_pending_import(clock: SettableClock) -> None:
+    with mock_strict_kms(clock=clock, propagation=5 * SECOND):
+        key = new_key(MultiRegion=True, Origin="EXTERNAL")
+
+        call(EAST, "ReplicateKey", KeyId=key, ReplicaRegion=WEST)
+        clock.advance(5 * SECOND)
+
+        assert state(WEST, key) == "PendingImport"
+
+
+def test_keys_that_are_being_updated_go_on_encrypting(clock: SettableClock) -> None:  # kms:UpdatePrimaryRegion
+    with mock_strict_kms(clock=clock, propagation=5 * SECOND):
+        key = new_key(MultiRegion=True)
+        call(EAST, "ReplicateKey", KeyId=key, ReplicaRegion=WEST)
+        clock.advance(5 * SECOND)
+
+        call(EAST, "UpdatePrimaryRegion", KeyId=key, PrimaryRegion=WEST)
+
+        assert (state(EAST, key), state(WEST, key)) == ("Updating", "Updating")
+        call(EAST, "Encrypt", KeyId=key, Plaintext=b"x")
+        assert refusal(EAST, "DisableKey", KeyId=key) == "KMSInvalidStateException"
+        assert refusal(WEST, "ReplicateKey", KeyId=key, ReplicaRegion="eu-west-1") == "KMSInvalidStateException"
+        clock.advance(5 * SECOND)
+        assert (state(EAST, key), state(WEST, key)) == ("Enabled", "Enabled")
+
+
+# --- what is left behind ----------------------------------------------------------------------------------------
+
+
+def test_calls_are_counted_by_region_operation_and_outcome(kms: Installation) -> None:
+    key = new_key(Origin="EXTERNAL")
+
+    refusal(EAST, "Encrypt", KeyId=key, Plaintext=b"x")
+
+    assert kms.calls.snapshot()[EAST] == {
+        "CreateKey": {"succeeded": 1, "failed": {}},
+        "Encrypt": {"succeeded": 0, "failed": {"KMSInvalidStateException": 1}},
+    }
+    assert kms.calls.by_operation() == {"CreateKey": 1, "Encrypt": 1}
+
+
+def test_moto_is_as_it_was_after_the_block() -> None:
+    with mock_strict_kms():
+        new_key()
+
+    assert (kms_backends.backend, dict(kms_backends)) == (KmsBackend, {})
+
+
+def test_secrets_show_in_no_repr(kms: Installation, east: Any) -> None:
+    key = new_key(Origin="EXTERNAL")
+    import_material(east, key, MATERIAL)
+    stored: Any = kms_backends["123456789012"][EAST].keys[key]
+
+    shown = repr((kms, stored, vars(stored), list(stored.materials)))
+
+    for secret in (MATERIAL, kms.seal, kms.tokens.secret):
+        assert repr(secret)[2:-1] not in shown
+        assert secret.hex() not in shown
+
+
+def test_a_mac_keys_material_shows_in_no_repr(kms: Installation, east: Any) -> None:
+    key = new_key(Origin="EXTERNAL", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    import_material(east, key, MATERIAL)
+    stored: Any = kms_backends["123456789012"][EAST].keys[key]
+
+    assert repr(MATERIAL)[2:-1] not in repr((stored, list(stored.materials)))
