@@ -2,116 +2,88 @@
 
 Without a target, the cases run against the strict KMS in process and over HTTP, plain moto and ministack; the table
 goes to docs/fidelity.md; and the exit status is 0 only if the strict KMS passes every case and the others fail exactly
-those that known_lies.json names. With --endpoint or --aws-profile it is 0 only if no case fails there.
+those that known_lies.json names. With --endpoint or --aws-profile it is 0 only if no case fails there; 2 says that
+nothing was run.
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import uuid
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-import pytest
 
 from . import fidelity, price
 from .known import Difference, differences, write_known
 from .ministack import ministack
-from .results import PLUGIN, Outcome, Recorder, Result, load
+from .results import Outcome, Result
+from .running import REPOSITORY, RESULTS, run, run_apart, why_unreachable
 from .targets import AWAY, HOME, MOTO, PATCHED_MOTO, STRICT, Opener, aws_account, endpoint
 
-HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
-RESULTS = REPOSITORY / "build" / "conformance"
-LOCAL = (*STRICT, MOTO, Opener("ministack", "ministack", ministack, is_remote=True))
+LOCAL = (*STRICT, MOTO, Opener("ministack", "ministack", ministack))
+BY_NAME = (*LOCAL, PATCHED_MOTO)
 MUST_PASS = tuple(one.key for one in STRICT)
 SLOWEST_FIRST = tuple(reversed(LOCAL))
 TARGETS_AT_ONCE = 2
+FIDELITY = REPOSITORY / "docs" / "fidelity.md"
 
 
 def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     opener = _one_target(options)
-    if opener is None:
-        return _run_all(options)
-    if options.aws_profile and not _agreed(options):
-        print("Nothing was done.")
-        return 2
-    results = _run(opener, options)
-    _tell(opener.name, results, as_json=options.json)
-    return int(any(one.outcome is Outcome.FAIL for one in results) or not results)
-
-
-def _agreed(options: argparse.Namespace) -> bool:
-    print("Counting keys and requests on the strict KMS ...", flush=True)
-    cost = price.measured(RESULTS, REPOSITORY)
-    return price.agreed(options.aws_profile, options.regions, cost, yes=options.yes, ask=input)
+    return _run_all(options) if opener is None else _run_one(opener, options)
 
 
 def _one_target(options: argparse.Namespace) -> Opener | None:
     if options.endpoint:
         return Opener("endpoint", options.endpoint, endpoint(options.endpoint, options.regions), is_the_users=True)
     if options.aws_profile:
-        name = f"AWS account of profile {options.aws_profile}"
+        name = f"the AWS account of profile {options.aws_profile}"
         return Opener("aws", name, aws_account(options.aws_profile, options.regions), is_the_users=True)
-    return next((one for one in (*LOCAL, PATCHED_MOTO) if one.key == options.only), None)
+    return next((one for one in BY_NAME if one.key == options.only), None)
 
 
-def _run(opener: Opener, options: argparse.Namespace) -> list[Result]:
-    path = RESULTS / f"{opener.key}.json"
-    path.unlink(missing_ok=True)
-    arguments = [str(HERE), "--force-enable-socket", "--tb=no", "-p", "no:cacheprovider", "-r", "N"]
-    arguments += ["-qq", "--no-summary"] if options.json else ["-v"]
-    arguments += ["-k", options.k] if options.k else []
-    os.environ.setdefault("CONFORMANCE_RUN", uuid.uuid4().hex)
-    recorder = Recorder(opener, path)
-    pytest.main(arguments, plugins=[_Named(recorder)])
-    return load(path) if path.exists() else []
+def _run_one(opener: Opener, options: argparse.Namespace) -> int:
+    if opener.is_the_users and (reason := why_unreachable(opener)) is not None:
+        print(reason, file=sys.stderr)
+        return 2
+    if options.aws_profile and not _agreed(options):
+        print("Nothing was done.", file=sys.stderr)
+        return 2
+    results, problems = run(opener, words=options.k, silently=options.json)
+    if not results:
+        print("No case was run.", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps({"endpoint": opener.name, "problems": problems, **_as_json(results)}, indent=1))
+    else:
+        _tell(opener.name, results)
+    return int(any(one.outcome is Outcome.FAIL for one in results))
 
 
-class _Named:
-    """Registers the recorder under the name by which the fixtures find it."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.pluginmanager.register(self._recorder, PLUGIN)
+def _agreed(options: argparse.Namespace) -> bool:
+    print("Counting keys and requests on the strict KMS ...", file=sys.stderr, flush=True)
+    cost = price.measured(RESULTS, REPOSITORY, options.k)
+    return price.agreed(options.aws_profile, options.regions, cost, yes=options.yes)
 
 
 def _run_all(options: argparse.Namespace) -> int:
     with ThreadPoolExecutor(TARGETS_AT_ONCE) as pool:
-        runs = {opener.key: pool.submit(_run_apart, opener, options) for opener in SLOWEST_FIRST}
+        runs = {opener.key: pool.submit(run_apart, opener, words=options.k) for opener in SLOWEST_FIRST}
         by_target = {opener.key: runs[opener.key].result() for opener in LOCAL}
-    if options.accept:
+    is_whole = all(by_target.values()) and not options.k
+    if options.accept and is_whole:
         write_known({key: results for key, results in by_target.items() if key not in MUST_PASS})
     names = {one.key: one.name for one in LOCAL}
-    found = [*_missed(by_target), *differences(by_target, MUST_PASS)]
-    if not options.k:
-        fidelity.write(REPOSITORY / "docs" / "fidelity.md", by_target, names)
     print("== summary")
     for opener in LOCAL:
-        _tell(opener.name, by_target[opener.key], as_json=False)
+        _tell(opener.name, by_target[opener.key])
+    if is_whole:
+        fidelity.write(FIDELITY, by_target, names)
+        print(f"{FIDELITY.relative_to(REPOSITORY)} is written.")
+    found = [*_missed(by_target), *differences(by_target, MUST_PASS)]
     for difference in found:
         print(f"{names[difference.target]}: {difference.text}")
-    print("docs/fidelity.md is written; every difference is a known one." if not found else f"{len(found)} to look at.")
+    print(f"{len(found)} to look at." if found else "The strict KMS passes; the others lie only where it is known.")
     return int(bool(found))
-
-
-def _run_apart(opener: Opener, options: argparse.Namespace) -> list[Result]:
-    """In a process of its own: moto and the strict KMS take the same places in a process."""
-    path = RESULTS / f"{opener.key}.json"
-    path.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tests.conformance", "--only", opener.key]
-    command += ["-k", options.k] if options.k else []
-    print(f"{opener.name} ...", flush=True)
-    ran = subprocess.run(  # noqa: S603 - this command
-        command, cwd=REPOSITORY, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    print(ran.stdout.decode(errors="replace"), flush=True)
-    return load(path) if path.exists() else []
 
 
 def _missed(by_target: dict[str, list[Result]]) -> list[Difference]:
@@ -126,33 +98,42 @@ def _missed(by_target: dict[str, list[Result]]) -> list[Difference]:
     return missed
 
 
-def _tell(name: str, results: list[Result], *, as_json: bool) -> None:
-    counts = {outcome: sum(one.outcome is outcome for one in results) for outcome in Outcome}
-    if as_json:
-        listed = [{"case": one.case, "outcome": one.outcome, "reason": one.reason} for one in results]
-        print(json.dumps({"endpoint": name, "counts": counts, "results": listed}, indent=1))
-        return
-    print(f"{name}: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+def _counts(results: list[Result]) -> dict[str, int]:
+    return {str(outcome): sum(one.outcome is outcome for one in results) for outcome in Outcome}
+
+
+def _as_json(results: list[Result]) -> dict[str, object]:
+    listed = [{"case": one.case, "outcome": one.outcome, "reason": one.reason} for one in results]
+    return {"counts": _counts(results), "results": listed}
+
+
+def _tell(name: str, results: list[Result]) -> None:
+    print(f"{name}: " + ", ".join(f"{count} {outcome}" for outcome, count in _counts(results).items()))
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.conformance",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     target = parser.add_mutually_exclusive_group()
     target.add_argument(
         "--endpoint", metavar="URL", help="any KMS endpoint, with the environment's credentials or none"
     )
     target.add_argument("--aws-profile", metavar="NAME", help="a real account; says what it costs, and asks")
-    target.add_argument("--only", choices=[one.key for one in (*LOCAL, PATCHED_MOTO)], help="one of the local targets")
+    target.add_argument("--only", choices=[one.key for one in BY_NAME], help="one of the local targets")
     parser.add_argument("--regions", type=_two_regions, default=(HOME, AWAY), metavar="HERE,AWAY")
     parser.add_argument("-k", metavar="WORDS", help="only the cases that pytest's -k selects")
     parser.add_argument("--yes", action="store_true", help="do not ask before a real account is used")
     parser.add_argument("--json", action="store_true", help="the results as JSON; with one target only")
     parser.add_argument("--accept", action="store_true", help="take what fails now for the known lies")
     options = parser.parse_args(argv)
-    if options.json and not (options.endpoint or options.aws_profile or options.only):
+    has_one = bool(options.endpoint or options.aws_profile or options.only)
+    if options.json and not has_one:
         parser.error("--json goes with one target: --only, --endpoint or --aws-profile")
-    if options.accept and options.k:
-        parser.error("--accept takes all cases, not a selection")
+    if options.accept and (options.k or has_one):
+        parser.error("--accept takes all cases of all local targets, not a selection")
     return options
 
 

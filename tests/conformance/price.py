@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +31,16 @@ class Price:
         return self.keys * MOST_KEY_MONTHS_A_KEY * A_KEY_MONTH / HOURS_A_MONTH + self.requests * A_REQUEST
 
 
-def measured(results: Path, repository: Path) -> Price:
+def measured(results: Path, repository: Path, words: str | None) -> Price:
     """Runs the cases against the strict KMS in a process of its own and counts its calls."""
     command = [sys.executable, "-m", "tests.conformance", "--only", "strict", "--json"]
+    command += ["-k", words] if words else []
     subprocess.run(command, cwd=repository, check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
     calls = load_calls(results / "strict.json")
     return Price(keys=sum(calls.get(name, 0) for name in MAKING_KEYS), requests=sum(calls.values()))
 
 
-def agreed(profile: str, regions: tuple[str, str], price: Price, *, yes: bool, ask: Callable[[str], str]) -> bool:
+def agreed(profile: str, regions: tuple[str, str], price: Price, *, yes: bool) -> bool:
     """Says what will be done to which account; True when it may be. Raises SystemExit where the account is unknown."""
     try:
         identity = boto3.session.Session(profile_name=profile).client("sts", regions[0]).get_caller_identity()
@@ -51,6 +51,10 @@ def agreed(profile: str, regions: tuple[str, str], price: Price, *, yes: bool, a
         f"{identity['Account']}, {' and '.join(regions)},\nas {identity['Arn']}.\n"
         f"Each key's deletion is scheduled behind its case, in 7 days; until then it costs nothing.\n"
         f"It costs at most {price.dollars:.2f} dollars, and takes about an hour: GetParametersForImport is throttled "
-        "to one request a second."
+        "to one request a second.",
+        file=sys.stderr,
     )
-    return yes or ask("Go on? [y/N] ").strip().lower() in ("y", "yes")
+    if yes:
+        return True
+    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

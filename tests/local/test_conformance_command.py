@@ -1,0 +1,176 @@
+"""The conformance command: what it finds, how it ends, what it says."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from local.strict_kms import Installation, ReusedPairs
+from local.strict_kms.server import StrictKmsServer
+from tests.conformance import fidelity, known
+from tests.conformance.results import Outcome, Result
+
+ROOT = Path(__file__).parents[2]
+CASE = "test_import.py::test_a_token_is_good"
+
+
+def result(outcome: Outcome, case: str = CASE, **more: Any) -> Result:
+    return Result(case, outcome, **more)
+
+
+@pytest.fixture
+def known_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "known.json"
+    path.write_text(json.dumps({"moto": {CASE: "fail"}}))
+    monkeypatch.setattr(known, "KNOWN", path)
+
+
+@pytest.fixture
+def strict_url() -> Iterator[str]:
+    server = StrictKmsServer(Installation(key_pairs=ReusedPairs()))
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def moto_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def command(*arguments: str, said: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "tests.conformance", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        input=said,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# --- known lies and the table -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [(Outcome.FAIL, None), (Outcome.PASS, "pass, known as fail"), (Outcome.NOT_OFFERED, "not offered, known as fail")],
+)
+def test_a_lie_is_found_when_it_is_new_or_gone(known_lies: None, outcome: Outcome, said: str | None) -> None:
+    found = known.differences({"moto": [result(outcome)]}, must_pass=())
+
+    assert [one.text for one in found] == ([] if said is None else [f"{CASE}: {said}"])
+
+
+def test_a_case_that_nobody_knows_as_a_lie_is_one_when_it_fails(known_lies: None) -> None:
+    (found,) = known.differences({"moto": [result(Outcome.FAIL, "test_x.py::test_y")]}, must_pass=())
+
+    assert found.text == "test_x.py::test_y: fail, known as pass"
+
+
+def test_cases_that_were_not_run_say_nothing(known_lies: None) -> None:
+    assert known.differences({"moto": []}, must_pass=()) == []
+
+
+def test_a_case_is_said_in_words() -> None:
+    assert fidelity.said("test_a.py::test_it_holds[a-b]") == "it holds (a-b)"
+
+
+def test_failing_what_is_only_assumed_is_no_lie(tmp_path: Path) -> None:
+    strict = [result(Outcome.PASS, sources=("facts 1",), assumed="the code"), result(Outcome.PASS, "a.py::test_b")]
+    moto = [result(Outcome.FAIL, assumed="the code"), result(Outcome.FAIL, "a.py::test_b", reason="accepted")]
+
+    fidelity.write(tmp_path / "f.md", {"strict": strict, "moto": moto}, {"strict": "ours", "moto": "plain moto"})
+
+    lies = (tmp_path / "f.md").read_text().partition("## Where plain moto lies")[2].partition("## What is assumed")[0]
+    assert "| b | accepted |" in lies
+    assert "a token is good" not in lies
+    assert "1 times it differs from what we only assume" in lies
+
+
+# --- against endpoints ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.enable_socket
+def test_an_endpoint_that_passes_ends_with_0_and_its_keys_go(strict_url: str) -> None:
+    ran = command("--endpoint", strict_url, "-k", "a_dry_run_makes_no_grant or test_an_alias_leads_to_its_key")
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "test_a_dry_run_makes_no_grant pass" in ran.stdout
+    assert f"{strict_url}: 2 pass, 0 fail, 0 not offered" in ran.stdout
+
+
+@pytest.mark.enable_socket
+def test_an_endpoint_that_lies_ends_with_1_and_json_says_where(moto_url: str) -> None:
+    ran = command("--endpoint", moto_url, "-k", "a_dry_run_makes_no_grant or an_unknown_alias", "--json")
+
+    assert ran.returncode == 1, ran.stderr
+    said = json.loads(ran.stdout)
+    assert said["counts"] == {"pass": 1, "fail": 1, "not offered": 0}
+    lie = next(one for one in said["results"] if one["outcome"] == "fail")
+    assert lie["case"] == "test_dry_run.py::test_a_dry_run_makes_no_grant"
+    assert lie["reason"] == "accepted; AWS refuses with DryRunOperationException"
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nonsense"])
+def test_an_endpoint_that_is_not_there_is_said_once(url: str) -> None:
+    ran = command("--endpoint", url)
+
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"{url} cannot be used: ")
+    assert len(ran.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_an_account_is_not_touched_without_a_yes(strict_url: str, moto_url: str, tmp_path: Path, answer: str) -> None:
+    profile = write_profile(tmp_path, kms=strict_url, sts=moto_url)
+
+    ran = command("--aws-profile", "trial", "-k", "a_replica_is_not_replicated", said=answer, **profile)
+
+    assert ran.returncode == 2
+    assert "Nothing was done." in ran.stderr
+    assert "in account 123456789012" in ran.stderr
+    assert "This makes 2 KMS keys" in ran.stderr
+    assert "dollars" in ran.stderr
+
+
+@pytest.mark.enable_socket
+def test_an_account_is_used_and_left_without_keys(strict_url: str, moto_url: str, tmp_path: Path) -> None:
+    profile = write_profile(tmp_path, kms=strict_url, sts=moto_url)
+
+    ran = command("--aws-profile", "trial", "-k", "a_replica_is_not_replicated", said="y\n", **profile)
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "test_a_replica_is_not_replicated pass" in ran.stdout
+    assert "stays" not in ran.stdout
+
+
+def test_an_unknown_profile_is_said_once() -> None:
+    ran = command("--aws-profile", "nobody")
+
+    assert ran.returncode == 2
+    assert "cannot be used: The config profile (nobody) could not be found" in ran.stderr
+
+
+def write_profile(folder: Path, *, kms: str, sts: str) -> dict[str, str]:
+    """A profile "trial" whose account is on loopback, and the environment that finds it."""
+    config, credentials = folder / "config", folder / "credentials"
+    config.write_text(
+        f"[profile trial]\nservices = local\n\n[services local]\n"
+        f"kms =\n  endpoint_url = {kms}\nsts =\n  endpoint_url = {sts}\n"
+    )
+    credentials.write_text("[trial]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    return {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
