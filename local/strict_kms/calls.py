@@ -1,6 +1,5 @@
 """How often each API call was answered, by Region, operation and outcome."""
 
-from collections import Counter
 from threading import Lock
 from typing import TypedDict
 
@@ -26,13 +25,19 @@ class CallLedger:
             else:
                 outcomes["failed"][error_code] = outcomes["failed"].get(error_code, 0) + 1
 
-    def by_operation(self) -> dict[str, int]:
-        """All calls, refused ones too, of all Regions."""
-        counted: Counter[str] = Counter()
-        for operations in self.snapshot().values():
-            for operation, outcomes in operations.items():
-                counted[operation] += outcomes["succeeded"] + sum(outcomes["failed"].values())
-        return dict(counted)
+    def succeeded(self, operation: str) -> int:
+        """In all Regions."""
+        return sum(
+            by_operation[operation]["succeeded"]
+            for by_operation in self.snapshot().values()
+            if operation in by_operation
+        )
+
+    @property
+    def total(self) -> int:
+        """All calls of all Regions, refused ones too."""
+        outcomes = [one for by_operation in self.snapshot().values() for one in by_operation.values()]
+        return sum(one["succeeded"] + sum(one["failed"].values()) for one in outcomes)
 
     def snapshot(self) -> dict[str, dict[str, Outcomes]]:
         """A copy: {"us-east-1": {"GenerateDataKey": {"succeeded": 3, "failed": {"DisabledException": 1}}}}."""

@@ -47,7 +47,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
         opened = stack.enter_context(opener.open())
         yield opened
         if recorder is not None and opened.installation is not None:
-            recorder.calls.update(opened.installation.calls.by_operation())
+            recorder.count(opened.installation.calls)
 
 
 @pytest.fixture(scope="module")

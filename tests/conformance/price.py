@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .results import load_calls
+from .results import load_counts
 
 # AWS KMS pricing, us-east-1, in dollars: a key, primary or replica, a month, by the hour; as much again for its first
 # and for its second rotation; the dearest of the requests made here, those with asymmetric keys other than RSA_2048.
@@ -17,7 +17,6 @@ A_KEY_MONTH = 1.00
 HOURS_A_MONTH = 730
 MOST_KEY_MONTHS_A_KEY = 3
 A_REQUEST = 0.15 / 10_000
-MAKING_KEYS = ("CreateKey", "ReplicateKey")
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ def measured(results: Path, repository: Path, words: str | None) -> Price:
     command = [sys.executable, "-m", "tests.conformance", "--only", "strict", "--json"]
     command += ["-k", words] if words else []
     subprocess.run(command, cwd=repository, check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
-    calls = load_calls(results / "strict.json")
-    return Price(keys=sum(calls.get(name, 0) for name in MAKING_KEYS), requests=sum(calls.values()))
+    keys, requests = load_counts(results / "strict.json")
+    return Price(keys, requests)
 
 
 def agreed(profile: str, regions: tuple[str, str], price: Price, *, yes: bool) -> bool:

@@ -1,7 +1,6 @@
 """What became of the cases: a pytest plugin that says pass, fail or not offered, and the file it leaves."""
 
 import json
-from collections import Counter
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -11,11 +10,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.strict_kms.calls import CallLedger
+
 from .behaviour import MARK
 from .targets import Opener
 from .world import code_of, says_not_offered
 
 PLUGIN = "conformance"
+MAKING_KEYS = ("CreateKey", "ReplicateKey")
 PYTEST_EXPLAINS = "assert "
 
 
@@ -43,10 +45,10 @@ def load(path: Path) -> list[Result]:
     ]
 
 
-def load_calls(path: Path) -> dict[str, int]:
-    """How often each operation was called, where the endpoint counts that."""
-    calls: dict[str, int] = json.loads(path.read_text())["calls"]
-    return calls
+def load_counts(path: Path) -> tuple[int, int]:
+    """Keys made and requests sent, where the endpoint counts them."""
+    content = json.loads(path.read_text())
+    return content["keys"], content["requests"]
 
 
 class Recorder:
@@ -55,9 +57,14 @@ class Recorder:
     def __init__(self, opener: Opener, path: Path) -> None:
         self.opener = opener
         self.problems: list[str] = []
-        self.calls: Counter[str] = Counter()
+        self._keys = self._requests = 0
         self._path = path
         self._results: dict[str, Result] = {}
+
+    def count(self, calls: CallLedger) -> None:
+        """Adds what was done to one endpoint."""
+        self._keys += sum(calls.succeeded(operation) for operation in MAKING_KEYS)
+        self._requests += calls.total
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -82,7 +89,7 @@ class Recorder:
     def pytest_sessionfinish(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         results = [asdict(one) for one in self._results.values()]
-        content = {"endpoint": self.opener.name, "calls": self.calls, "results": results}
+        content = {"endpoint": self.opener.name, "keys": self._keys, "requests": self._requests, "results": results}
         self._path.write_text(json.dumps(content, indent=1) + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
