@@ -71,8 +71,8 @@ deploy: .aws-sam/ready ## sam deploy to both regions of an AWS account; MEMBER_K
 	@for region in $(REGIONS); do $(SAM)/bin/sam deploy --config-env $$region \
 	  --parameter-overrides "MemberKeyArns=$(MEMBER_KEY_ARNS)" $(if $(BUCKET_NAMES),"BucketNames=$(BUCKET_NAMES)") $(if $(BUCKET_KEY_ARNS),"BucketKeyArns=$(BUCKET_KEY_ARNS)") || exit 1; done
 
-cloud: $(TOOLS)/ready ## start the local cloud and leave it up; PORT=number
-	@$(TOOLS)/bin/python -m local.cloud start $(if $(PORT),--port $(PORT))
+cloud: $(TOOLS)/ready ## start the local cloud and leave it up; PORT=number, KMS="--latency 20"
+	@$(TOOLS)/bin/python -m local.cloud start $(if $(PORT),--port $(PORT)) $(if $(KMS),--kms="$(KMS)")
 
 cloud-down: $(TOOLS)/ready ## end the local cloud
 	@$(TOOLS)/bin/python -m local.cloud stop

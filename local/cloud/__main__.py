@@ -3,8 +3,9 @@
 import argparse
 import fcntl
 import json
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
@@ -25,14 +26,14 @@ def main(argv: list[str] | None = None) -> int:
     with _one_at_a_time():
         match options.command:
             case "start":
-                return _start(options.port, as_json=options.json)
+                return _start(options.port, shlex.split(options.kms), as_json=options.json)
             case "stop":
                 return _stop()
             case _:
                 return _status(as_json=options.json)
 
 
-def _start(port: int | None, *, as_json: bool) -> int:
+def _start(port: int | None, kms_options: Sequence[str], *, as_json: bool) -> int:
     state = read_state(STATE)
     if state is not None and _is_up(state):
         print(_as_json(state) if as_json else f"The local cloud is already up.\n{_what_next(state)}")
@@ -40,7 +41,7 @@ def _start(port: int | None, *, as_json: bool) -> int:
     if state is not None:
         end(state.processes)  # what is left of one that lost a process
     try:
-        state = LocalCloud(folder=FOLDER, port=port).start_detached()
+        state = LocalCloud(folder=FOLDER, port=port, kms_options=kms_options).start_detached()
     except PortBusyError as error:
         print(error, file=sys.stderr)
         return PORT_BUSY
@@ -111,6 +112,9 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.cloud", description="The local cloud, on loopback.")
     parser.add_argument("command", choices=("start", "stop", "status"))
     parser.add_argument("--port", type=int, help="the port for all services but KMS; a free one by default")
+    parser.add_argument(
+        "--kms", default="", metavar="OPTIONS", help="options of python -m local.strict_kms, such as '--latency 20'"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args(argv)
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,18 +18,21 @@ from .state import Addresses, CloudState
 
 CALLS_TIMEOUT_SECONDS = 10.0
 EVENTS_PATH = "/_local/events"
+KMS_OPTIONS = ("--aws-quotas",)  # a drill that asks for import parameters too often would be throttled on AWS as well
 
 
 class LocalCloud:
     """Runs as long as the `with` block, and never longer than this process, however that ends.
 
     `folder` is emptied first and holds everything the cloud writes: `logs/` stays, `run/` goes at the end.
+    `kms_options` are those of `python -m local.strict_kms`, latency and quotas for two.
     Raises PortBusyError for a `port` that is taken, StartError when a process does not become ready.
     """
 
-    def __init__(self, *, folder: Path, port: int | None = None) -> None:
+    def __init__(self, *, folder: Path, port: int | None = None, kms_options: Sequence[str] = ()) -> None:
         self._folder = folder.resolve()
         self._port = port
+        self._kms_options = (*KMS_OPTIONS, *kms_options)
 
     def __enter__(self) -> Self:
         self._lifeline = os.pipe()
@@ -92,7 +96,7 @@ class LocalCloud:
         environment = server_environment(self.addresses, os.environ, self._folder / "run")
         deadline = time.monotonic() + READY_SECONDS
         try:
-            for plan in plans(self.addresses):
+            for plan in plans(self.addresses, self._kms_options):
                 self._running.append(launch(plan, environment=environment, logs=logs, lifeline=lifeline))
             for one in self._running:
                 one.wait_until_ready(deadline)
@@ -111,7 +115,7 @@ class LocalCloud:
             os.close(descriptor)
 
 
-def plans(addresses: Addresses) -> tuple[Plan, ...]:
+def plans(addresses: Addresses, kms_options: Sequence[str]) -> tuple[Plan, ...]:
     """In the order of starting: the slowest first, and all before the first is waited for."""
     events = f"{addresses.gateway}{EVENTS_PATH}"
     return (
@@ -124,7 +128,7 @@ def plans(addresses: Addresses) -> tuple[Plan, ...]:
         Plan(
             "strict-kms",
             "local.strict_kms",
-            ("--host", LOOPBACK, *_port(addresses.kms), "--account-id", ACCOUNT, "--events-url", events),
+            ("--host", LOOPBACK, *_port(addresses.kms), "--account-id", ACCOUNT, "--events-url", events, *kms_options),
             f"{addresses.kms}/_strict_kms/health",
         ),
         _front("front", addresses.front, addresses.gateway),
