@@ -21,6 +21,7 @@ __all__ = [
     "IncorrectKeyException",
     "IncorrectKeyMaterialException",
     "InvalidCiphertextException",
+    "InvalidGrantTokenException",
     "InvalidImportTokenException",
     "InvalidKeyUsageException",
     "InvalidMarkerException",
@@ -29,6 +30,7 @@ __all__ = [
     "KMSInvalidStateException",
     "KmsError",
     "LimitExceededException",
+    "MalformedPolicyDocumentException",
     "NotFoundException",
     "SerializationException",
     "ThrottlingException",
@@ -88,6 +90,9 @@ class InvalidCiphertextException(KmsError):
     """In place of moto's, which carries no message."""
 
 
+class InvalidGrantTokenException(KmsError): ...
+
+
 class InvalidImportTokenException(KmsError): ...
 
 
@@ -108,6 +113,9 @@ class KMSInvalidStateException(KmsError): ...
 
 
 class LimitExceededException(KmsError): ...
+
+
+class MalformedPolicyDocumentException(KmsError): ...
 
 
 class SerializationException(KmsError): ...

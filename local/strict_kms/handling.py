@@ -19,7 +19,7 @@ from .errors import (
     status_of,
 )
 from .models import StrictKmsBackend, settle_account
-from .validation import decode_arguments, parse_json
+from .validation import decode_arguments, is_operation, parse_json
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 CREDENTIAL_SCOPE = re.compile(r"Credential=[^/,]+/\d{8}/(?P<region>[a-z0-9-]+)/")
@@ -45,6 +45,8 @@ GUARDED = {
     "UpdateAlias": "TargetKeyId",
     "UpdateKeyDescription": "KeyId",
 }
+# botocore kms:GetKeyPolicy, kms:PutKeyPolicy; moto wants it said
+DEFAULTS = {"PolicyName": "default"}
 # moto's handlers read these as bytes, all others as they came
 BYTES_FOR_MOTO = frozenset({"CiphertextBlob", "Message", "Plaintext"})
 
@@ -80,7 +82,8 @@ class StrictHandling(KmsResponse):
     def _count(self, operation: str, error_code: str | None) -> None:
         backend = kms_backends[self.current_account].get(self.region)
         if isinstance(backend, StrictKmsBackend):
-            backend.installation.calls.record(self.region, operation, error_code)
+            known = operation if is_operation(operation) else "unknown"  # callers may invent names without end
+            backend.installation.calls.record(self.region, known, error_code)
 
     def _checked_call(self, operation: str) -> str:
         if self.region not in kms_backends[self.current_account]:
@@ -88,31 +91,33 @@ class StrictHandling(KmsResponse):
         self._take_time_and_quota(operation)
         raw = parse_json(self.body)
         self.arguments = decode_arguments(operation, raw)
-        self.raw_arguments = cast("dict[str, Any]", raw)
+        self.raw_arguments = cast("dict[str, Any]", raw) or {}
         handler = getattr(self, camelcase_to_underscores(operation), None)
         if handler is None:
             raise UnknownOperationException(f"{operation} is not implemented by the strict KMS")
         settle_account(self.current_account)  # related keys in other Regions too: what ends there shows here
         if operation in LOCKING_THEMSELVES:
-            return self._answer(handler)
-        with self.kms_backend.installation.lock:
-            self._require_state(operation)
             answer = self._answer(handler)
-            trail.record(self.kms_backend, operation, self.arguments, answer)
-            return answer
+        else:
+            with self.kms_backend.installation.lock:
+                self._require_state(operation)
+                answer = self._answer(handler)
+        trail.record(self.kms_backend, operation, self.arguments, answer)
+        return answer
 
     def _take_time_and_quota(self, operation: str) -> None:
         installation = self.kms_backend.installation
         if (seconds := installation.latency(self.region)) > 0:
             installation.sleep(seconds)
-        if not installation.limiter.take(self.region, operation, installation.now()):
+        if not installation.limiter.take(self.current_account, self.region, operation, installation.now()):
             raise ThrottlingException(  # facts 2.4
                 "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
             )
 
     def _require_state(self, operation: str) -> None:
         if operation in GUARDED:
-            self.kms_backend.resolve(self.arguments[GUARDED[operation]]).require(operation)
+            named = self.arguments[GUARDED[operation]]
+            self.kms_backend.resolve(named, alias_allowed=False).require(operation)
 
     def _answer(self, handler: Any) -> str:
         """A dry run gets as far as the call would have; those that change something stop it earlier (facts 2.3)."""
@@ -124,7 +129,7 @@ class StrictHandling(KmsResponse):
     def _get_param(self, param_name: str, if_none: Any = None) -> Any:
         """The inherited one decodes the whole body once per parameter."""
         source = self.arguments if param_name in BYTES_FOR_MOTO else self.raw_arguments
-        value = source.get(param_name)
+        value = source.get(param_name, DEFAULTS.get(param_name))
         return if_none if value is None else value
 
     def _validate_cmk_id(self, key_id: str) -> None:

@@ -1,6 +1,6 @@
 """GetParametersForImport and ImportKeyMaterial (facts 1.1 to 1.3). The caller holds the lock."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,7 +30,7 @@ FOR_SYMMETRIC_ONLY = ("ImportType", "KeyMaterialId", "KeyMaterialDescription")  
 
 @dataclass(frozen=True, slots=True)
 class ImportParameters:
-    token: bytes
+    token: bytes = field(repr=False)
     public_key: bytes
     valid_to: datetime
 
@@ -136,7 +136,8 @@ def _new_material(key: StrictKey, material_id: str) -> Material:
     if not len(key.materials):
         return Material(material_id, MaterialState.CURRENT)
     if (pending := key.materials.pending) is not None:
-        if pending.is_present:  # facts 1.5: at most one
+        copies = [related.materials.get(pending.material_id) for related in key.family()]
+        if any(copy is not None and copy.is_present for copy in copies):  # facts 1.5: at most one
             raise KMSInvalidStateException(f"{key.arn} already has key material pending rotation.")
         key.materials.discard(pending.material_id)
     return Material(material_id, MaterialState.PENDING_ROTATION)

@@ -23,11 +23,11 @@ IMPORTABLE = frozenset({SYMMETRIC, *HMAC_BYTES, *MODULUS_BITS, *CURVES})
 ENCRYPT_DECRYPT = "ENCRYPT_DECRYPT"
 SIGN_VERIFY = "SIGN_VERIFY"
 GENERATE_VERIFY_MAC = "GENERATE_VERIFY_MAC"
-# botocore kms:CreateKey; KEY_AGREEMENT is not offered, moto has no DeriveSharedSecret
+# botocore kms:CreateKey, less what is not offered: moto has no DeriveSharedSecret and no encryption by RSA
 USAGES = (
     {SYMMETRIC: (ENCRYPT_DECRYPT,)}
     | dict.fromkeys(HMAC_BYTES, (GENERATE_VERIFY_MAC,))
-    | dict.fromkeys(MODULUS_BITS, (ENCRYPT_DECRYPT, SIGN_VERIFY))
+    | dict.fromkeys(MODULUS_BITS, (SIGN_VERIFY,))
     | dict.fromkeys(CURVES, (SIGN_VERIFY,))
 )
 
@@ -55,6 +55,8 @@ def usage_of(spec: str, wanted: str | None) -> str:
     usage = wanted or (ENCRYPT_DECRYPT if spec == SYMMETRIC else None)
     if usage is None:
         raise ValidationException("You must specify a KeyUsage value for an asymmetric or HMAC KMS key.")
+    if spec in MODULUS_BITS and usage == ENCRYPT_DECRYPT:
+        raise UnsupportedOperationException("the strict KMS has no RSA keys for encryption")
     if usage not in USAGES[spec]:
         raise ValidationException(f"KeyUsage {usage} is not compatible with KeySpec {spec}")
     return usage

@@ -51,6 +51,7 @@ class StrictKey(Key):
         super().__init__(policy, key_usage, pair, description, account_id, region, multi_region, origin)
         self.key_spec = key_spec
         self.creation_date = now.timestamp()
+        self.placeholder = self.private_key
         self.materials = MaterialSet()
         self.primary_region = region
         self.settled_state = KeyState.ENABLED
@@ -126,6 +127,8 @@ class StrictKey(Key):
     def enter(self, state: KeyState) -> None:
         """To stay until something else happens; it shows once a transient state is over."""
         self.settled_state = state
+        if state is KeyState.PENDING_IMPORT and self.state is KeyState.UPDATING:
+            self.transient_until = None  # an update lets cryptography go on; a missing material does not (facts 1.5)
         if self.transient_until is None:
             self._show(state)
 
@@ -168,8 +171,8 @@ class StrictKey(Key):
         secret = None if current is None else current.secret
         # symmetric materials are used where they are kept, several at a time
         self.key_material = secret if secret is not None and self.key_spec in HMAC_BYTES else b""
-        if self.is_external and secret is not None and self.key_spec not in (SYMMETRIC, *HMAC_BYTES):
-            self.private_key = private_key_of(self.key_spec, secret)
+        if self.is_external and self.key_spec not in (SYMMETRIC, *HMAC_BYTES):
+            self.private_key = self.placeholder if secret is None else private_key_of(self.key_spec, secret)
 
     def require(self, operation: str) -> None:
         """Raises what the operation gets in the key's state."""

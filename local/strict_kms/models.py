@@ -15,6 +15,7 @@ from . import envelope, events, families, lifecycle
 from .errors import (
     AlreadyExistsException,
     IncorrectKeyException,
+    InvalidKeyUsageException,
     KMSInvalidSignatureException,
     NotFoundException,
     UnsupportedOperationException,
@@ -26,12 +27,15 @@ from .installation import Installation
 from .key_specs import ENCRYPT_DECRYPT, GENERATE_VERIFY_MAC, IMPORTABLE, SIGN_VERIFY, SYMMETRIC, usage_of
 from .keys import EXTERNAL, StrictKey
 from .materials import Material
-from .states import KeyState
+from .policies import require_policy
+from .states import DOOMED, KeyState
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-ARN = re.compile(r"arn:[a-z-]+:kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(key/(?P<id>.+)|(?P<alias>alias/.+))")
+ARN = re.compile(
+    r"arn:(?P<partition>[a-z-]+):kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(key/(?P<id>[^/]+)|(?P<alias>alias/.+))"
+)
 DELETION_WINDOW_DAYS = range(7, 31)  # the guide; the API model's own bounds are wider
 
 
@@ -89,7 +93,8 @@ class StrictKmsBackend(KmsBackend):
         if not identifier.startswith("arn:"):
             return identifier
         arn = ARN.fullmatch(identifier)
-        if arn is None or arn["region"] != self.region_name or arn["account"] != self.account_id:
+        here = (self.partition, self.region_name, self.account_id)
+        if arn is None or (arn["partition"], arn["region"], arn["account"]) != here:
             raise NotFoundException(f"Invalid arn {identifier}")
         return arn["id"] or arn["alias"]
 
@@ -109,6 +114,8 @@ class StrictKmsBackend(KmsBackend):
         origin: str = "AWS_KMS",
     ) -> StrictKey:
         """Thread safe without the caller holding the lock: making an RSA pair may take seconds."""
+        if policy:
+            require_policy(policy)
         spec = key_spec or SYMMETRIC
         usage = usage_of(spec, key_usage)
         if origin not in ("AWS_KMS", EXTERNAL):
@@ -170,6 +177,11 @@ class StrictKmsBackend(KmsBackend):
             key.pass_through(transient, self.installation.now() + self.installation.propagation)
         self.plan()
 
+    def put_key_policy(self, key_id: str, policy: str) -> None:
+        """Moto reads the policy at each DescribeKey, and fails there if it is none."""
+        require_policy(policy)
+        super().put_key_policy(self.resolve(key_id, alias_allowed=False).id, policy)
+
     def enable_key(self, key_id: str) -> None:
         key = self.resolve(key_id, alias_allowed=False)
         key.require("EnableKey")
@@ -200,23 +212,25 @@ class StrictKmsBackend(KmsBackend):
         self.plan()
 
     def enable_key_rotation(self, key_id: str) -> None:
-        self._automatically_rotating(key_id, "EnableKeyRotation").key_rotation_status = True
+        self._set_rotation(key_id, "EnableKeyRotation", status=True)
 
     def disable_key_rotation(self, key_id: str) -> None:
-        self._automatically_rotating(key_id, "DisableKeyRotation").key_rotation_status = False
+        self._set_rotation(key_id, "DisableKeyRotation", status=False)
 
-    def _automatically_rotating(self, key_id: str, operation: str) -> StrictKey:
+    def _set_rotation(self, key_id: str, operation: str, *, status: bool) -> None:
+        """Related multi-Region keys share the setting; it is made at the primary (facts 2.1, kms:EnableKeyRotation)."""
         key = self.resolve(key_id, alias_allowed=False)
-        if not key.is_symmetric or key.is_external:  # facts 1.5
-            raise UnsupportedOperationException(f"{key.arn} has no automatic rotation.")
+        if not key.is_symmetric or key.is_external or not key.is_primary:  # facts 1.5
+            raise UnsupportedOperationException(f"{key.arn} has no automatic rotation of its own.")
         key.require(operation)
-        return key
+        for related in key.family():
+            related.key_rotation_status = status
 
     def get_key_rotation_status(self, key_id: str) -> bool:
         key = self.resolve(key_id, alias_allowed=False)
         if not key.is_symmetric:
             raise UnsupportedOperationException(f"{key.arn} is not a symmetric encryption key.")
-        return key.key_rotation_status
+        return key.key_rotation_status and key.settled_state not in DOOMED  # kms:GetKeyRotationStatus
 
     # --- time and events ----------------------------------------------------------------------------------------
 
@@ -304,16 +318,21 @@ class StrictKmsBackend(KmsBackend):
         return opened.plaintext, opened.key_arn
 
     def sign(self, key_id: str, message: bytes, signing_algorithm: str) -> tuple[str, bytes, str]:
-        self._usable("Sign", key_id, SIGN_VERIFY)
+        self._signing_key("Sign", key_id, signing_algorithm)
         return super().sign(key_id, message, signing_algorithm)
 
     def verify(self, key_id: str, message: bytes, signature: bytes, signing_algorithm: str) -> tuple[str, bool, str]:
         """Raises KMSInvalidSignatureException where moto answers that it is not valid (botocore kms:Verify)."""
-        self._usable("Verify", key_id, SIGN_VERIFY)
+        self._signing_key("Verify", key_id, signing_algorithm)
         answer = super().verify(key_id, message, signature, signing_algorithm)
         if not answer[1]:
             raise KMSInvalidSignatureException("The signature is not valid for this message and key.")
         return answer
+
+    def _signing_key(self, operation: str, key_id: str, algorithm: str) -> None:
+        key = self._usable(operation, key_id, SIGN_VERIFY)
+        if algorithm not in key.signing_algorithms:  # botocore kms:Sign
+            raise InvalidKeyUsageException(f"{algorithm} is not valid for a key of spec {key.key_spec}.")
 
     def get_public_key(self, key_id: str) -> tuple[StrictKey, bytes]:
         key = self.resolve(key_id)
@@ -328,7 +347,7 @@ class StrictKmsBackend(KmsBackend):
         """Called by moto's verify_mac, too, for which the same states are good."""
         key = self._usable("GenerateMac", key_id, GENERATE_VERIFY_MAC)
         if mac_algorithm.replace("HMAC_SHA_", "HMAC_") != key.key_spec:
-            raise ValidationException(f"{mac_algorithm} is not valid for a key of spec {key.key_spec}.")
+            raise InvalidKeyUsageException(f"{mac_algorithm} is not valid for a key of spec {key.key_spec}.")
         mac, algorithm, _ = super().generate_mac(message, key.id, mac_algorithm, grant_tokens, dry_run)
         return mac, algorithm, key.arn
 

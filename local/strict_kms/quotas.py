@@ -1,6 +1,7 @@
 """Request quotas: how many calls a second one account may make in one Region (facts 2.4).
 
-A token bucket per Region and quota, which holds the tokens of one second. How AWS counts is not documented.
+A token bucket per account, Region and quota, which holds the tokens of one second. How AWS counts is not documented.
+Sign and Verify, whose quotas go by key spec, are not counted; UpdatePrimaryRegion only where it is called.
 """
 
 from collections.abc import Callable, Mapping
@@ -69,14 +70,14 @@ def overridden(rates: Rates, by: Mapping[tuple[str | None, str], float]) -> Rate
 
 
 class Limiter:
-    """Counts calls against the rates; thread safe. Bounded by Regions times quotas."""
+    """Counts calls against the rates; thread safe. Bounded by accounts times Regions times quotas."""
 
     def __init__(self, rates: Rates) -> None:
         self._rates = rates
-        self._buckets: dict[tuple[str, str], tuple[float, datetime]] = {}
+        self._buckets: dict[tuple[str, str, str], tuple[float, datetime]] = {}
         self._lock = Lock()
 
-    def take(self, region: str, operation: str, now: datetime) -> bool:
+    def take(self, account: str, region: str, operation: str, now: datetime) -> bool:
         """False when the call is over the quota; such a call costs no token."""
         quota = quota_of(operation)
         rate = self._rates(region, quota)
@@ -84,9 +85,9 @@ class Limiter:
             return True
         capacity = max(rate, 1.0)
         with self._lock:
-            tokens, since = self._buckets.get((region, quota), (capacity, now))
+            tokens, since = self._buckets.get((account, region, quota), (capacity, now))
             elapsed_seconds = max(0.0, (now - since).total_seconds())
             tokens = min(capacity, tokens + elapsed_seconds * rate)
             taken = tokens >= 1.0
-            self._buckets[region, quota] = (tokens - taken, max(now, since))
+            self._buckets[account, region, quota] = (tokens - taken, max(now, since))
         return taken

@@ -8,7 +8,14 @@ from typing import Any, cast
 from moto.kms.models import kms_backends
 
 from . import importing, rotation
-from .errors import InvalidMarkerException, NotFoundException, UnsupportedOperationException, ValidationException
+from .errors import (
+    InvalidGrantTokenException,
+    InvalidKeyUsageException,
+    InvalidMarkerException,
+    NotFoundException,
+    UnsupportedOperationException,
+    ValidationException,
+)
 from .handling import StrictHandling, would_have_succeeded
 from .keys import StrictKey
 from .materials import ON_DEMAND, Material
@@ -23,10 +30,12 @@ class StrictKmsResponse(StrictHandling):
     # --- cryptography -------------------------------------------------------------------------------------------
 
     def encrypt(self) -> str:
+        self._require_algorithms("EncryptionAlgorithm")
         sealed = self._seal("Encrypt", self.arguments["KeyId"], self.arguments["Plaintext"])
         return _answer(CiphertextBlob=sealed.blob, KeyId=sealed.key_arn, EncryptionAlgorithm=SYMMETRIC_ALGORITHM)
 
     def decrypt(self) -> str:
+        self._require_algorithms("EncryptionAlgorithm")
         if self._ignores_ciphertext("Decrypt", "KeyId"):
             return _answer()
         opened = self.kms_backend.open("Decrypt", self._ciphertext(), self._context(), self.arguments.get("KeyId"))
@@ -38,6 +47,7 @@ class StrictKmsResponse(StrictHandling):
         )
 
     def re_encrypt(self) -> str:
+        self._require_algorithms("SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm")
         destination, source = self.arguments["DestinationKeyId"], self.arguments.get("SourceKeyId")
         self.kms_backend.require_encryption("ReEncrypt", destination)
         if self._ignores_ciphertext("ReEncrypt", "SourceKeyId"):
@@ -82,6 +92,12 @@ class StrictKmsResponse(StrictHandling):
 
     def _seal(self, operation: str, key_id: str, plaintext: bytes, role: str = "") -> Sealed:
         return self.kms_backend.seal(operation, key_id, plaintext, self._context(role))
+
+    def _require_algorithms(self, *members: str) -> None:
+        """Only symmetric keys encrypt here, and they know one algorithm (botocore kms:Encrypt)."""
+        for member in members:
+            if self.arguments.get(member, SYMMETRIC_ALGORITHM) != SYMMETRIC_ALGORITHM:
+                raise InvalidKeyUsageException(f"{member} is not valid for a symmetric encryption key.")
 
     def _context(self, role: str = "") -> dict[str, str]:
         return cast("dict[str, str]", self.arguments.get(f"{role}EncryptionContext", {}))
@@ -145,6 +161,11 @@ class StrictKmsResponse(StrictHandling):
 
     # --- what moto lacks or answers too loosely -----------------------------------------------------------------
 
+    def create_key(self) -> str:
+        if "CustomKeyStoreId" in self.arguments:
+            raise UnsupportedOperationException("the strict KMS has no custom key stores")
+        return super().create_key()
+
     def replicate_key(self) -> str:
         replica = self.kms_backend.replicate_key(self.arguments["KeyId"], self._replica_region())
         replica.policy = self.arguments.get("Policy") or replica.policy
@@ -176,22 +197,72 @@ class StrictKmsResponse(StrictHandling):
         return _answer(KeyId=key.arn, KeyState=key.key_state, PendingWindowInDays=days, **dated)
 
     def create_grant(self) -> str:
-        if self.arguments.get("DryRun"):
-            raise would_have_succeeded()
+        self._end_of_dry_run()
         return super().create_grant()
 
+    def list_grants(self) -> str:
+        self._key()
+        return super().list_grants()
+
     def revoke_grant(self) -> str:
-        grants = self.kms_backend.resolve(self.arguments["KeyId"]).grants
-        if self.arguments.get("DryRun") and self.arguments["GrantId"] in grants:
-            raise would_have_succeeded()
-        if self.arguments["GrantId"] not in grants:
-            raise NotFoundException(f"Grant ID {self.arguments['GrantId']} not found")
+        self._require_grant(self._key(), self.arguments["GrantId"])
+        self._end_of_dry_run()
         return super().revoke_grant()
 
     def retire_grant(self) -> str:
+        """By token, or by key and grant id (botocore kms:RetireGrant)."""
+        token = self.arguments.get("GrantToken")
+        if token is None:
+            if not {"KeyId", "GrantId"} <= set(self.arguments):
+                raise ValidationException("RetireGrant needs a GrantToken, or a KeyId and a GrantId.")
+            self._require_grant(self._key(), self.arguments["GrantId"])
+        elif all(token != grant.token for key in self.kms_backend.strict_keys() for grant in key.grants.values()):
+            raise InvalidGrantTokenException("The grant token is not one of this Region's.")
+        self._end_of_dry_run()
+        return super().retire_grant()
+
+    def _key(self) -> StrictKey:
+        return self.kms_backend.resolve(self.arguments["KeyId"], alias_allowed=False)
+
+    def _require_grant(self, key: StrictKey, grant_id: str) -> None:
+        if grant_id not in key.grants:
+            raise NotFoundException(f"Grant ID {grant_id} not found")
+
+    def _end_of_dry_run(self) -> None:
+        """Where the call would change something next."""
         if self.arguments.get("DryRun"):
             raise would_have_succeeded()
-        return super().retire_grant()
+
+    def sign(self) -> str:
+        self._require_raw_message()
+        return super().sign()
+
+    def verify(self) -> str:
+        self._require_raw_message()
+        return super().verify()
+
+    def _require_raw_message(self) -> None:
+        """Moto hashes whatever it is given, so a digest would get a signature that AWS never makes."""
+        if self.arguments.get("MessageType", "RAW") != "RAW":
+            raise UnsupportedOperationException("the strict KMS signs raw messages only")
+
+    def get_public_key(self) -> str:
+        key, public_key = self.kms_backend.get_public_key(self.arguments["KeyId"])
+        members = {"SIGN_VERIFY": "SigningAlgorithms", "ENCRYPT_DECRYPT": "EncryptionAlgorithms"}
+        described = key.to_dict()["KeyMetadata"]
+        algorithms = members[key.key_usage]
+        return _answer(
+            KeyId=key.arn,
+            PublicKey=public_key,
+            KeySpec=key.key_spec,
+            CustomerMasterKeySpec=key.key_spec,
+            KeyUsage=key.key_usage,
+            **{algorithms: described[algorithms]},
+        )
+
+    def verify_mac(self) -> str:
+        answer = json.loads(super().verify_mac())
+        return json.dumps(answer | {"KeyId": self.kms_backend.resolve(self.arguments["KeyId"]).arn})
 
 
 def _identified(key: StrictKey, material_id: str | None) -> dict[str, str]:

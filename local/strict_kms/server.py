@@ -71,7 +71,13 @@ class StrictKmsServer(ThreadingHTTPServer):
 
     def _tick(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):
+            self._settle()
+
+    def _settle(self) -> None:
+        try:
             settle_all()
+        except Exception:  # the entry point of its thread: what is due stays due
+            logger.exception("defect in what time does to keys")
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._connections_lock:

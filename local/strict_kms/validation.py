@@ -29,13 +29,16 @@ def decode_arguments(operation: str, raw: object) -> dict[str, Any]:
 
     Raises UnknownOperationException, SerializationException (wrong JSON type) or ValidationException (a constraint).
     """
-    model = get_service_model("kms")
-    if operation not in model.operation_names:
+    if not is_operation(operation):
         raise UnknownOperationException(f"{operation} is not an operation of KMS")
-    shape = model.operation_model(operation).input_shape
+    shape = get_service_model("kms").operation_model(operation).input_shape
     if shape is None:
         return {}
     return cast("dict[str, Any]", _decode(shape, {} if raw is None else raw, "request"))
+
+
+def is_operation(name: str) -> bool:
+    return name in get_service_model("kms").operation_names
 
 
 def _decode(shape: Shape, value: Any, name: str) -> Any:  # noqa: PLR0911 - one return per type of the model
@@ -46,7 +49,9 @@ def _decode(shape: Shape, value: Any, name: str) -> Any:  # noqa: PLR0911 - one 
             return [_decode(cast("ListShape", shape).member, item, name) for item in _typed(value, list, name)]
         case "map":
             values = cast("MapShape", shape).value
-            return {key: _decode(values, item, name) for key, item in _typed(value, dict, name).items()}
+            return {
+                _encodable(key, name): _decode(values, item, name) for key, item in _typed(value, dict, name).items()
+            }
         case "blob":
             return _checked(shape, _decode_blob(_typed(value, str, name), name), name)
         case "timestamp":
@@ -56,7 +61,7 @@ def _decode(shape: Shape, value: Any, name: str) -> Any:  # noqa: PLR0911 - one 
         case "integer" | "long":
             return _checked_number(shape, _typed(value, int, name), name)
         case _:
-            return _checked_text(shape, _typed(value, str, name), name)
+            return _checked_text(shape, _encodable(_typed(value, str, name), name), name)
 
 
 def _decode_structure(shape: StructureShape, value: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +87,15 @@ def _decode_timestamp(value: object, name: str) -> datetime:
     except (ValueError, OverflowError, OSError) as error:
         raise SerializationException(f"{name} is not a timestamp") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _encodable(text: str, name: str) -> str:
+    """JSON may hold half of a surrogate pair, which is no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise SerializationException(f"{name} is not valid Unicode") from error
+    return text
 
 
 def _checked_text(shape: Shape, value: str, name: str) -> str:
@@ -126,5 +140,5 @@ def _violation(member: str, constraint: str) -> ValidationException:
 def parse_json(body: str | bytes) -> object:
     try:
         return json.loads(body) if body else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: nested without end
         raise SerializationException("the body is not JSON") from error

@@ -17,7 +17,7 @@ class Difference:
 
 
 def known() -> dict[str, dict[str, str]]:
-    """By target and case: the outcome."""
+    """By target and case: the outcome, and the reason that was given."""
     content: dict[str, dict[str, str]] = json.loads(KNOWN.read_text())
     return content
 
@@ -27,19 +27,24 @@ def write_known(by_target: Mapping[str, list[Result]]) -> None:
     KNOWN.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def differences(by_target: Mapping[str, list[Result]], must_pass: tuple[str, ...]) -> list[Difference]:
-    """Lies that are new, and known ones that are none any more. Cases that were not run say nothing."""
+def differences(
+    by_target: Mapping[str, list[Result]], must_pass: tuple[str, ...], *, is_whole: bool = False
+) -> list[Difference]:
+    """Lies that are new, that are told otherwise, and known ones that are none any more.
+
+    Cases that were not run say nothing, unless the run was whole: then they are no cases any more.
+    """
     found = []
     for target, results in by_target.items():
         if target in must_pass:
             continue
-        expected, lies = known().get(target, {}), _lies(results)
-        for case in (one.case for one in results):
-            before, now = expected.get(case, "pass"), lies.get(case, "pass")
+        expected, lies, run = known().get(target, {}), _lies(results), {one.case for one in results}
+        for case in sorted(run | (set(expected) if is_whole else set())):
+            before, now = expected.get(case, "pass"), lies.get(case, "pass" if case in run else "no case")
             if before != now:
-                found.append(Difference(target, f"{case}: {now}, known as {before}"))
+                found.append(Difference(target, f"{case}: {now}; known as: {before}"))
     return found
 
 
 def _lies(results: list[Result]) -> dict[str, str]:
-    return {one.case: str(one.outcome) for one in results if one.outcome is not Outcome.PASS}
+    return {one.case: f"{one.outcome}: {one.reason}" for one in results if one.outcome is not Outcome.PASS}

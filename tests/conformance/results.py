@@ -57,6 +57,7 @@ class Recorder:
     def __init__(self, opener: Opener, path: Path) -> None:
         self.opener = opener
         self.problems: list[str] = []
+        self.selected = 0
         self._keys = self._requests = 0
         self._path = path
         self._results: dict[str, Result] = {}
@@ -65,6 +66,9 @@ class Recorder:
         """Adds what was done to one endpoint."""
         self._keys += sum(calls.succeeded(operation) for operation in MAKING_KEYS)
         self._requests += calls.total
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.selected = len(session.items)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,20 @@ from .targets import Opener
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 RESULTS = REPOSITORY / "build" / "conformance"
+NOTHING_PROVED = 2  # the exit status of a run that broke off or never began
 
 
-def run(opener: Opener, *, words: str | None = None, silently: bool = False) -> tuple[list[Result], list[str]]:
-    """The results, and what could not be cleaned up. Prints a line a case, unless silently."""
+@dataclass(frozen=True)
+class Run:
+    """`is_whole`: every case that was selected came to its end. `problems`: keys that could not be removed."""
+
+    results: list[Result]
+    problems: list[str]
+    is_whole: bool
+
+
+def run(opener: Opener, *, words: str | None = None, silently: bool = False) -> Run:
+    """Prints a line a case, unless silently."""
     path = RESULTS / f"{opener.key}.json"
     path.unlink(missing_ok=True)
     arguments = [str(HERE), "--force-enable-socket", "-p", "no:cacheprovider"]
@@ -26,8 +37,10 @@ def run(opener: Opener, *, words: str | None = None, silently: bool = False) -> 
     arguments += ["-k", words] if words else []
     os.environ.setdefault("CONFORMANCE_RUN", uuid.uuid4().hex)
     recorder = Recorder(opener, path)
-    pytest.main(arguments, plugins=[_Named(recorder)])
-    return (load(path) if path.exists() else []), recorder.problems
+    code = pytest.main(arguments, plugins=[_Named(recorder)])
+    results = load(path) if path.exists() else []
+    came_to_its_end = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    return Run(results, recorder.problems, came_to_its_end and 0 < len(results) == recorder.selected)
 
 
 class _Named:
@@ -41,7 +54,7 @@ class _Named:
 
 
 def run_apart(opener: Opener, *, words: str | None = None) -> list[Result]:
-    """In a process of its own: moto and the strict KMS take the same places in a process."""
+    """In a process of its own: moto and the strict KMS take the same places in one. No results if it broke off."""
     path = RESULTS / f"{opener.key}.json"
     path.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.conformance", "--only", opener.key]
@@ -51,7 +64,7 @@ def run_apart(opener: Opener, *, words: str | None = None) -> list[Result]:
         command, cwd=REPOSITORY, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     print(ran.stdout.decode(errors="replace"), flush=True)
-    return load(path) if path.exists() else []
+    return load(path) if path.exists() and ran.returncode != NOTHING_PROVED else []
 
 
 def why_unreachable(opener: Opener) -> str | None:

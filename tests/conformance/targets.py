@@ -41,6 +41,7 @@ class Target:
     """
 
     connect: Callable[[str], Any]
+    impatient: Callable[[str], Any] | None = None  # where `connect` waits throttles out: one that does not
     home: str = HOME
     away: str = AWAY
     clock: SettableClock | None = None
@@ -48,6 +49,9 @@ class Target:
     installation: Installation | None = None
     keeps_keys: bool = False  # they outlive the run, so their deletion is scheduled
     patience_seconds: float = 0.0
+
+    def connect_impatiently(self, region: str) -> Any:
+        return (self.impatient or self.connect)(region)
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,12 @@ class Opener:
     is_the_users: bool = False  # reached with the credentials and settings of whoever runs the cases
 
 
+ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+
+
 def _client(region: str, **options: Any) -> Any:
     """With a session of its own: moto replaces the default one. One attempt, so that a refusal shows at once."""
-    config = Config(
-        retries={"total_max_attempts": 1}, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
-    ).merge(options.pop("config", Config()))
-    return boto3.session.Session().client("kms", region_name=region, config=config, **options)
+    return boto3.session.Session().client("kms", region_name=region, config=ONE_ATTEMPT, **options)
 
 
 def fake_client(region: str, **options: Any) -> Any:
@@ -119,7 +123,7 @@ def endpoint(url: str, regions: tuple[str, str] = (HOME, AWAY)) -> Callable[[], 
     @contextmanager
     def opened() -> Iterator[Target]:
         make = _client if has_credentials else fake_client
-        yield Target(lambda region: make(region, endpoint_url=url), *regions, keeps_keys=True)
+        yield Target(lambda region: make(region, endpoint_url=url), None, *regions, keeps_keys=True)
 
     return opened
 
@@ -137,6 +141,7 @@ def aws_account(profile: str, regions: tuple[str, str] = (HOME, AWAY)) -> Callab
         session = boto3.session.Session(profile_name=profile)
         yield Target(
             lambda region: session.client("kms", region_name=region, config=patient),
+            lambda region: session.client("kms", region_name=region, config=ONE_ATTEMPT),
             *regions,
             keeps_keys=True,
             patience_seconds=AWS_PATIENCE_SECONDS,

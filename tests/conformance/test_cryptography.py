@@ -68,14 +68,14 @@ def test_another_key_than_the_ciphertexts_is_incorrect(world: World) -> None:
     world.refused("IncorrectKeyException", world.here.decrypt, CiphertextBlob=blob, KeyId=world.key())
 
 
-@behaviour("facts 2.2")
+@behaviour("facts 2.2", assumed="the error code, known from public reports")
 def test_another_region_denies_access_to_a_ciphertext(world: World) -> None:
     blob = sealed(world, world.key())
 
     world.refused("AccessDeniedException", world.away.decrypt, CiphertextBlob=blob)
 
 
-@behaviour("facts 2.2")
+@behaviour("facts 2.2", assumed="the error code, known from public reports")
 def test_another_region_denies_access_when_it_should_re_encrypt(world: World) -> None:
     blob = sealed(world, world.key())
 
@@ -314,3 +314,16 @@ def test_a_mac_key_does_not_encrypt(world: World) -> None:
     key = world.key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
 
     world.refused("InvalidKeyUsageException", world.here.encrypt, KeyId=key, Plaintext=b"x")
+
+
+@behaviour("kms:Encrypt")
+def test_a_symmetric_key_knows_no_algorithm_of_asymmetric_ones(world: World) -> None:
+    key = world.key()
+
+    world.refused(
+        "InvalidKeyUsageException",
+        world.here.encrypt,
+        KeyId=key,
+        Plaintext=b"x",
+        EncryptionAlgorithm="RSAES_OAEP_SHA_256",
+    )

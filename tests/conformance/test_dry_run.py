@@ -46,7 +46,7 @@ def test_a_dry_run_says_that_the_call_would_have_succeeded(world: World, name: s
     "name",
     ["Encrypt", "Decrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncrypt", "CreateGrant"],
 )
-@behaviour("guide: testing-permissions", "facts 1.8")
+@behaviour("guide: testing-permissions", "facts 1.8", assumed="that the key's state goes before the dry run")
 def test_a_dry_run_is_refused_where_the_call_would_be(world: World, name: str) -> None:
     key = world.key()
     call = symmetric_call(world, name, key)
@@ -86,7 +86,7 @@ def test_a_dry_run_of_a_signature_says_that_it_would_have_been_made(world: World
     )
 
 
-@behaviour("kms:Decrypt", "facts 2.3")
+@behaviour("kms:Decrypt", "facts 2.3", assumed="that the ciphertext is opened before the dry run ends")
 def test_a_dry_run_opens_with_the_wrong_context_no_better(world: World) -> None:
     blob = world.here.encrypt(KeyId=world.key(), Plaintext=b"x", EncryptionContext={"a": "b"})["CiphertextBlob"]
 

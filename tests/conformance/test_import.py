@@ -16,7 +16,7 @@ NEW, EXISTING = "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"
 INVALID = ("ValidationException", "UnsupportedOperationException")
 
 
-def importing(world: World, key: str, answer: Any = None, material: bytes = MATERIAL, **options: Any) -> Any:
+def importing(world: World, key: str, answer: Any = None, material: bytes = MATERIAL) -> Any:
     """A call of ImportKeyMaterial, ready but for what a case adds."""
     return partial(world.here.import_key_material, KeyId=key, **wrapped(answer or world.parameters(key), material))
 
@@ -108,7 +108,7 @@ def test_the_description_names_the_current_material(world: World) -> None:
 
 
 @pytest.mark.parametrize("length", [16, 31, 33, 64])
-@behaviour("guide: importing-keys", "facts 1.2")
+@behaviour("guide: importing-keys", "facts 1.2", assumed="the error code")
 def test_symmetric_material_of_another_length_than_32_bytes_is_incorrect(world: World, length: int) -> None:
     key = world.external_key()
 

@@ -178,5 +178,5 @@ def test_a_second_request_within_a_second_is_throttled(world: World) -> None:
     key = world.external_key()
 
     with world.aws_quotas():
-        world.parameters(key)
-        world.refused("ThrottlingException", world.parameters, arn=key)
+        world.parameters(key, world.impatient)
+        world.refused("ThrottlingException", world.parameters, arn=key, client=world.impatient)

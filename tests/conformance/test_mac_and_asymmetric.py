@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from .behaviour import behaviour
-from .world import World, wrapped
+from .world import World, id_of, wrapped
 
 AES_WRAP = "RSA_AES_KEY_WRAP_SHA_256"
 STAYS = "KEY_MATERIAL_DOES_NOT_EXPIRE"
@@ -54,7 +54,7 @@ def test_a_mac_key_makes_the_macs_of_its_material(world: World, spec: str) -> No
 
 
 @pytest.mark.parametrize("spec", MACS)
-@behaviour("guide: importing-keys-encrypt-key-material", "facts 1.2")
+@behaviour("guide: importing-keys-encrypt-key-material", "facts 1.2", assumed="the error code")
 def test_mac_material_is_not_shorter_than_the_spec(world: World, spec: str) -> None:
     key = mac_key(world, spec)
 
@@ -70,7 +70,7 @@ def test_mac_material_may_have_1024_bits(world: World) -> None:
     world.in_state(key, "Enabled")
 
 
-@behaviour("guide: importing-keys-encrypt-key-material", "facts 1.2")
+@behaviour("guide: importing-keys-encrypt-key-material", "facts 1.2", assumed="the error code")
 def test_mac_material_has_no_more_than_1024_bits(world: World) -> None:
     key = mac_key(world)
 
@@ -279,3 +279,27 @@ def test_a_mac_key_must_be_told_its_usage(world: World) -> None:
 @behaviour("kms:CreateKey", assumed="the error code")
 def test_a_symmetric_key_does_not_sign(world: World) -> None:
     world.refused("ValidationException", world.key, KeyUsage="SIGN_VERIFY")
+
+
+@behaviour("kms:Sign")
+def test_an_algorithm_of_another_spec_does_not_sign(world: World) -> None:
+    key = world.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+
+    world.refused(
+        "InvalidKeyUsageException", world.here.sign, KeyId=key, Message=b"m", SigningAlgorithm="ECDSA_SHA_512"
+    )
+
+
+@behaviour("kms:GetPublicKey", "kms:VerifyMac", "kms:GenerateMac", "kms:Sign")
+def test_answers_name_the_key_by_its_arn(world: World) -> None:
+    signing = world.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    mac = world.key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    asked = {"KeyId": id_of(mac), "Message": b"m", "MacAlgorithm": "HMAC_SHA_256"}
+
+    made = world.here.generate_mac(**asked)
+    public = world.here.get_public_key(KeyId=id_of(signing))
+
+    assert (public["KeyId"], public["KeySpec"]) == (signing, "ECC_NIST_P256")
+    assert made["KeyId"] == world.here.verify_mac(**asked, Mac=made["Mac"])["KeyId"] == mac
+    signed = world.here.sign(KeyId=id_of(signing), Message=b"m", SigningAlgorithm="ECDSA_SHA_256")
+    assert signed["KeyId"] == signing

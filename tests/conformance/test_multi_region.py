@@ -1,9 +1,11 @@
 """Related multi-Region keys: replication, imports in each Region, rotation in order, deletion."""
 
+from typing import Any
+
 import pytest
 
 from .behaviour import behaviour
-from .world import DAY, World, id_of
+from .world import DAY, TAG, World, id_of
 
 MATERIAL, OTHER = bytes(range(32)), bytes(32)
 NEW, EXISTING = "NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"
@@ -173,7 +175,7 @@ def test_unrelated_keys_with_the_same_bytes_do_not_open_each_others_ciphertexts(
     world.refused("IncorrectKeyException", world.here.decrypt, CiphertextBlob=blob, KeyId=second)
 
 
-@behaviour("guide: importing-keys", "facts 1.6", "facts 2.2")
+@behaviour("guide: importing-keys", "facts 1.6", "facts 2.2", assumed="the error code, known from public reports")
 def test_unrelated_keys_with_the_same_bytes_do_not_bridge_regions(world: World) -> None:
     local, _ = world.imported_key(material=MATERIAL)
     world.imported_key(world.away, material=MATERIAL)
@@ -231,14 +233,21 @@ def test_a_disabled_primary_leaves_the_replica_enabled(world: World) -> None:
     assert world.state(replica, world.away) == "Enabled"
 
 
+def tags(client: Any, key: str) -> set[str]:
+    return {tag["TagKey"] for tag in client.list_resource_tags(KeyId=id_of(key))["Tags"]}
+
+
 @behaviour("kms:ReplicateKey", "facts 2.1")
 def test_a_replica_has_a_description_and_tags_of_its_own(world: World) -> None:
     primary = world.key(MultiRegion=True)
-
     replica = world.replicate(primary, Description="the other one")
+
+    world.away.tag_resource(KeyId=id_of(replica), Tags=[{"TagKey": "only", "TagValue": "away"}])
 
     assert world.describe(replica, world.away)["Description"] == "the other one"
     assert world.describe(primary)["Description"] != "the other one"
+    assert tags(world.away, replica) == {TAG, "only"}
+    assert tags(world.here, primary) == {TAG}
 
 
 @behaviour("kms:ScheduleKeyDeletion")
@@ -330,3 +339,22 @@ def test_a_primary_is_named_by_its_arn_as_well(world: World) -> None:
 
     world.remember(world.away, answer["ReplicaKeyMetadata"]["Arn"])
     assert answer["ReplicaKeyMetadata"]["Arn"].split(":")[3] == world.target.away
+
+
+@behaviour("kms:EnableKeyRotation", "facts 2.1")
+def test_automatic_rotation_is_set_at_the_primary_for_all(world: World) -> None:
+    primary, replica = related_keys(world, "AWS_KMS")
+
+    world.here.enable_key_rotation(KeyId=id_of(primary))
+
+    world.eventually(
+        lambda: world.away.get_key_rotation_status(KeyId=id_of(replica))["KeyRotationEnabled"],
+        "the replica is not told",
+    )
+
+
+@behaviour("kms:EnableKeyRotation", assumed="the error code")
+def test_automatic_rotation_is_not_set_at_a_replica(world: World) -> None:
+    _, replica = related_keys(world, "AWS_KMS")
+
+    world.refused("UnsupportedOperationException", world.away.enable_key_rotation, KeyId=id_of(replica))

@@ -294,3 +294,22 @@ def test_a_key_is_named_by_its_arn_as_well(world: World, operation: str) -> None
     answer = getattr(world.here, operation)(KeyId=key)
 
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+@behaviour("kms:CreateGrant")
+def test_a_grant_is_not_made_through_an_alias(world: World) -> None:
+    key = world.key()
+    alias = f"alias/conformance-{key[-12:]}"
+    world.here.create_alias(AliasName=alias, TargetKeyId=key)
+    account = key.split(":")[4]
+
+    try:
+        world.refused(
+            ("NotFoundException", "InvalidArnException"),
+            world.here.create_grant,
+            KeyId=alias,
+            GranteePrincipal=f"arn:aws:iam::{account}:root",
+            Operations=["Decrypt"],
+        )
+    finally:
+        world.here.delete_alias(AliasName=alias)

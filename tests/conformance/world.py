@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.strict_kms import aws_rate, import_material
 from local.strict_kms.owner import wrap
@@ -169,6 +169,11 @@ class World:
         if self.target.clock is None:
             raise NotOfferedError("needs a clock that can be set")
 
+    @cached_property
+    def impatient(self) -> Any:
+        """A client that shows a throttle instead of waiting it out."""
+        return self.target.connect_impatiently(self.target.home)
+
     # --- events and quotas --------------------------------------------------------------------------------------
 
     def events(self, detail_type: str, arn: str) -> list[dict[str, Any]]:
@@ -203,10 +208,9 @@ class World:
         for client, arn in self._keys:
             try:
                 client.schedule_key_deletion(KeyId=id_of(arn), PendingWindowInDays=SHORTEST_WINDOW_DAYS)
-            except ClientError as error:
-                if self._is_going(client, arn):
-                    continue
-                problems.append(f"{arn} stays: {error}")
+            except (ClientError, BotoCoreError) as error:
+                if not self._is_going(client, arn):
+                    problems.append(f"{arn} stays: {error}")
         return problems
 
     def _is_going(self, client: Any, arn: str) -> bool:
@@ -214,6 +218,8 @@ class World:
             return self.state(arn, client) in ("PendingDeletion", "PendingReplicaDeletion")
         except ClientError as error:
             return code_of(error) == "NotFoundException"
+        except BotoCoreError:
+            return False
 
 
 def id_of(arn: str) -> str:

@@ -116,7 +116,7 @@ class Model:
         if not key.permanent:
             key.permanent.append(name)
             return OK
-        if key.pending is not None and key.pending in key.sides[region].has:
+        if key.pending is not None and any(key.pending in side.has for side in key.sides.values()):
             return "KMSInvalidStateException"
         self._forget_pending(key)
         key.pending = name
@@ -168,6 +168,18 @@ class Model:
         if to_region in key.sides:
             return "AlreadyExistsException"
         key.sides[to_region] = Side()
+        return OK
+
+    def move_primary(self, key: ModelKey, region: str, to_region: str) -> str:
+        if not key.is_multi_region or region != key.primary:
+            return "UnsupportedOperationException"
+        if key.state(region) != "Enabled":
+            return refusal(key.state(region))
+        if to_region not in key.sides:
+            return "NotFoundException"
+        if key.state(to_region) != "Enabled":
+            return refusal(key.state(to_region))
+        key.primary = to_region
         return OK
 
     def switch(self, key: ModelKey, region: str, *, off: bool) -> str:

@@ -13,8 +13,10 @@ from moto.server import ThreadedMotoServer
 
 from local.strict_kms import Installation, ReusedPairs
 from local.strict_kms.server import StrictKmsServer
-from tests.conformance import fidelity, known
+from tests.conformance import fidelity, known, running
+from tests.conformance.__main__ import _passes
 from tests.conformance.results import Outcome, Result
+from tests.conformance.targets import Opener, strict_in_process
 
 ROOT = Path(__file__).parents[2]
 CASE = "test_import.py::test_a_token_is_good"
@@ -27,7 +29,7 @@ def result(outcome: Outcome, case: str = CASE, **more: Any) -> Result:
 @pytest.fixture
 def known_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "known.json"
-    path.write_text(json.dumps({"moto": {CASE: "fail"}}))
+    path.write_text(json.dumps({"moto": {CASE: "fail: accepted"}}))
     monkeypatch.setattr(known, "KNOWN", path)
 
 
@@ -64,19 +66,32 @@ def command(*arguments: str, said: str = "", **environment: str) -> subprocess.C
 
 
 @pytest.mark.parametrize(
-    ("outcome", "said"),
-    [(Outcome.FAIL, None), (Outcome.PASS, "pass, known as fail"), (Outcome.NOT_OFFERED, "not offered, known as fail")],
+    ("outcome", "reason", "said"),
+    [
+        (Outcome.FAIL, "accepted", None),
+        (Outcome.FAIL, "refused with another code", "fail: refused with another code"),
+        (Outcome.PASS, "", "pass"),
+        (Outcome.NOT_OFFERED, "lacks it", "not offered: lacks it"),
+    ],
 )
-def test_a_lie_is_found_when_it_is_new_or_gone(known_lies: None, outcome: Outcome, said: str | None) -> None:
-    found = known.differences({"moto": [result(outcome)]}, must_pass=())
+def test_a_lie_is_found_when_it_is_gone_or_told_otherwise(
+    known_lies: None, outcome: Outcome, reason: str, said: str | None
+) -> None:
+    found = known.differences({"moto": [result(outcome, reason=reason)]}, must_pass=())
 
-    assert [one.text for one in found] == ([] if said is None else [f"{CASE}: {said}"])
+    assert [one.text for one in found] == ([] if said is None else [f"{CASE}: {said}; known as: fail: accepted"])
 
 
 def test_a_case_that_nobody_knows_as_a_lie_is_one_when_it_fails(known_lies: None) -> None:
-    (found,) = known.differences({"moto": [result(Outcome.FAIL, "test_x.py::test_y")]}, must_pass=())
+    (found,) = known.differences({"moto": [result(Outcome.FAIL, "test_x.py::test_y", reason="why")]}, must_pass=())
 
-    assert found.text == "test_x.py::test_y: fail, known as pass"
+    assert found.text == "test_x.py::test_y: fail: why; known as: pass"
+
+
+def test_a_known_lie_whose_case_is_gone_is_found_in_a_whole_run(known_lies: None) -> None:
+    (found,) = known.differences({"moto": []}, must_pass=(), is_whole=True)
+
+    assert found.text == f"{CASE}: no case; known as: fail: accepted"
 
 
 def test_cases_that_were_not_run_say_nothing(known_lies: None) -> None:
@@ -121,6 +136,38 @@ def test_an_endpoint_that_lies_ends_with_1_and_json_says_where(moto_url: str) ->
     lie = next(one for one in said["results"] if one["outcome"] == "fail")
     assert lie["case"] == "test_dry_run.py::test_a_dry_run_makes_no_grant"
     assert lie["reason"] == "accepted; AWS refuses with DryRunOperationException"
+
+
+@pytest.mark.enable_socket
+def test_a_run_without_cases_proves_nothing(strict_url: str) -> None:
+    ran = command("--endpoint", strict_url, "-k", "no_such_case")
+
+    assert ran.returncode == 2
+    assert "nothing is proved" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "outcomes", "passes"),
+    [
+        ("endpoint", {Outcome.PASS, Outcome.NOT_OFFERED}, True),
+        ("endpoint", {Outcome.NOT_OFFERED}, False),
+        ("endpoint", {Outcome.PASS, Outcome.FAIL}, False),
+        ("strict", {Outcome.PASS}, True),
+        ("strict", {Outcome.PASS, Outcome.NOT_OFFERED}, False),
+        ("moto-patched", {Outcome.PASS, Outcome.NOT_OFFERED}, False),
+    ],
+)
+def test_what_is_missing_is_allowed_to_others_only(key: str, outcomes: set[Outcome], *, passes: bool) -> None:
+    opener = Opener(key, key, strict_in_process)
+
+    assert _passes(opener, [result(outcome) for outcome in outcomes]) is passes
+
+
+def test_a_run_that_breaks_off_is_not_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(running, "RESULTS", tmp_path)
+    monkeypatch.setattr(pytest, "main", lambda *_, **__: pytest.ExitCode.INTERRUPTED)
+
+    assert not running.run(Opener("strict", "strict", strict_in_process)).is_whole
 
 
 @pytest.mark.enable_socket

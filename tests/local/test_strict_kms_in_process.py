@@ -1,12 +1,15 @@
 """What the strict KMS offers beside the API of KMS: a clock, events, quotas, latency, transient states, a ledger."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from moto.kms.models import KmsBackend, kms_backends
 
 from local.strict_kms import (
@@ -18,6 +21,7 @@ from local.strict_kms import (
     mock_strict_kms,
     settle_all,
 )
+from local.strict_kms.owner import wrap
 from local.strict_kms.quotas import Limiter, overridden, unlimited
 
 from .direct import RefusedError, call
@@ -110,13 +114,25 @@ def test_a_rule_that_is_disabled_or_broken_holds_nothing_up(
     assert "rule off" not in caplog.text
 
 
-def test_the_trail_of_an_import_holds_neither_token_nor_material(kms: Installation, east: Any) -> None:
+def test_the_trail_of_an_import_holds_neither_token_nor_material(kms: Installation) -> None:
     key = new_key(Origin="EXTERNAL")
+    asked = {"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+    answer = call(EAST, "GetParametersForImport", **asked)
+    blob = wrap(answer["PublicKey"], "RSAES_OAEP_SHA_256", MATERIAL)
 
-    import_material(east, key, MATERIAL)
+    call(
+        EAST,
+        "ImportKeyMaterial",
+        KeyId=key,
+        ImportToken=answer["ImportToken"],
+        EncryptedKeyMaterial=blob,
+        ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
+    )
 
-    (event,) = (e for e in kms.events if e["detail"].get("eventName") == "ImportKeyMaterial")
-    assert set(event["detail"]["requestParameters"]) == {"keyId", "expirationModel"}
+    told = json.dumps(kms.events)
+    assert [e["detail"]["eventName"] for e in kms.events] == ["GetParametersForImport", "ImportKeyMaterial"]
+    for secret in (answer["ImportToken"], answer["PublicKey"], blob, MATERIAL):
+        assert b64encode(secret).decode() not in told
 
 
 def test_calls_that_are_refused_or_only_read_are_not_in_the_trail(kms: Installation) -> None:
@@ -173,10 +189,10 @@ def test_awss_quotas_are_those_of_the_facts(region: str, quota: str, rate: float
 
 def test_a_clock_that_goes_back_gives_no_tokens(clock: SettableClock) -> None:
     limiter = Limiter(lambda _region, _quota: 1.0)
-    assert limiter.take(EAST, "Encrypt", clock.now)
+    assert limiter.take("123456789012", EAST, "Encrypt", clock.now)
 
-    assert not limiter.take(EAST, "Encrypt", clock.now - DAY)
-    assert not limiter.take(EAST, "Encrypt", clock.now + SECOND / 2)
+    assert not limiter.take("123456789012", EAST, "Encrypt", clock.now - DAY)
+    assert not limiter.take("123456789012", EAST, "Encrypt", clock.now + SECOND / 2)
 
 
 def test_a_call_takes_at_least_the_latency_of_its_region(clock: SettableClock) -> None:
@@ -232,6 +248,97 @@ def test_keys_that_are_being_updated_go_on_encrypting(clock: SettableClock) -> N
         assert refusal(WEST, "ReplicateKey", KeyId=key, ReplicaRegion="eu-west-1") == "KMSInvalidStateException"
         clock.advance(5 * SECOND)
         assert (state(EAST, key), state(WEST, key)) == ("Enabled", "Enabled")
+
+
+def replicated(clock: SettableClock, **options: Any) -> str:
+    key = new_key(MultiRegion=True, **options)
+    if options.get("Origin") == "EXTERNAL":
+        import_material(boto3.client("kms", region_name=EAST), key, MATERIAL)
+    call(EAST, "ReplicateKey", KeyId=key, ReplicaRegion=WEST)
+    clock.advance(5 * SECOND)
+    if options.get("Origin") == "EXTERNAL":
+        import_material(boto3.client("kms", region_name=WEST), key, MATERIAL)
+    return key
+
+
+def test_a_key_that_loses_its_material_while_it_is_updated_stops_at_once(clock: SettableClock) -> None:  # facts 1.5
+    with mock_strict_kms(clock=clock, propagation=5 * SECOND):
+        key = replicated(clock, Origin="EXTERNAL", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+        call(EAST, "UpdatePrimaryRegion", KeyId=key, PrimaryRegion=WEST)
+
+        call(EAST, "DeleteImportedKeyMaterial", KeyId=key)
+
+        assert state(EAST, key) == "PendingImport"
+        mac = {"KeyId": key, "Message": b64encode(b"m").decode(), "MacAlgorithm": "HMAC_SHA_256"}
+        assert refusal(EAST, "GenerateMac", **mac) == "KMSInvalidStateException"
+
+
+def test_a_private_key_is_forgotten_with_its_material(kms: Installation, east: Any) -> None:
+    key = new_key(Origin="EXTERNAL", KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    pair = ec.generate_private_key(ec.SECP256R1())
+    der = pair.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    import_material(east, key, der, algorithm="RSA_AES_KEY_WRAP_SHA_256")
+    stored: Any = kms_backends["123456789012"][EAST].keys[key]
+    held = stored.private_key.public_key()
+
+    call(EAST, "DeleteImportedKeyMaterial", KeyId=key)
+
+    assert held == pair.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert stored.private_key.public_key() != held
+
+
+# --- bad input --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "code"),
+    [
+        ("Encrypt", {"Plaintext": b"x", "EncryptionContext": {"a": "\ud800"}}, "SerializationException"),
+        ("Encrypt", {"Plaintext": b"x", "EncryptionContext": {"\ud800": "a"}}, "SerializationException"),
+        ("Encrypt", {"Plaintext": b"x", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}, "InvalidKeyUsageException"),
+        ("PutKeyPolicy", {"Policy": "[]"}, "MalformedPolicyDocumentException"),
+        ("PutKeyPolicy", {"Policy": '{"Statement": 5}'}, "MalformedPolicyDocumentException"),
+        ("PutKeyPolicy", {"Policy": '{"Statement": [{"Effect": "Deny"}]}'}, "MalformedPolicyDocumentException"),
+        ("RetireGrant", {}, "ValidationException"),
+        ("RetireGrant", {"GrantToken": "unknown", "DryRun": True}, "InvalidGrantTokenException"),
+        ("RevokeGrant", {"GrantId": "unknown", "DryRun": True}, "NotFoundException"),
+    ],
+)
+def test_bad_input_is_refused_and_the_key_lives(
+    kms: Installation, operation: str, arguments: dict[str, Any], code: str
+) -> None:
+    key = new_key()
+
+    assert refusal(EAST, operation, KeyId=key, **arguments) == code
+    assert state(EAST, key) == "Enabled"
+
+
+def test_the_name_of_the_policy_may_be_left_out(kms: Installation) -> None:  # botocore kms:PutKeyPolicy
+    key = new_key()
+    policy = call(EAST, "GetKeyPolicy", KeyId=key)["Policy"]
+
+    call(EAST, "PutKeyPolicy", KeyId=key, Policy=policy)
+
+    assert call(EAST, "GetKeyPolicy", KeyId=key)["Policy"] == policy
+
+
+def test_a_digest_is_not_signed_as_if_it_were_a_message(kms: Installation) -> None:
+    key = new_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    asked = {"KeyId": key, "Message": b64encode(bytes(32)).decode(), "SigningAlgorithm": "ECDSA_SHA_256"}
+
+    assert refusal(EAST, "Sign", **asked, MessageType="DIGEST") == "UnsupportedOperationException"
+
+
+@pytest.mark.parametrize("options", [{"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"}, {"CustomKeyStoreId": "c"}])
+def test_keys_that_could_not_be_used_are_not_made(kms: Installation, options: dict[str, str]) -> None:
+    assert refusal(EAST, "CreateKey", **options) == "UnsupportedOperationException"
+
+
+def test_one_account_does_not_use_up_anothers_quota(clock: SettableClock) -> None:  # facts 2.4
+    limiter = Limiter(lambda _region, _quota: 1.0)
+
+    assert limiter.take("111111111111", EAST, "Encrypt", clock.now)
+    assert limiter.take("222222222222", EAST, "Encrypt", clock.now)
 
 
 # --- what is left behind ----------------------------------------------------------------------------------------

@@ -204,6 +204,14 @@ class LivesOfKeys(RuleBasedStateMachine):
         self.agree(expected, region, "ReplicateKey", KeyId=self.ids[number], ReplicaRegion=other)
 
     @precondition(lambda self: self.has_places)
+    @rule(at=places)
+    def move_primary(self, at: int) -> None:
+        number, key, region = self.place(at)
+        other = WEST if region == EAST else EAST
+        expected = self.model.move_primary(key, region, other)
+        self.agree(expected, region, "UpdatePrimaryRegion", KeyId=self.ids[number], PrimaryRegion=other)
+
+    @precondition(lambda self: self.has_places)
     @rule(at=places, off=st.booleans())
     def switch(self, at: int, *, off: bool) -> None:
         number, key, region = self.place(at)

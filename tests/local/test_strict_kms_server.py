@@ -182,8 +182,8 @@ def test_expiry_is_announced_without_any_call_and_delivery_is_retried(
 
     clock.advance(timedelta(days=1))
 
-    imported, event = (received[1].get(timeout=PATIENCE_SECONDS) for _ in range(2))
-    assert imported["detail"]["eventName"] == "ImportKeyMaterial"
+    asked, imported, event = (received[1].get(timeout=PATIENCE_SECONDS) for _ in range(3))
+    assert [e["detail"]["eventName"] for e in (asked, imported)] == ["GetParametersForImport", "ImportKeyMaterial"]
     assert (event["detail-type"], event["resources"]) == ("KMS Imported Key Material Expiration", [key])
     assert client.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingImport"
 
