@@ -11,10 +11,10 @@ from .keys import StrictKey
 from .states import KeyState
 
 if TYPE_CHECKING:
-    from .models import StrictKmsBackend
+    from .key_keeping import KeyKeeping
 
 
-def settle(backend: "StrictKmsBackend", now: datetime) -> None:
+def settle(backend: "KeyKeeping", now: datetime) -> None:
     for key in backend.strict_keys():
         key.end_transient(now)
         _expire(backend, key, now)
@@ -28,7 +28,7 @@ def next_change(key: StrictKey) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _expire(backend: "StrictKmsBackend", key: StrictKey, now: datetime) -> None:
+def _expire(backend: "KeyKeeping", key: StrictKey, now: datetime) -> None:
     expired = key.materials.expire(now)
     if not expired:
         return
@@ -39,7 +39,7 @@ def _expire(backend: "StrictKmsBackend", key: StrictKey, now: datetime) -> None:
         backend.publish(events.expired_material_deleted, key, material_id=material_id)
 
 
-def _delete(backend: "StrictKmsBackend", key: StrictKey, now: datetime) -> None:
+def _delete(backend: "KeyKeeping", key: StrictKey, now: datetime) -> None:
     family = [related for related in key.family() if related is not key]
     backend.delete_key(key.id)
     backend.publish(events.key_deleted, key)

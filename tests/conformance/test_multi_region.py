@@ -358,3 +358,31 @@ def test_automatic_rotation_is_not_set_at_a_replica(world: World) -> None:
     _, replica = related_keys(world, "AWS_KMS")
 
     world.refused("UnsupportedOperationException", world.away.enable_key_rotation, KeyId=id_of(replica))
+
+
+@behaviour("facts 1.5", assumed="that an expiry at a replica takes the primary's material back to waiting")
+def test_material_that_expires_at_a_replica_before_the_rotation_has_to_be_imported_again(world: World) -> None:
+    primary, replica = related_keys(world)
+    pending = world.give(primary, OTHER, ImportType=NEW)
+    world.give(replica, OTHER, world.away, ImportType=EXISTING, ValidTo=world.shortly)
+
+    world.pass_until(world.shortly)
+
+    world.refused("KMSInvalidStateException", world.here.rotate_key_on_demand, KeyId=primary)
+    assert world.material_states(primary)[pending] == "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+
+
+@behaviour("kms:ImportKeyMaterial", "facts 1.5", assumed="that a replica's copy alone keeps a second one out")
+def test_new_material_does_not_push_out_what_another_region_still_has(world: World) -> None:
+    primary, replica = related_keys(world)
+    world.give(primary, OTHER, ImportType=NEW, ValidTo=world.shortly)
+    world.give(replica, OTHER, world.away, ImportType=EXISTING)
+    world.pass_until(world.shortly)
+
+    world.refused(
+        ("KMSInvalidStateException", "LimitExceededException"),
+        world.give,
+        arn=primary,
+        material=bytes(31) + b"\x01",
+        ImportType=NEW,
+    )

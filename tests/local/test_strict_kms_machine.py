@@ -64,8 +64,8 @@ class LivesOfKeys(RuleBasedStateMachine):
 
     # --- what may happen ----------------------------------------------------------------------------------------
 
-    @initialize(with_replica=st.booleans(), with_pending=st.booleans())
-    def begin_with_related_keys(self, *, with_replica: bool, with_pending: bool) -> None:
+    @initialize(with_replica=st.booleans(), with_pending=st.booleans(), validity=validities)
+    def begin_with_related_keys(self, *, with_replica: bool, with_pending: bool, validity: timedelta | None) -> None:
         """So that sequences get deep: a multi-Region key with material, its replica with the same, one to rotate to."""
         self.create(EAST, "EXTERNAL", multi=True)
         self._import(0, EAST, "A", None, None)
@@ -80,6 +80,8 @@ class LivesOfKeys(RuleBasedStateMachine):
             self._import(0, WEST, "A", None, None)
         if with_pending:
             self._import(0, EAST, "B", "NEW_KEY_MATERIAL", None)
+            if with_replica:
+                self._import(0, WEST, "B", "EXISTING_KEY_MATERIAL", validity)
 
     @precondition(lambda self: len(self.ids) < MOST_KEYS)
     @rule(

@@ -1,0 +1,225 @@
+# ruff: noqa: FBT001, FBT002 - moto calls these methods by position
+"""Finding the keys of one Region, and their lives: made, replicated, switched, deleted (facts 1.8, 2.1, 2.2)."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from moto.kms.models import KmsBackend, kms_backends
+
+from . import events, families, lifecycle
+from .errors import AlreadyExistsException, NotFoundException, UnsupportedOperationException, ValidationException
+from .event_log import Event
+from .installation import Installation
+from .key_specs import IMPORTABLE, SYMMETRIC, usage_of
+from .keys import EXTERNAL, StrictKey
+from .policies import require_policy
+from .states import DOOMED, KeyState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ARN = re.compile(
+    r"arn:(?P<partition>[a-z-]+):kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(key/(?P<id>[^/]+)|(?P<alias>alias/.+))"
+)
+DELETION_WINDOW_DAYS = range(7, 31)  # the guide; the API model's own bounds are wider
+
+
+class KeyKeeping(KmsBackend):
+    """moto's backend without its cryptography, see `models`."""
+
+    def __init__(self, region_name: str, account_id: str, installation: Installation) -> None:
+        super().__init__(region_name, account_id)
+        self.installation = installation
+        self.next_change: datetime | None = None
+
+    def reset(self) -> None:
+        """The inherited one would call __init__ without the installation."""
+        self.__init__(self.region_name, self.account_id, self.installation)  # type: ignore[misc]  # as moto does
+
+    def sibling(self, region: str) -> "KeyKeeping":
+        """The same account's backend in another Region."""
+        return cast("KeyKeeping", kms_backends[self.account_id][region])
+
+    # --- finding keys -------------------------------------------------------------------------------------------
+
+    def strict_keys(self) -> list[StrictKey]:
+        return [key for key in self.keys.values() if isinstance(key, StrictKey)]
+
+    def resolve(self, identifier: str | None, *, alias_allowed: bool = True) -> StrictKey:
+        """By id, ARN or alias. An ARN of another Region or account is not found here (facts 2.2)."""
+        if not identifier:
+            raise NotFoundException("No key is named.")
+        name = self._local_name(identifier)
+        if name.startswith("alias/"):
+            if not alias_allowed:
+                raise NotFoundException(f"Invalid keyId {identifier}")
+            name = self.get_key_id_from_alias(name) or name
+        key = self.keys.get(name)
+        if not isinstance(key, StrictKey):
+            kind = "Alias" if name.startswith("alias/") else "Key"
+            raise NotFoundException(f"{kind} '{identifier}' does not exist")
+        return key
+
+    def _local_name(self, identifier: str) -> str:
+        if not identifier.startswith("arn:"):
+            return identifier
+        arn = ARN.fullmatch(identifier)
+        here = (self.partition, self.region_name, self.account_id)
+        if arn is None or (arn["partition"], arn["region"], arn["account"]) != here:
+            raise NotFoundException(f"Invalid arn {identifier}")
+        return arn["id"] or arn["alias"]
+
+    def any_id_to_key_id(self, key_id: str) -> str:
+        return self.resolve(key_id).id
+
+    # --- life of a key ------------------------------------------------------------------------------------------
+
+    def create_key(
+        self,
+        policy: str | None,
+        key_usage: str,
+        key_spec: str,
+        description: str,
+        tags: list[dict[str, str]] | None,
+        multi_region: bool = False,
+        origin: str = "AWS_KMS",
+    ) -> StrictKey:
+        """Thread safe without the caller holding the lock: making an RSA pair may take seconds."""
+        if policy:
+            require_policy(policy)
+        spec = key_spec or SYMMETRIC
+        usage = usage_of(spec, key_usage)
+        if origin not in ("AWS_KMS", EXTERNAL):
+            raise UnsupportedOperationException(f"the strict KMS has no keys of origin {origin}")
+        if origin == EXTERNAL and spec not in IMPORTABLE:
+            raise UnsupportedOperationException(f"the strict KMS imports no keys of spec {spec}")
+        key = StrictKey(  # type: ignore[abstract]  # moto's own Key leaves CloudFormation's methods open
+            policy,
+            usage,
+            spec,
+            description,
+            self.account_id,
+            self.region_name,
+            bool(multi_region),
+            origin,
+            self.installation.now(),
+        )
+        with self.installation.lock:
+            self.keys[key.id] = key
+            if tags:
+                self.tagger.tag_resource(key.id, tags)
+        return key
+
+    def replicate_key(self, key_id: str, replica_region: str) -> StrictKey:
+        primary = self._primary(key_id)
+        primary.require("ReplicateKey")
+        target = self.sibling(replica_region)
+        if primary.id in target.keys:
+            raise AlreadyExistsException(f"{primary.arn_in(replica_region)} already exists.")
+        replica = primary.replica_in(replica_region, self.installation.now())
+        target.keys[replica.id] = replica
+        families.align(replica)
+        target.pass_through(replica, KeyState.CREATING)
+        return replica
+
+    def _primary(self, key_id: str) -> StrictKey:
+        key = self.resolve(key_id, alias_allowed=False)
+        if not key.multi_region or not key.is_primary:
+            raise UnsupportedOperationException(f"{key.arn} is not a multi-Region primary key.")
+        return key
+
+    def update_primary_region(self, key_id: str, region: str) -> None:
+        """The key here becomes a replica of the one there (kms:UpdatePrimaryRegion)."""
+        former = self._primary(key_id)
+        former.require("UpdatePrimaryRegion")
+        family = former.family()
+        successor = next((key for key in family if key.region == region and key is not former), None)
+        if successor is None:
+            raise NotFoundException(f"{former.arn_in(region)} does not exist.")
+        successor.require("UpdatePrimaryRegion")
+        for key in family:
+            key.primary_region = region
+        families.align(former)
+        for key in (former, successor):
+            self.sibling(key.region).pass_through(key, KeyState.UPDATING)
+
+    def pass_through(self, key: StrictKey, transient: KeyState) -> None:
+        if self.installation.propagation:
+            key.pass_through(transient, self.installation.now() + self.installation.propagation)
+        self.plan()
+
+    def put_key_policy(self, key_id: str, policy: str) -> None:
+        """Moto reads the policy at each DescribeKey, and fails there if it is none."""
+        require_policy(policy)
+        super().put_key_policy(self.resolve(key_id, alias_allowed=False).id, policy)
+
+    def enable_key(self, key_id: str) -> None:
+        key = self.resolve(key_id, alias_allowed=False)
+        key.require("EnableKey")
+        key.enter(KeyState.ENABLED)
+
+    def disable_key(self, key_id: str) -> None:
+        key = self.resolve(key_id, alias_allowed=False)
+        key.require("DisableKey")
+        key.enter(KeyState.DISABLED)
+
+    def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> float | None:  # type: ignore[override]
+        """The deletion date, unless replicas are waited for."""
+        key = self.resolve(key_id, alias_allowed=False)
+        if pending_window_in_days not in DELETION_WINDOW_DAYS:
+            raise ValidationException("PendingWindowInDays must be between 7 and 30 days.")
+        key.require("ScheduleKeyDeletion")
+        key.pending_window_days = pending_window_in_days
+        lifecycle.doom(key, self.installation.now())
+        self.plan()
+        return None if key.deletes_at is None else key.deletes_at.timestamp()
+
+    def cancel_key_deletion(self, key_id: str) -> None:
+        key = self.resolve(key_id, alias_allowed=False)
+        key.require("CancelKeyDeletion")
+        key.enter(KeyState.DISABLED)
+        key.deletes_at = key.pending_window_days = None
+        key.follow_materials()
+        self.plan()
+
+    def enable_key_rotation(self, key_id: str) -> None:
+        self._set_rotation(key_id, "EnableKeyRotation", status=True)
+
+    def disable_key_rotation(self, key_id: str) -> None:
+        self._set_rotation(key_id, "DisableKeyRotation", status=False)
+
+    def _set_rotation(self, key_id: str, operation: str, *, status: bool) -> None:
+        """Related multi-Region keys share the setting; it is made at the primary (facts 2.1, kms:EnableKeyRotation)."""
+        key = self.resolve(key_id, alias_allowed=False)
+        if not key.is_symmetric or key.is_external or not key.is_primary:  # facts 1.5
+            raise UnsupportedOperationException(f"{key.arn} has no automatic rotation of its own.")
+        key.require(operation)
+        for related in key.family():
+            related.key_rotation_status = status
+
+    def get_key_rotation_status(self, key_id: str) -> bool:
+        key = self.resolve(key_id, alias_allowed=False)
+        if not key.is_symmetric:
+            raise UnsupportedOperationException(f"{key.arn} is not a symmetric encryption key.")
+        return key.key_rotation_status and key.settled_state not in DOOMED  # kms:GetKeyRotationStatus
+
+    # --- time and events ----------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Does what is due. Called before every answer and by the server's ticker; cheap when nothing is due."""
+        with self.installation.lock:
+            now = self.installation.now()
+            if self.next_change is not None and self.next_change <= now:
+                lifecycle.settle(self, now)
+                self.plan()
+
+    def plan(self) -> None:
+        """To be called after every change of what time will do to keys in this Region."""
+        moments = [moment for key in self.strict_keys() if (moment := lifecycle.next_change(key)) is not None]
+        self.next_change = min(moments, default=None)
+
+    def publish(self, make: Callable[..., Event], key: StrictKey, **details: Any) -> None:
+        """`make` is one of `events`; who, where and when are added."""
+        place = events.Place(key.region, self.account_id, self.installation.now())
+        self.installation.sink.publish(make(place, key_arn=key.arn, **details))
