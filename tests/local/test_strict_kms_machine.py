@@ -276,20 +276,25 @@ class LivesOfKeys(RuleBasedStateMachine):
     @invariant()
     def states_agree(self) -> None:
         for number, key in enumerate(self.model.keys):
+            current = set()
             for region in REGIONS:
                 if region in key.sides:
-                    self._described(number, key, region)
+                    current.add(self._described(number, key, region).get("CurrentKeyMaterialId"))
                 else:
                     self.agree("NotFoundException", region, "DescribeKey", KeyId=self.ids[number])
+            assert len(current) <= 1  # related keys never differ in it
+            if key.is_external and current:
+                assert current == {self.material_ids[number].get(key.current or "")}
 
-    def _described(self, number: int, key: ModelKey, region: str) -> None:
-        described = call(region, "DescribeKey", KeyId=self.ids[number])["KeyMetadata"]
+    def _described(self, number: int, key: ModelKey, region: str) -> dict[str, Any]:
+        described: dict[str, Any] = call(region, "DescribeKey", KeyId=self.ids[number])["KeyMetadata"]
         assert described["KeyState"] == key.state(region)
         assert described["Enabled"] == (described["KeyState"] == "Enabled")
         if key.is_external:
             expiries = [key.sides[region].has.get(name) for name in key.permanent]
             earliest = min((one.timestamp() for one in expiries if one is not None), default=None)
             assert described.get("ValidTo") == earliest
+        return described
 
     @precondition(lambda self: self.has_places)
     @rule(at=places)
