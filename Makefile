@@ -27,10 +27,10 @@ test: $(VENV)/ready ## all tests; ARGS for pytest
 # A profile that is only in the environment is not meant: a real account has to be named here
 PROFILE = $(if $(filter command,$(firstword $(origin AWS_PROFILE))),$(AWS_PROFILE))
 conformance: $(VENV)/ready $(TOOLS)/ready ## prove the local KMS; ENDPOINT=url, or AWS_PROFILE=name for a real account; ARGS
-	@$(VENV)/bin/python -m tests.conformance $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(if $(PROFILE),--aws-profile "$(PROFILE)") $(ARGS)
+	@$(VENV)/bin/python -m tests.conformance $(if $(filter command,$(firstword $(origin ENDPOINT))),--endpoint "$(ENDPOINT)") $(if $(PROFILE),--aws-profile "$(PROFILE)") $(ARGS)
 
-bench: $(VENV)/ready ## figures against peers, to build/bench.json and docs/benchmarks.md
-	@$(VENV)/bin/python -m benchmarks
+bench: $(VENV)/ready ## figures against peers, to build/bench.json; with DOCS=1 to docs/benchmarks.md too
+	@$(VENV)/bin/python -m benchmarks $(if $(DOCS),--docs)
 
 moto-patch: $(VENV)/ready ## write the strict KMS as a patch for moto, and run the cases in a patched copy
 	@$(VENV)/bin/python -m local.moto_patch $(ARGS)

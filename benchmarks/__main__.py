@@ -1,5 +1,6 @@
-"""Behind `make bench`: all figures, to build/bench.json and docs/benchmarks.md; 1 if one misses its goal."""
+"""Behind `make bench`: all figures, to build/bench.json and, if asked, docs/benchmarks.md; 1 if a goal is missed."""
 
+import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 BENCHMARKS: tuple[Callable[[], Figure], ...] = (data_keys_over_http,)
 HEAD = """# Benchmarks
 
-Written by `make bench`. Ours and the peer were measured in the same run, in turn; medians.
+Written by `make bench DOCS=1`. Ours and the peer were measured in the same run, in turn; medians.
 
 | work | ours | peer | unit | ratio | goal | met |
 |---|---|---|---|---|---|---|
@@ -21,16 +22,25 @@ Written by `make bench`. Ours and the peer were measured in the same run, in tur
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md too")
+    write_docs = parser.parse_args().docs
     figures = []
     for benchmark in BENCHMARKS:
         print(f"{benchmark.__name__} ...", flush=True)
         figures.append(benchmark())
-        print(f"  {figures[-1]}", flush=True)
+        print(f"  {_said(figures[-1])}", flush=True)
     build = REPOSITORY / "build"
     build.mkdir(exist_ok=True)
     (build / "bench.json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n")
-    (REPOSITORY / "docs" / "benchmarks.md").write_text(HEAD + "".join(_row(one) for one in figures))
+    if write_docs:
+        (REPOSITORY / "docs" / "benchmarks.md").write_text(HEAD + "".join(_row(one) for one in figures))
     return int(not all(one.ok for one in figures))
+
+
+def _said(one: Figure) -> str:
+    met = "met" if one.ok else "missed"
+    return f"{one.name}: {one.ours} ({one.unit}: {one.peer}), ratio {one.ratio}; goal: {one.goal}, {met}"
 
 
 def _row(one: Figure) -> str:

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
+from local.strict_kms.__main__ import options as strict_kms_options
+from local.strict_kms.__main__ import port
+
 from .cloud import LocalCloud
 from .environment import client_settings
 from .ports import PortBusyError
@@ -17,6 +20,7 @@ from .state import CloudState, read_state, write_state
 
 FOLDER = REPOSITORY / "build" / "cloud"
 STATE = FOLDER / "cloud.json"
+SET_BY_THE_CLOUD = ("--port", "--host", "--account-id", "--events-url")
 FAILED = 1
 PORT_BUSY = 2
 
@@ -26,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     with _one_at_a_time():
         match options.command:
             case "start":
-                return _start(options.port, shlex.split(options.kms), as_json=options.json)
+                return _start(options.port, options.kms, as_json=options.json)
             case "stop":
                 return _stop()
             case _:
@@ -36,6 +40,9 @@ def main(argv: list[str] | None = None) -> int:
 def _start(port: int | None, kms_options: Sequence[str], *, as_json: bool) -> int:
     state = read_state(STATE)
     if state is not None and _is_up(state):
+        if kms_options:
+            print("The local cloud is already up, with the KMS it began with: make cloud-down first.", file=sys.stderr)
+            return FAILED
         print(_as_json(state) if as_json else f"The local cloud is already up.\n{_what_next(state)}")
         return 0
     if state is not None:
@@ -93,7 +100,7 @@ def _what_next(state: CloudState) -> str:
             "To use it from this shell:",
             "  unset AWS_PROFILE AWS_SESSION_TOKEN",
             *exports,
-            "Next: make drill",
+            f"Next: make drill, or make conformance ENDPOINT={state.addresses.kms_front}",
             "To end it: make cloud-down",
         ]
     )
@@ -108,12 +115,25 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
+def _kms_options(text: str) -> tuple[str, ...]:
+    """Checked here, so that a mistake is said before four processes are started."""
+    options = tuple(shlex.split(text))
+    if taken := [one for one in options if one.partition("=")[0] in SET_BY_THE_CLOUD]:
+        raise argparse.ArgumentTypeError(f"{taken[0]} is for the cloud itself to set")
+    strict_kms_options(["--port", "0", *options])
+    return options
+
+
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.cloud", description="The local cloud, on loopback.")
     parser.add_argument("command", choices=("start", "stop", "status"))
-    parser.add_argument("--port", type=int, help="the port for all services but KMS; a free one by default")
+    parser.add_argument("--port", type=port, help="the port for all services but KMS; a free one by default")
     parser.add_argument(
-        "--kms", default="", metavar="OPTIONS", help="options of python -m local.strict_kms, such as '--latency 20'"
+        "--kms",
+        type=_kms_options,
+        default=(),
+        metavar="OPTIONS",
+        help="options of python -m local.strict_kms, such as '--latency 20'; AWS's quotas hold unless '--quotas none'",
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args(argv)

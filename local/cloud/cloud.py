@@ -18,7 +18,7 @@ from .state import Addresses, CloudState
 
 CALLS_TIMEOUT_SECONDS = 10.0
 EVENTS_PATH = "/_local/events"
-KMS_OPTIONS = ("--aws-quotas",)  # a drill that asks for import parameters too often would be throttled on AWS as well
+KMS_OPTIONS = ("--quotas", "aws")  # a drill that asks for import parameters too often would be throttled on AWS as well
 
 
 class LocalCloud:

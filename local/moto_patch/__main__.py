@@ -12,6 +12,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(f"{__doc__}\nArguments go to python -m tests.conformance, -k for one.")
+        return 0
     path = REPOSITORY / "build" / f"moto-{moto_version()}-strict-kms.patch"
     with TemporaryDirectory() as scratch, TemporaryDirectory() as fresh:
         try:

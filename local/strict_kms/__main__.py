@@ -1,4 +1,4 @@
-"""The command: python -m local.strict_kms --port 4599 [--events-url URL] [--aws-quotas] [--latency 20] ..."""
+"""The command: python -m local.strict_kms --port 4599 [--events-url URL] [--quotas aws] [--latency 20] ..."""
 
 import argparse
 import logging
@@ -7,6 +7,9 @@ import signal
 import sys
 from datetime import timedelta
 from threading import Event as Signal
+from urllib.parse import urlsplit
+
+from boto3.session import Session
 
 from .delivery import EventPoster
 from .event_log import EventLog
@@ -15,27 +18,28 @@ from .quotas import QUOTAS, Limiter, Rates, aws_rate, overridden, unlimited
 from .server import StrictKmsServer
 
 LONGEST_LATENCY_MS = 600_000
+ACCOUNT_DIGITS = 12
 
 
 def main(argv: list[str] | None = None) -> None:
-    options = _options(argv)
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    if options.account_id:
-        os.environ["MOTO_ACCOUNT_ID"] = options.account_id
+    chosen = options(argv)
+    logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if chosen.account_id:
+        os.environ["MOTO_ACCOUNT_ID"] = chosen.account_id
     stopping = Signal()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    poster = EventPoster(options.events_url) if options.events_url else None
+    poster = EventPoster(chosen.events_url) if chosen.events_url else None
     installation = Installation(
         sink=poster or EventLog(),
-        limiter=Limiter(_rates(options)),
-        latency=_latency(options),
-        propagation=timedelta(seconds=options.propagation),
+        limiter=Limiter(_rates(chosen)),
+        latency=_latency(chosen),
+        propagation=timedelta(seconds=chosen.propagation),
     )
     try:
-        server = StrictKmsServer(installation, options.host, options.port)
+        server = StrictKmsServer(installation, chosen.host, chosen.port)
     except OSError as error:
-        sys.exit(f"strict KMS cannot listen on {options.host}:{options.port}: {error.strerror}")
+        sys.exit(f"strict KMS cannot listen on {chosen.host}:{chosen.port}: {error.strerror}")
     server.start()
     print(f"strict KMS listens on {server.url}", flush=True)
     stopping.wait()
@@ -45,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _rates(options: argparse.Namespace) -> Rates:
-    return overridden(aws_rate if options.aws_quotas else unlimited, dict(options.quota))
+    return overridden({"aws": aws_rate, "none": unlimited}[options.quotas], dict(options.quota))
 
 
 def _latency(options: argparse.Namespace) -> Latency:
@@ -58,13 +62,39 @@ def quota(text: str) -> tuple[tuple[str | None, str], float]:
     region, name, rate = _split(text)
     if name not in QUOTAS:
         raise argparse.ArgumentTypeError(f"there is no quota {name}; there are {', '.join(sorted(QUOTAS))}")
-    return (region, name), _number(rate, at_least=0.001)
+    return (_known(region), name), _number(rate, at_least=0.001)
 
 
 def latency(text: str) -> tuple[str | None, float]:
     """`20` for every Region, `us-west-2:80` for one; milliseconds."""
     region, _, milliseconds = text.rpartition(":")
-    return region or None, _number(milliseconds, at_least=0, at_most=LONGEST_LATENCY_MS)
+    return _known(region or None), _number(milliseconds, at_most=LONGEST_LATENCY_MS)
+
+
+def port(text: str) -> int:
+    return int(_number(text, at_most=65_535))
+
+
+def seconds(text: str) -> float:
+    return _number(text, at_most=86_400)
+
+
+def url(text: str) -> str:
+    if urlsplit(text).scheme not in ("http", "https"):
+        raise argparse.ArgumentTypeError(f"{text} is not a URL with http:// or https://")
+    return text
+
+
+def account(text: str) -> str:
+    if len(text) != ACCOUNT_DIGITS or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not an account of {ACCOUNT_DIGITS} digits")
+    return text
+
+
+def _known(region: str | None) -> str | None:
+    if region is not None and region not in Session().get_available_regions("kms"):
+        raise argparse.ArgumentTypeError(f"there is no Region {region}")
+    return region
 
 
 def _split(text: str) -> tuple[str | None, str, str]:
@@ -75,7 +105,7 @@ def _split(text: str) -> tuple[str | None, str, str]:
     return region or None, name, rate
 
 
-def _number(text: str, *, at_least: float, at_most: float = 1e9) -> float:
+def _number(text: str, *, at_least: float = 0, at_most: float = 1e9) -> float:
     try:
         number = float(text)
     except ValueError:
@@ -85,13 +115,15 @@ def _number(text: str, *, at_least: float, at_most: float = 1e9) -> float:
     return number
 
 
-def _options(argv: list[str] | None) -> argparse.Namespace:
+def options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.strict_kms", description="A strict KMS for all Regions.")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True, help="0 takes a free one and prints it")
-    parser.add_argument("--events-url", help="where KMS events are posted, one JSON object per POST")
-    parser.add_argument("--account-id", help="twelve digits; without it, moto's rules apply")
-    parser.add_argument("--aws-quotas", action="store_true", help="AWS's default request quotas; without it, none")
+    parser.add_argument("--port", type=port, required=True, help="0 takes a free one and prints it")
+    parser.add_argument("--events-url", type=url, help="where KMS events are posted, one JSON object per POST")
+    parser.add_argument("--account-id", type=account, help="twelve digits; without it, moto's rules apply")
+    parser.add_argument(
+        "--quotas", choices=("aws", "none"), default="none", help="AWS's default request quotas, or none"
+    )
     parser.add_argument(
         "--quota",
         type=quota,
@@ -109,7 +141,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         help="how many milliseconds each call takes at least; may be repeated",
     )
     parser.add_argument(
-        "--propagation", type=float, default=0.0, metavar="SECONDS", help="how long replicas are Creating, 0 for not"
+        "--propagation", type=seconds, default=0.0, metavar="SECONDS", help="how long replicas are Creating, 0 for not"
     )
     parser.add_argument("--log-level", default="WARNING", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser.parse_args(argv)

@@ -27,7 +27,7 @@ says where AWS says so: `kms:X` is the API reference of that call, `guide: x` a 
 `facts` a section of [aws-facts.md](aws-facts.md), which names its own sources. **None of it was run against AWS itself
 yet**: `make conformance AWS_PROFILE=name` does that.
 
-- *proved*: the strict KMS behaves as the source says.
+- *proved*: the source documents the behaviour, and the strict KMS was seen to behave so.
 - *assumed*: the strict KMS does what we think likely; the part named has no primary source (UNCONFIRMED). Do not
   build on it.
 - n/a, not offered: the endpoint lacks a call, a clock that can be set, or events that can be read. That is no lie.
@@ -45,8 +45,8 @@ def _lines(by_target: Mapping[str, list[Result]], names: Mapping[str, str]) -> I
     yield from _lies(by_target, names)
     yield from _assumptions(reference)
     outcomes = {key: {one.case: one.outcome for one in results} for key, results in by_target.items()}
-    for area, cases in groupby(reference, key=lambda one: one.case.partition("::")[0]):
-        yield f"\n## {AREAS.get(area, area)}\n"
+    for area, cases in groupby(reference, key=area_of):
+        yield f"\n## {area}\n"
         yield "| behaviour | basis | source | " + " | ".join(names[key] for key in by_target) + " |"
         yield "|---|---|---|" + "---|" * len(by_target)
         for one in cases:
@@ -69,18 +69,33 @@ def _lies(by_target: Mapping[str, list[Result]], names: Mapping[str, str]) -> It
         if not failed:
             continue
         lies = [one for one in failed if not one.assumed]
+        differences = [one for one in failed if one.assumed]
         yield f"\n## Where {names[key]} lies\n"
-        yield f"{len(lies)} times; and {len(failed) - len(lies)} times it differs from what we only assume of AWS.\n"
-        yield "| behaviour | what it does |"
-        yield "|---|---|"
-        yield from (f"| {said(one.case)} | {_cell(one.reason)} |" for one in lies)
+        yield f"{len(lies)} times; and {len(differences)} times it differs from what we only assume of AWS, below.\n"
+        yield "| area | behaviour | what it does |"
+        yield "|---|---|---|"
+        yield from (_reason_row(one, one.reason) for one in lies)
+        yield "\n| area | behaviour that is assumed | what it does |"
+        yield "|---|---|---|"
+        yield from (_reason_row(one, one.reason) for one in differences)
 
 
 def _assumptions(reference: list[Result]) -> Iterator[str]:
     yield "\n## What is assumed\n"
-    yield "| behaviour | UNCONFIRMED |"
-    yield "|---|---|"
-    yield from (f"| {said(one.case)} | {one.assumed} |" for one in reference if one.assumed)
+    yield "| area | behaviour | UNCONFIRMED | what source there is |"
+    yield "|---|---|---|---|"
+    yield from (
+        f"{_reason_row(one, one.assumed)} {', '.join(one.sources)} |" for one in reference if one.assumed is not None
+    )
+
+
+def _reason_row(one: Result, text: str) -> str:
+    return f"| {area_of(one)} | {said(one.case)} | {_cell(text)} |"
+
+
+def area_of(one: Result) -> str:
+    name = one.case.partition("::")[0]
+    return AREAS.get(name, name)
 
 
 def said(case: str) -> str:

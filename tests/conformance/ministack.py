@@ -17,6 +17,12 @@ from .targets import Target, fake_client
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = REPOSITORY / ".venv-tools" / "bin" / "ministack"
+# the one that local/requirements.txt installs
+MINISTACK_VERSION = next(
+    line.partition("==")[2].partition(" ")[0]
+    for line in (REPOSITORY / "local" / "requirements.txt").read_text().splitlines()
+    if line.startswith("ministack==")
+)
 READY_SECONDS, END_SECONDS, PAUSE_SECONDS = 60.0, 5.0, 0.1
 
 

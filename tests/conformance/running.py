@@ -16,6 +16,7 @@ from .targets import Opener
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 RESULTS = REPOSITORY / "build" / "conformance"
+LONGEST_REASON = 300  # a web server may answer with a whole page
 NOTHING_PROVED = 2  # the exit status of a run that broke off or never began
 
 
@@ -59,20 +60,21 @@ def run_apart(opener: Opener, *, words: str | None = None) -> list[Result]:
     path.unlink(missing_ok=True)
     command = [sys.executable, "-m", "tests.conformance", "--only", opener.key]
     command += ["-k", words] if words else []
-    print(f"{opener.name} ...", flush=True)
+    print(f"running: {opener.name} ...", flush=True)
     ran = subprocess.run(  # noqa: S603 - our own command
         command, cwd=REPOSITORY, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    print(ran.stdout.decode(errors="replace"), flush=True)
+    print(f"== {opener.name}\n{ran.stdout.decode(errors='replace')}", flush=True)
     return load(path) if path.exists() and ran.returncode != NOTHING_PROVED else []
 
 
 def why_unreachable(opener: Opener) -> str | None:
     """Asked before the cases: without an endpoint each would fail with the same words."""
+    print(f"Trying {opener.name} ...", file=sys.stderr, flush=True)
     try:
         with opener.open() as target:
             for region in (target.home, target.away):
-                target.connect(region).list_keys(Limit=1)
+                target.connect_impatiently(region).list_keys(Limit=1)
     except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: the URL is none
-        return f"{opener.name} cannot be used: {error}"
+        return f"{opener.name} cannot be used: {str(error)[:LONGEST_REASON]}"
     return None

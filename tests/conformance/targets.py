@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 import boto3
@@ -17,8 +18,8 @@ from local.strict_kms.quotas import Limiter, Rates, unlimited
 from local.strict_kms.server import StrictKmsServer
 
 HOME, AWAY = "us-east-1", "us-west-2"
-CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-AWS_ATTEMPTS = 10  # GetParametersForImport is throttled to one a second (facts 1.1)
+CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
+PATIENT_ATTEMPTS = 10  # GetParametersForImport is throttled to one a second (facts 1.1)
 AWS_PATIENCE_SECONDS = 60.0  # facts 1.8: eventually consistent, seconds, sometimes minutes
 
 
@@ -65,12 +66,18 @@ class Opener:
     is_the_users: bool = False  # reached with the credentials and settings of whoever runs the cases
 
 
+# for endpoints that may have quotas
+PATIENT = Config(
+    retries={"total_max_attempts": PATIENT_ATTEMPTS, "mode": "standard"},
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=READ_SECONDS,
+)
 ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
 
 
-def _client(region: str, **options: Any) -> Any:
+def _client(region: str, config: Config = ONE_ATTEMPT, **options: Any) -> Any:
     """With a session of its own: moto replaces the default one. One attempt, so that a refusal shows at once."""
-    return boto3.session.Session().client("kms", region_name=region, config=ONE_ATTEMPT, **options)
+    return boto3.session.Session().client("kms", region_name=region, config=config, **options)
 
 
 def fake_client(region: str, **options: Any) -> Any:
@@ -123,24 +130,24 @@ def endpoint(url: str, regions: tuple[str, str] = (HOME, AWAY)) -> Callable[[], 
     @contextmanager
     def opened() -> Iterator[Target]:
         make = _client if has_credentials else fake_client
-        yield Target(lambda region: make(region, endpoint_url=url), None, *regions, keeps_keys=True)
+        yield Target(
+            lambda region: make(region, config=PATIENT, endpoint_url=url),
+            lambda region: make(region, endpoint_url=url),
+            *regions,
+            keeps_keys=True,
+        )
 
     return opened
 
 
 def aws_account(profile: str, regions: tuple[str, str] = (HOME, AWAY)) -> Callable[[], AbstractContextManager[Target]]:
     """A real account. Throttles are waited out, and what is eventually consistent is waited for."""
-    patient = Config(
-        retries={"total_max_attempts": AWS_ATTEMPTS, "mode": "standard"},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-    )
 
     @contextmanager
     def opened() -> Iterator[Target]:
         session = boto3.session.Session(profile_name=profile)
         yield Target(
-            lambda region: session.client("kms", region_name=region, config=patient),
+            lambda region: session.client("kms", region_name=region, config=PATIENT),
             lambda region: session.client("kms", region_name=region, config=ONE_ATTEMPT),
             *regions,
             keeps_keys=True,
@@ -154,5 +161,5 @@ STRICT = (
     Opener("strict", "strict KMS, in process", strict_in_process),
     Opener("strict-http", "strict KMS, over HTTP", strict_over_http, is_remote=True),
 )
-MOTO = Opener("moto", "plain moto", plain_moto)
+MOTO = Opener("moto", f"plain moto {version('moto')}", plain_moto)
 PATCHED_MOTO = Opener("moto-patched", "moto with our patch", patched_moto)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.strict_kms.__main__ import _latency, _options, _rates
+from local.strict_kms.__main__ import _latency, _rates, options
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2]
 def test_quotas_and_latencies_are_given_for_all_regions_or_for_one() -> None:
     quotas = ["--quota", "symmetric=100", "--quota", "us-west-2:symmetric=50"]
     latencies = ["--latency", "20", "--latency", "us-west-2:80"]
-    options = _options(["--port", "0", *quotas, *latencies])
+    chosen = options(["--port", "0", *quotas, *latencies])
 
-    rates, latency = _rates(options), _latency(options)
+    rates, latency = _rates(chosen), _latency(chosen)
 
     assert (rates("us-east-1", "symmetric"), rates("us-west-2", "symmetric")) == (100, 50)
     assert rates("us-east-1", "DescribeKey") is None
@@ -25,7 +25,7 @@ def test_quotas_and_latencies_are_given_for_all_regions_or_for_one() -> None:
 
 
 def test_single_quotas_go_before_awss() -> None:
-    rates = _rates(_options(["--port", "0", "--aws-quotas", "--quota", "GetParametersForImport=9"]))
+    rates = _rates(options(["--port", "0", "--quotas", "aws", "--quota", "GetParametersForImport=9"]))
 
     assert (rates("us-east-1", "GetParametersForImport"), rates("us-east-1", "ReplicateKey")) == (9, 5)
 
@@ -40,13 +40,19 @@ def test_single_quotas_go_before_awss() -> None:
         (["--latency", "-1"], "is not between"),
         (["--latency", "nan"], "is not between"),
         (["--latency", "us-east-1:soon"], "soon is not a number"),
+        (["--latency", "us-east-9:20"], "there is no Region us-east-9"),
+        (["--quota", "us-east-9:symmetric=1"], "there is no Region us-east-9"),
+        (["--port", "99999"], "is not between"),
+        (["--propagation", "-1"], "is not between"),
+        (["--account-id", "12"], "is not an account of 12 digits"),
+        (["--events-url", "nonsense"], "is not a URL"),
     ],
 )
 def test_options_that_mean_nothing_are_refused_by_name(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        _options(["--port", "0", *arguments])
+        options(["--port", "0", *arguments])
 
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
