@@ -1,24 +1,21 @@
 """GenerateDataKey over HTTP from one boto3 client: the strict KMS against plain moto's own server."""
 
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 
 from local.cloud.ports import LOOPBACK, free_ports
+from local.cloud.serving import serving
 
 from .measure import Figure, rates
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROUNDS, CALLS = 7, 200
 FEWEST_CALLS_A_SECOND = 200  # issue: drills and benchmarks that stand on it must not wait for it
-READY_SECONDS, PAUSE_SECONDS = 30.0, 0.05
 
 
 def data_keys_over_http() -> Figure:
@@ -46,11 +43,7 @@ def _call(client: Any) -> Any:
 @contextmanager
 def _served(command: list[str], port: int) -> Iterator[Any]:
     """A client of the server that the command starts."""
-    process = subprocess.Popen(  # noqa: S603 - our own commands
-        command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_until_ready(process, port)
+    with serving(command, port, folder=REPOSITORY):
         client = boto3.client(
             "kms",
             region_name="us-east-1",
@@ -60,15 +53,3 @@ def _served(command: list[str], port: int) -> Iterator[Any]:
         )
         yield client
         client.close()
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1.0):
-            return
-        time.sleep(PAUSE_SECONDS)
-    raise RuntimeError(f"nothing listens on port {port}: {process.args!r}")

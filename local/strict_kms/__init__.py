@@ -1,4 +1,4 @@
-"""A KMS that refuses what AWS KMS refuses: moto's, extended with imported key material and bound ciphertexts.
+"""A KMS that refuses what AWS says KMS refuses: moto's, with imported key material and bound ciphertexts.
 
 In a test: `with mock_strict_kms(clock=...) as kms:`. As a server: `python -m local.strict_kms --port 4599`.
 As a patch for moto: `make moto-patch`. What is proved of it, and how: docs/fidelity.md.

@@ -48,13 +48,13 @@ def main(argv: list[str] | None = None) -> None:
         poster.close()
 
 
-def _rates(options: argparse.Namespace) -> Rates:
-    return overridden({"aws": aws_rate, "none": unlimited}[options.quotas], dict(options.quota))
+def _rates(chosen: argparse.Namespace) -> Rates:
+    return overridden({"aws": aws_rate, "none": unlimited}[chosen.quotas], dict(chosen.quota))
 
 
-def _latency(options: argparse.Namespace) -> Latency:
-    seconds = {region: milliseconds / 1000 for region, milliseconds in options.latency}
-    return lambda region: seconds.get(region, seconds.get(None, 0.0))
+def _latency(chosen: argparse.Namespace) -> Latency:
+    by_region = {region: milliseconds / 1000 for region, milliseconds in chosen.latency}
+    return lambda region: by_region.get(region, by_region.get(None, 0.0))
 
 
 def quota(text: str) -> tuple[tuple[str | None, str], float]:

@@ -97,13 +97,10 @@ class StrictHandling(KmsResponse):
             raise UnknownOperationException(f"{operation} is not implemented by the strict KMS")
         settle_account(self.current_account)  # related keys in other Regions too: what ends there shows here
         if operation in LOCKING_THEMSELVES:
-            answer = self._answer(handler)
-        else:
-            with self.kms_backend.installation.lock:
-                self._require_state(operation)
-                answer = self._answer(handler)
-        trail.record(self.kms_backend, operation, self.arguments, answer)
-        return answer
+            return self._answer_and_tell(operation, handler)
+        with self.kms_backend.installation.lock:  # the event too: events come in the order of what they tell
+            self._require_state(operation)
+            return self._answer_and_tell(operation, handler)
 
     def _take_time_and_quota(self, operation: str) -> None:
         installation = self.kms_backend.installation
@@ -119,11 +116,12 @@ class StrictHandling(KmsResponse):
             named = self.arguments[GUARDED[operation]]
             self.kms_backend.resolve(named, alias_allowed=False).require(operation)
 
-    def _answer(self, handler: Any) -> str:
+    def _answer_and_tell(self, operation: str, handler: Any) -> str:
         """A dry run gets as far as the call would have; those that change something stop it earlier (facts 2.3)."""
         answer = cast("str", handler())
         if self.arguments.get("DryRun"):
             raise would_have_succeeded()
+        trail.record(self.kms_backend, operation, self.arguments, answer)
         return answer
 
     def _get_param(self, param_name: str, if_none: Any = None) -> Any:

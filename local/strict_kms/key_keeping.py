@@ -11,7 +11,7 @@ from . import events, families, lifecycle
 from .errors import AlreadyExistsException, NotFoundException, UnsupportedOperationException, ValidationException
 from .event_log import Event
 from .installation import Installation
-from .key_specs import IMPORTABLE, SYMMETRIC, usage_of
+from .key_specs import SYMMETRIC, usage_of
 from .keys import EXTERNAL, StrictKey
 from .policies import require_policy
 from .states import DOOMED, KeyState
@@ -92,8 +92,6 @@ class KeyKeeping(KmsBackend):
         usage = usage_of(spec, key_usage)
         if origin not in ("AWS_KMS", EXTERNAL):
             raise UnsupportedOperationException(f"the strict KMS has no keys of origin {origin}")
-        if origin == EXTERNAL and spec not in IMPORTABLE:
-            raise UnsupportedOperationException(f"the strict KMS imports no keys of spec {spec}")
         key = StrictKey(  # type: ignore[abstract]  # moto's own Key leaves CloudFormation's methods open
             policy,
             usage,

@@ -3,7 +3,7 @@
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from moto.kms.utils import AbstractPrivateKey, ECDSAPrivateKey, KeySpec, RSAPrivateKey
+from moto.kms.utils import AbstractPrivateKey, ECDSAPrivateKey, RSAPrivateKey
 
 from .errors import IncorrectKeyMaterialException, UnsupportedOperationException, ValidationException
 from .wrapping import AES_KEY_WRAP, MODULUS_BITS, OAEP
@@ -18,7 +18,6 @@ CURVES = {
     "ECC_NIST_P521": "secp521r1",
     "ECC_SECG_P256K1": "secp256k1",
 }
-IMPORTABLE = frozenset({SYMMETRIC, *HMAC_BYTES, *MODULUS_BITS, *CURVES})
 
 ENCRYPT_DECRYPT = "ENCRYPT_DECRYPT"
 SIGN_VERIFY = "SIGN_VERIFY"
@@ -50,7 +49,7 @@ class ImportedEcdsaKey(ECDSAPrivateKey):
 
 def usage_of(spec: str, wanted: str | None) -> str:
     """The usage of a new key. Only for symmetric encryption keys it may be left out (botocore kms:CreateKey)."""
-    if spec not in KeySpec.key_specs() or spec not in USAGES:
+    if spec not in USAGES:
         raise UnsupportedOperationException(f"the strict KMS has no keys of spec {spec}")
     usage = wanted or (ENCRYPT_DECRYPT if spec == SYMMETRIC else None)
     if usage is None:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from moto.kms.models import Key, kms_backends
+from moto.kms.utils import generate_private_key
 from moto.utilities.utils import get_partition
 
 from . import states
@@ -51,7 +52,6 @@ class StrictKey(Key):
         super().__init__(policy, key_usage, pair, description, account_id, region, multi_region, origin)
         self.key_spec = key_spec
         self.creation_date = now.timestamp()
-        self.placeholder = self.private_key
         self.materials = MaterialSet()
         self.primary_region = region
         self.settled_state = KeyState.ENABLED
@@ -172,7 +172,10 @@ class StrictKey(Key):
         # symmetric materials are used where they are kept, several at a time
         self.key_material = secret if secret is not None and self.key_spec in HMAC_BYTES else b""
         if self.is_external and self.key_spec not in (SYMMETRIC, *HMAC_BYTES):
-            self.private_key = self.placeholder if secret is None else private_key_of(self.key_spec, secret)
+            # moto wants some pair at all times; without material it is one that nobody was ever told of
+            self.private_key = (
+                generate_private_key(CHEAP_PAIR) if secret is None else private_key_of(self.key_spec, secret)
+            )
 
     def require(self, operation: str) -> None:
         """Raises what the operation gets in the key's state."""

@@ -13,6 +13,7 @@ from .errors import (
     IncorrectKeyException,
     InvalidKeyUsageException,
     KMSInvalidSignatureException,
+    KMSInvalidStateException,
     UnsupportedOperationException,
     cannot_read_ciphertext,
 )
@@ -59,8 +60,8 @@ class StrictKmsBackend(KeyKeeping):
         with self.installation.lock:
             key = self._usable(operation, key_id)
             current = key.materials.current
-            if not key.is_symmetric or current is None or current.secret is None:
-                raise UnsupportedOperationException("the strict KMS encrypts under symmetric keys only")
+            if current is None or current.secret is None:
+                raise KMSInvalidStateException(f"{key.arn} is pending import.")
             return key, current, current.secret
 
     def _usable(self, operation: str, key_id: str, usage: str = ENCRYPT_DECRYPT) -> StrictKey:
@@ -91,16 +92,6 @@ class StrictKmsBackend(KeyKeeping):
             raise envelope.invalid_ciphertext()
         plaintext = envelope.decrypt(sealed, scope=key.scope, secret=secret, context=context)
         return Opened(plaintext, key.arn, sealed.material_id)
-
-    def encrypt(self, key_id: str, plaintext: bytes, encryption_context: dict[str, str]) -> tuple[bytes, str]:
-        sealed = self.seal("Encrypt", key_id, plaintext, encryption_context)
-        return sealed.blob, sealed.key_arn
-
-    def decrypt(
-        self, ciphertext_blob: bytes, encryption_context: dict[str, str], key_id: str | None = None
-    ) -> tuple[bytes, str]:
-        opened = self.open("Decrypt", ciphertext_blob, encryption_context, key_id)
-        return opened.plaintext, opened.key_arn
 
     def sign(self, key_id: str, message: bytes, signing_algorithm: str) -> tuple[str, bytes, str]:
         self._signing_key("Sign", key_id, signing_algorithm)

@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .results import load_counts
 
-# AWS KMS pricing, us-east-1, in dollars: a key, primary or replica, a month, by the hour; as much again for its first
-# and for its second rotation; the dearest of the requests made here, those with asymmetric keys other than RSA_2048.
-# Keys whose deletion is scheduled cost nothing.
+# AWS KMS list prices for us-east-1 in dollars, as we know them (UNCONFIRMED): a key, primary or replica, a month, by the
+# hour; as much again for its first and for its second rotation; the dearest of the requests made here, those with
+# asymmetric keys other than RSA_2048. Keys whose deletion is scheduled cost nothing.
 A_KEY_MONTH = 1.00
 HOURS_A_MONTH = 730
 MOST_KEY_MONTHS_A_KEY = 3
@@ -51,8 +51,8 @@ def agreed(profile: str, regions: tuple[str, str], price: Price, *, yes: bool) -
         f"This makes {price.keys} KMS keys, tagged kms-failover-conformance, and {price.requests} requests in account "
         f"{identity['Account']}, {' and '.join(regions)},\nas {identity['Arn']}.\n"
         f"Each key's deletion is scheduled behind its case, in 7 days; until then it costs nothing.\n"
-        f"It costs at most {price.dollars:.2f} dollars, and takes about an hour: GetParametersForImport is throttled "
-        "to one request a second.",
+        f"By the prices we know it costs at most {price.dollars:.2f} dollars. It takes its time: expiries are waited "
+        "for, and GetParametersForImport is throttled to one request a second.",
         file=sys.stderr,
     )
     if yes:
