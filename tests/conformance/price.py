@@ -10,8 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .results import load_counts
 
-# AWS KMS list prices for us-east-1 in dollars, as we know them (UNCONFIRMED): a key, primary or replica, a month, by the
-# hour; as much again for its first and for its second rotation; the dearest of the requests made here, those with
+# AWS KMS list prices for us-east-1 in dollars, as we know them (UNCONFIRMED): a key, primary or replica, a month, by
+# the hour; as much again for its first and for its second rotation; the dearest of the requests made here, those with
 # asymmetric keys other than RSA_2048. Keys whose deletion is scheduled cost nothing.
 A_KEY_MONTH = 1.00
 HOURS_A_MONTH = 730
