@@ -116,12 +116,12 @@ def _controller(place: Place) -> "Controller":
 
 @functools.cache
 def _rewrap(place: Place) -> "RewrapService":
-    from kms_failover.adapters.connection import connect
+    from kms_failover.adapters.connection import Connection
     from kms_failover.adapters.keys import KeySetKeys
     from kms_failover.adapters.objects import S3Objects
     from kms_failover.domain.rewrapping import RewrapService
 
-    connection = connect(place.region, place.deployment.name)
+    connection = Connection(place.region, place.deployment.name)
 
     def keys_for(key_set: KeySet) -> KeySetKeys:
         known, route = connection.routes.find(key_set.name)

@@ -32,6 +32,10 @@ class BundleError(KmsFailoverError):
     """Bytes that are no bundle, or a bundle whose parts contradict each other."""
 
 
+class IncorrectKeySetError(KmsFailoverError):
+    """The bundle belongs to another key set than the one that was named."""
+
+
 class CommitmentError(BundleError):
     """A wrap opened to another key than the one this bundle was made for. Never use that key; page a human."""
 
@@ -57,6 +61,10 @@ class RegionUnavailableError(KmsFailoverError):
         super().__init__(f"KMS in {region} is not available: {code}")
         self.region = region
         self.code = code
+
+
+class MalformedAnswerError(RegionUnavailableError):
+    """Something answered in KMS's place, or KMS in another shape than its own: HTML, other bytes, half an answer."""
 
 
 class MaterialMissingError(KmsFailoverError):

@@ -3,6 +3,12 @@
 from botocore.exceptions import ClientError
 
 from kms_failover.domain.fault import FaultClass, classify_code, classify_exception_names
+from kms_failover.errors import CommitmentError, KmsFailoverError, RegionUnavailableError
+
+_OWN: dict[type[KmsFailoverError], FaultClass] = {
+    RegionUnavailableError: FaultClass.REGION,
+    CommitmentError: FaultClass.CIPHERTEXT,
+}
 
 
 def classify(error: BaseException) -> FaultClass | None:
@@ -10,6 +16,8 @@ def classify(error: BaseException) -> FaultClass | None:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return classify_code(code_of(error), status)
+    if isinstance(error, KmsFailoverError):
+        return next((fault for kind, fault in _OWN.items() if isinstance(error, kind)), None)
     return classify_exception_names([ancestor.__name__ for ancestor in type(error).__mro__])
 
 

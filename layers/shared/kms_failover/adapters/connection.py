@@ -1,64 +1,140 @@
-"""Connects a process to its region's state and to every region's KMS."""
+"""Connects a process to its region's state and to every region's KMS.
+
+A cold start pays for what it uses: making a connection loads boto3 and one KMS client; the state table, pydantic and
+the cryptography come with the first call.
+"""
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
-import boto3
-from botocore.config import Config
-
-from kms_failover.adapters.engine import Engine
 from kms_failover.adapters.regional_kms import RegionalKms
-from kms_failover.adapters.reports import FaultReporter
-from kms_failover.adapters.routes import RouteReader
-from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.naming import Deployment
+from kms_failover.domain.settings import Settings
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_kms import KMSClient
+
+    from kms_failover.adapters.engine import Engine
+    from kms_failover.adapters.reports import FaultReporter
+    from kms_failover.adapters.routes import RouteReader
+    from kms_failover.adapters.state_table import StateTable
+    from kms_failover.domain.key_set import KeySet
 
 TABLE_TIMEOUT_SECONDS = 1.0  # a route that is not there at once is taken from memory
 
 
-@dataclass(frozen=True)
 class Connection:
-    """`client` is the local region's boto3 client."""
+    """For code that runs in `region` and uses the service deployed there under the name `deployment`."""
 
-    engine: Engine
-    routes: RouteReader
-    client: "KMSClient"
+    def __init__(
+        self,
+        region: str,
+        deployment: str | None,
+        key_sets: "tuple[KeySet, ...]" = (),
+        *,
+        settings: Settings | None = None,
+        session: "boto3.Session | None" = None,
+    ) -> None:
+        self.region = region
+        self.settings = settings or Settings()
+        self.kms = Regions(self.settings, self._report, session)
+        self.client: KMSClient = self.kms[region].client  # the local region's
+        self._deployment = Deployment(deployment) if deployment else None
+        self._configured = key_sets
+        self._session = session
+        self._lock = threading.RLock()
 
+    @property
+    def engine(self) -> "Engine":
+        with self._lock:
+            return self._engine
 
-def connect(
-    region: str, deployment: str, key_sets: tuple[KeySet, ...] = (), *, regions: tuple[str, ...] = ()
-) -> Connection:
-    """For code that runs in `region`; `regions` beside it are connected at once, others when they are first asked."""
-    config = Config(
-        connect_timeout=TABLE_TIMEOUT_SECONDS,
-        read_timeout=TABLE_TIMEOUT_SECONDS,
-        retries={"total_max_attempts": 2, "mode": "standard"},
-    )
-    table = boto3.resource("dynamodb", region_name=region, config=config).Table(Deployment(deployment).state_table)
-    state = StateTable(table, region)
-    routes = RouteReader(region, state, key_sets)
-    kms = Regions(FaultReporter(region, state, routes.key_sets))
-    for name in dict.fromkeys((region, *regions)):
-        kms[name]
-    return Connection(Engine(region, kms), routes, kms[region].client)
+    @property
+    def routes(self) -> "RouteReader":
+        with self._lock:
+            return self._routes
+
+    def close(self) -> None:
+        """End this connection's threads. Calls under way finish by themselves, within their time-outs."""
+        self.kms.close()
+        with self._lock:
+            for name in ("_routes", "_reporter"):
+                if self.__dict__.get(name) is not None:
+                    self.__dict__[name].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @cached_property
+    def _engine(self) -> "Engine":
+        from kms_failover.adapters.engine import Engine
+
+        return Engine(self.region, self.kms, self.settings)
+
+    @cached_property
+    def _routes(self) -> "RouteReader":
+        from kms_failover.adapters.routes import RouteReader
+
+        refresh_seconds = self.settings.route_refresh_seconds
+        return RouteReader(self.region, self._state, self._configured, refresh_seconds=refresh_seconds)
+
+    @cached_property
+    def _reporter(self) -> "FaultReporter | None":
+        from kms_failover.adapters.reports import FaultReporter
+
+        return FaultReporter(self.region, self._state, self._routes.key_sets) if self._state is not None else None
+
+    @cached_property
+    def _state(self) -> "StateTable | None":
+        import boto3
+        from botocore.config import Config
+
+        from kms_failover.adapters.state_table import StateTable
+
+        if self._deployment is None:
+            return None
+        config = Config(
+            connect_timeout=TABLE_TIMEOUT_SECONDS,
+            read_timeout=TABLE_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": 2, "mode": "standard"},
+        )
+        dynamodb = (self._session or boto3).resource("dynamodb", region_name=self.region, config=config)
+        return StateTable(dynamodb.Table(self._deployment.state_table), self.region)
+
+    def _report(self, region: str, code: str) -> None:
+        with self._lock:
+            reporter = self._reporter
+        if reporter is not None:
+            reporter(region, code)
 
 
 class Regions(dict[str, RegionalKms]):
     """Connects to a region when it is first asked for, one at a time: making a boto3 client is not safe for threads."""
 
-    def __init__(self, on_fault: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_fault: Callable[[str, str], None] = lambda _region, _code: None,
+        session: "boto3.Session | None" = None,
+    ) -> None:
         super().__init__()
+        self._settings = settings
         self._on_fault = on_fault
+        self._session = session
         self._lock = threading.Lock()
 
     def __missing__(self, region: str) -> RegionalKms:
         with self._lock:
             if region not in self:
-                self[region] = RegionalKms.connect(region, self._on_fault)
+                self[region] = RegionalKms.connect(region, self._settings, self._on_fault, self._session)
             return self[region]
+
+    def close(self) -> None:
+        for kms in tuple(self.values()):
+            kms.close()

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from kms_failover.adapters.classify import classify, code_of
 from kms_failover.adapters.failover_kms import FailoverKms
+from kms_failover.adapters.failure import Failure
 from kms_failover.domain.fault import FaultClass
-from kms_failover.errors import KmsFailoverError
 
 OPERATIONS = {
     "GenerateDataKey": "generate_data_key",
@@ -72,20 +71,17 @@ class DataKeyApi:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             field = ".".join(map(str, first["loc"])) or "the request"
-            return _failure("ValidationException", f"{field}: {first['msg']}", FaultClass.CALLER)
+            return _refused(f"{field}: {first['msg']}")
         if request.Operation not in OPERATIONS:
             known = ", ".join(OPERATIONS)
-            return _failure("ValidationException", f"Operation must be one of {known}", FaultClass.CALLER)
+            return _refused(f"Operation must be one of {known}")
         try:
             response = getattr(self._kms, OPERATIONS[request.Operation])(
                 **request.model_dump(exclude={"Operation"}, exclude_none=True)
             )
         except (ClientError, BotoCoreError) as error:
-            fault = classify(error) or FaultClass.CALLER
-            message = error.response["Error"].get("Message", "") if isinstance(error, ClientError) else str(error)
-            if isinstance(error.__cause__, KmsFailoverError) and not error.__cause__.another_region_may_succeed:
-                fault = FaultClass.CALLER
-            return _failure(code_of(error), message, fault)
+            failure = Failure.of(error)
+            return _STATUS.get(failure.fault, 400), {"Error": failure.as_error}
         return 200, {name: _encoded(value) for name, value in response.items() if name != "ResponseMetadata"}
 
 
@@ -101,7 +97,5 @@ def _encoded(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
-def _failure(code: str, message: str, fault: FaultClass) -> tuple[int, dict[str, Any]]:
-    elsewhere = fault in {FaultClass.REGION, FaultClass.KEY}
-    error = {"Code": code, "Message": message, "AnotherRegionMaySucceed": elsewhere}
-    return _STATUS.get(fault, 400), {"Error": error}
+def _refused(message: str) -> tuple[int, dict[str, Any]]:
+    return 400, {"Error": Failure("ValidationException", message, FaultClass.CALLER).as_error}

@@ -1,28 +1,23 @@
 """Data keys over several regions: make one, open one, complete its bundle. What FailoverKms and rewrapping stand on."""
 
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
 
 from kms_failover.adapters.classify import classify, code_of
-from kms_failover.adapters.race import DEADLINE_SECONDS, Answer, Attempt, race
+from kms_failover.adapters.race import Answer, Attempt, Terms, race
 from kms_failover.adapters.regional_kms import RegionalKms
+from kms_failover.adapters.wraps import Wraps
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.route import Route
+from kms_failover.domain.settings import Settings
 from kms_failover.errors import BundleError, RegionUnavailableError
 
-THROTTLE_TURNS = 3  # botocore's standard total (facts 3.4): a throttle is waited out, never failed over (facts 3.2)
-REGION_TURNS = 2  # every region failed; those that fail twice are out
-THROTTLE_BASE_SECONDS = 0.1
-WRAP_DEADLINE_SECONDS = 1.0  # how long a new data key waits for its other wraps; what is late is debt
-
-logger = logging.getLogger(__name__)
+THROTTLE_BASE_SECONDS = 0.1  # doubled each turn, with full jitter, as botocore's (facts 3.4)
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,7 +26,7 @@ class Opened:
 
     plaintext: bytes
     member: MemberKey
-    overtaken: tuple[str, ...]
+    response: Mapping[str, Any]
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,62 +37,44 @@ class Made:
     bundle: Bundle
     member: MemberKey
     missing: tuple[str, ...]
+    response: Mapping[str, Any]
 
 
 class Engine:
     """One for a process; safe for threads. `region` is where it runs: the nearest wrap is that region's."""
 
-    def __init__(self, region: str, kms: Mapping[str, RegionalKms]) -> None:
+    def __init__(self, region: str, kms: Mapping[str, RegionalKms], settings: Settings) -> None:
         self.region = region
         self._kms = kms
+        self._settings = settings
+        self._wraps = Wraps(kms, settings)
 
     def make(self, key_set: KeySet, route: Route, request: Mapping[str, Any], context: Mapping[str, str]) -> Made:
         """GenerateDataKey at the route's first usable region, Encrypt at the others, one bundle of all."""
-        members = self._by_route(key_set, route)
         call = dict(request) | {"EncryptionContext": dict(context)}
-        answer = self._ask(members, "generate_data_key", lambda member: call | {"KeyId": member.arn})
-        plaintext: bytes = answer.response["Plaintext"]
-        maker = _member(key_set, answer.region)
-        bundle = Bundle(
-            key_set.name,
-            Kind.DATA_KEY,
-            commit(plaintext, key_set.name, Kind.DATA_KEY, context),
-            (Wrap(maker.arn, answer.response["CiphertextBlob"]),),
+        answer = self._ask(
+            self._by_route(key_set, route), "generate_data_key", lambda member: call | {"KeyId": member.arn}
         )
-        bundle, missing = self._complete(bundle, key_set, plaintext, context, skip=answer.overtaken)
-        return Made(plaintext, bundle, maker, missing)
+        plaintext: bytes = answer.response["Plaintext"]
+        commitment = commit(plaintext, key_set.name, Kind.DATA_KEY, context)
+        return self._made(key_set, Kind.DATA_KEY, plaintext, commitment, context, answer)
 
     def seal(
         self, key_set: KeySet, route: Route, payload: bytes, commitment: bytes, context: Mapping[str, str]
     ) -> Made:
         """Encrypt `payload` (already with its nonce, see Kind.MESSAGE) at every region; one wrap is enough."""
-        members = self._by_route(key_set, route)
         call = {"Plaintext": payload, "EncryptionContext": dict(context)}
-        answer = self._ask(members, "encrypt", lambda member: call | {"KeyId": member.arn})
-        maker = _member(key_set, answer.region)
-        wrap = Wrap(maker.arn, answer.response["CiphertextBlob"])
-        bundle = Bundle(key_set.name, Kind.MESSAGE, commitment, (wrap,))
-        bundle, missing = self._complete(bundle, key_set, payload, context, skip=answer.overtaken)
-        return Made(payload, bundle, maker, missing)
+        answer = self._ask(self._by_route(key_set, route), "encrypt", lambda member: call | {"KeyId": member.arn})
+        return self._made(key_set, Kind.MESSAGE, payload, commitment, context, answer)
 
     def open(self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]) -> Opened:
-        """The nearest usable wrap; only member keys are ever asked, and the commitment is checked.
+        """The nearest usable wrap that opens to the committed key; only member keys are ever asked.
 
         Raises:
             BundleError: no wrap of the bundle is under a member key of its key set.
-            CommitmentError: a wrap opened to another key.
+            CommitmentError: a wrap opened to another key, and no other wrap to the right one.
         """
-        wraps = _wraps_by_member(bundle, key_set)
-        if not wraps:
-            raise BundleError(f"no wrap of this bundle is under a member key of {key_set.name!r}")
-        members = self._nearest_first([m for m in self._by_route(key_set, route) if m.arn in wraps])
-
-        def call(member: MemberKey) -> dict[str, Any]:
-            return _decryption(member, wraps[member.arn], context)
-
-        answer = self._ask(members, "decrypt", call)
-        bundle.verify(answer.response["Plaintext"], context)
-        return Opened(answer.response["Plaintext"], _member(key_set, answer.region), answer.overtaken)
+        return self._open(bundle, key_set, route, context)[0]
 
     def open_blob(self, blob: bytes, key_set: KeySet, context: Mapping[str, str]) -> Opened:
         """A plain KMS blob under one of the member keys; which one, the blob does not tell.
@@ -110,142 +87,149 @@ class Engine:
             lambda member: _decryption(member, blob, context),
             goes_on_after=lambda error: code_of(error) == "AccessDeniedException",
         )
-        return Opened(answer.response["Plaintext"], _member(key_set, answer.region), answer.overtaken)
+        return Opened(answer.response["Plaintext"], _member(key_set, answer.region), answer.response)
 
     def complete(
         self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]
     ) -> tuple[Bundle, tuple[str, ...]]:
         """The bundle with every wrap that can be made now, and the regions that still cannot open it."""
-        if not self._lacking(bundle, key_set):
+        if not bundle.lacking(key_set):
             return bundle, ()
-        opened = self.open(bundle, key_set, route, context)
-        return self._complete(bundle, key_set, opened.plaintext, context, skip=opened.overtaken, may_try=True)
+        opened, answer = self._open(bundle, key_set, route, context)
+        bundle = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, may_try=True)
+        return bundle, _regions(bundle.lacking(key_set))
 
     def encrypt_under(self, member: MemberKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         """One wrap under one member key; RegionUnavailableError if its region cannot be asked."""
         call = {"KeyId": member.arn, "Plaintext": plaintext, "EncryptionContext": dict(context)}
-        blob: bytes = self._call(member.region, "encrypt", call)["CiphertextBlob"]
+        blob: bytes = self._call(member, "encrypt", call)["CiphertextBlob"]
         return blob
 
     def decrypt_under(self, member: MemberKey, blob: bytes, context: Mapping[str, str]) -> bytes:
         """Open with one member key and no other; boto3's own error if it refuses."""
-        plaintext: bytes = self._call(member.region, "decrypt", _decryption(member, blob, context))["Plaintext"]
+        plaintext: bytes = self._call(member, "decrypt", _decryption(member, blob, context))["Plaintext"]
         return plaintext
-
-    def close(self) -> None:
-        for kms in self._kms.values():
-            kms.close()
 
     # Regions
 
     def _by_route(self, key_set: KeySet, route: Route) -> list[MemberKey]:
-        """Member keys in the route's order; regions whose breaker is open come last, never not at all."""
+        """Member keys in the route's order; those that are out come last, never not at all."""
         order = {region: at for at, region in enumerate(route.regions)}
         members = sorted(key_set.members, key=lambda m: order.get(m.region, len(order)))
-        return sorted(members, key=lambda m: self._kms[m.region].breaker.is_open)
+        return sorted(members, key=self._is_out)
 
     def _nearest_first(self, members: Sequence[MemberKey]) -> list[MemberKey]:
-        return sorted(members, key=lambda m: (self._kms[m.region].breaker.is_open, m.region != self.region))
+        return sorted(members, key=lambda m: (self._is_out(m), m.region != self.region))
 
-    def _ask(self, members: Sequence[MemberKey], operation: str, call: Any, **options: Any) -> Answer:
+    def _is_out(self, member: MemberKey) -> bool:
+        return self._kms[member.region].is_out(member.arn)
+
+    def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]) -> tuple[Opened, Answer]:
+        blobs = bundle.blobs_by_member(key_set)
+        if not blobs:
+            raise BundleError(f"no wrap of this bundle is under a member key of {key_set.name!r}")
+        answer = self._ask(
+            self._nearest_first([m for m in self._by_route(key_set, route) if m.arn in blobs]),
+            "decrypt",
+            lambda member: _decryption(member, blobs[member.arn], context),
+            accept=lambda response: bundle.verify(response["Plaintext"], context),
+        )
+        opened = Opened(answer.response["Plaintext"], _member(key_set, answer.region), answer.response)
+        return opened, answer
+
+    def _ask(
+        self,
+        members: Sequence[MemberKey],
+        operation: str,
+        call: Callable[[MemberKey], dict[str, Any]],
+        *,
+        goes_on_after: Callable[[BaseException], bool] = lambda _error: False,
+        accept: Callable[[dict[str, Any]], None] = lambda _response: None,
+    ) -> Answer:
         """Race the members; once more if every region failed that way: a stall of our own looks just like it."""
-        attempts = [
-            Attempt(m.region, lambda m=m: self._kms[m.region].submit(operation, call(m)))  # type: ignore[misc]  # a default binds the loop's member
-            for m in members
-        ]
+        attempts = [Attempt(self._kms[m.region], operation, call(m), self._is_out(m)) for m in members]
         self._try_open_ones(members[1:], operation, call)
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        settings = self._settings
+        terms = Terms(
+            deadline=time.monotonic() + settings.deadline_seconds,
+            call_seconds=settings.connect_timeout_seconds + settings.read_timeout_seconds,
+            goes_on_after=goes_on_after,
+            accept=accept,
+        )
+        return self._patiently(lambda: race(attempts, terms), self._kms[members[0].region], terms.deadline)
 
-        def ask() -> Answer:
-            return race(attempts, deadline_seconds=max(0.0, deadline - time.monotonic()), **options)
-
-        return _patiently(ask, {FaultClass.THROTTLE: THROTTLE_TURNS, FaultClass.REGION: REGION_TURNS}, deadline)
-
-    def _try_open_ones(self, members: Sequence[MemberKey], operation: str, call: Any) -> None:
-        """A region that is out gets one trial now and then, beside the caller's work: nobody waits for it."""
+    def _try_open_ones(
+        self, members: Sequence[MemberKey], operation: str, call: Callable[[MemberKey], dict[str, Any]]
+    ) -> None:
+        """What is out gets one trial now and then, beside the caller's work: nobody waits for it."""
         for member in members:
             kms = self._kms[member.region]
-            if kms.breaker.claims_trial(time.monotonic()):
+            if kms.claims_trial(member.arn, time.monotonic()):
                 kms.submit(operation, call(member))
 
-    def _call(self, region: str, operation: str, call: dict[str, Any]) -> dict[str, Any]:
-        """One region and no other. A region that is out is not waited for, except by one trial now and then."""
-        kms = self._kms[region]
-        if kms.breaker.is_open and not kms.breaker.claims_trial(time.monotonic()):
-            raise RegionUnavailableError(region, "its breaker is open")
+    def _call(self, member: MemberKey, operation: str, call: dict[str, Any]) -> dict[str, Any]:
+        """One region and no other. What is out is not waited for, except by one trial now and then."""
+        kms = self._kms[member.region]
+        if kms.is_out(member.arn) and not kms.claims_trial(member.arn, time.monotonic()):
+            raise RegionUnavailableError(member.region, "it failed a moment ago")
+        deadline = time.monotonic() + self._settings.deadline_seconds
+
+        def ask() -> dict[str, Any]:
+            return kms.call(operation, call).future.result()
+
         try:
-            return _patiently(lambda: kms.submit(operation, call).result(), {FaultClass.THROTTLE: THROTTLE_TURNS})
+            return self._patiently(ask, kms, deadline, region_attempts=1)
         except Exception as error:
             if classify(error) is FaultClass.REGION:
-                raise RegionUnavailableError(region, code_of(error)) from error
+                raise RegionUnavailableError(member.region, code_of(error)) from error
             raise
+
+    def _patiently[T](
+        self, ask: Callable[[], T], kms: RegionalKms, deadline: float, *, region_attempts: int | None = None
+    ) -> T:
+        """Ask again after a region's fault or a throttle, so many times in all, never after the deadline.
+
+        A throttle is waited out, never failed over (facts 3.2); where they have become the rule, it is not even that:
+        retries would be part of the load.
+        """
+        turns = {
+            FaultClass.THROTTLE: self._settings.throttle_attempts,
+            FaultClass.REGION: region_attempts or self._settings.region_attempts,
+        }
+        turn = 1
+        while True:
+            try:
+                return ask()
+            except Exception as error:
+                fault = classify(error)
+                if fault is None or turn >= turns.get(fault, 1) or time.monotonic() >= deadline:
+                    raise
+                if fault is FaultClass.THROTTLE and not kms.throttle_retries.spend():
+                    raise
+            if fault is FaultClass.THROTTLE:
+                pause = random.uniform(0, THROTTLE_BASE_SECONDS * 2**turn)  # noqa: S311  # jitter is no secret
+                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            turn += 1
 
     # Wraps
 
-    def _complete(
+    def _made(
         self,
-        bundle: Bundle,
         key_set: KeySet,
-        plaintext: bytes,
+        kind: Kind,
+        payload: bytes,
+        commitment: bytes,
         context: Mapping[str, str],
-        skip: Sequence[str],
-        *,
-        may_try: bool = False,
-    ) -> tuple[Bundle, tuple[str, ...]]:
-        """Encrypt at every region that lacks a wrap, in parallel, under one deadline. A silent region is not asked.
-
-        `may_try`: a region whose breaker is open gets its trial here, for nobody waits for this bundle.
-        """
-        call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
-        futures = {}
-        for member in self._lacking(bundle, key_set):
-            kms = self._kms[member.region]
-            usable = not kms.breaker.is_open or (may_try and kms.breaker.claims_trial(time.monotonic()))
-            if member.region not in skip and usable:
-                futures[kms.submit("encrypt", call | {"KeyId": member.arn})] = member
-        done, _ = wait(futures, timeout=WRAP_DEADLINE_SECONDS)
-        fresh = [
-            Wrap(futures[future].arn, future.result()["CiphertextBlob"])
-            for future in done
-            if future.exception() is None
-        ]
-        for future in done:
-            if (error := future.exception()) is not None:
-                logger.warning("no wrap for %s: %s", futures[future].region, code_of(error))
-        bundle = bundle.with_wraps(tuple(fresh))
-        return bundle, tuple(member.region for member in self._lacking(bundle, key_set))
-
-    @staticmethod
-    def _lacking(bundle: Bundle, key_set: KeySet) -> list[MemberKey]:
-        """Members whose region cannot open the bundle: a related multi-Region key needs no wrap of its own."""
-        holders = [m for wrap in bundle.wraps if (m := key_set.member_by_arn(wrap.key_arn)) is not None]
-        return [m for m in key_set.members if not any(m.opens_ciphertexts_of(holder) for holder in holders)]
-
-
-def _patiently[T](ask: Callable[[], T], turns: Mapping[FaultClass, int], deadline: float = float("inf")) -> T:
-    """Ask again after a fault of these classes, so many times in all, and never after the deadline."""
-    turn = 1
-    while True:
-        try:
-            return ask()
-        except Exception as error:
-            fault = classify(error)
-            if fault is None or turn >= turns.get(fault, 1) or time.monotonic() >= deadline:
-                raise
-        if fault is FaultClass.THROTTLE:
-            time.sleep(random.uniform(0, THROTTLE_BASE_SECONDS * 2**turn))  # noqa: S311  # full jitter, as botocore's
-        turn += 1
-
-
-def _wraps_by_member(bundle: Bundle, key_set: KeySet) -> dict[str, bytes]:
-    """The blob each member key can open: its own wrap, or a related multi-Region key's."""
-    found = {}
-    for member in key_set.members:
-        for wrap in bundle.wraps:
-            holder = key_set.member_by_arn(wrap.key_arn)
-            if holder is not None and member.opens_ciphertexts_of(holder):
-                found[member.arn] = wrap.blob
-    return found
+        answer: Answer,
+    ) -> Made:
+        maker = _member(key_set, answer.region)
+        bundle = Bundle(key_set.name, kind, commitment, (Wrap(maker.arn, answer.response["CiphertextBlob"]),))
+        bundle = self._wraps.complete(bundle, key_set, payload, context, answer)
+        lacking = bundle.lacking(key_set)
+        there, wanted = len(key_set.members) - len(lacking), self._settings.min_wraps
+        if there < wanted:
+            raise RegionUnavailableError(", ".join(_regions(lacking)), f"{there} wraps where min_wraps is {wanted}")
+        return Made(payload, bundle, maker, _regions(lacking), answer.response)
 
 
 def _decryption(member: MemberKey, blob: bytes, context: Mapping[str, str]) -> dict[str, Any]:
@@ -256,3 +240,7 @@ def _member(key_set: KeySet, region: str) -> MemberKey:
     member = key_set.member_in(region)
     assert member is not None  # noqa: S101  # only members were asked
     return member
+
+
+def _regions(members: Sequence[MemberKey]) -> tuple[str, ...]:
+    return tuple(member.region for member in members)

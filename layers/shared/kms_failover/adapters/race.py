@@ -1,17 +1,16 @@
 """Ask the first region; ask the next one as well when it fails or stays silent; take the first answer."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from kms_failover.adapters.classify import classify
+from kms_failover.adapters.regional_kms import Call, RegionalKms
 from kms_failover.domain.fault import FaultClass
-from kms_failover.errors import RegionUnavailableError
-
-HEDGE_DELAY_SECONDS = 0.2  # docs/decisions/0005: a silent region costs a caller this much, until its breaker opens
-DEADLINE_SECONDS = 8.0  # more than connect and read time-outs of two regions in a row
+from kms_failover.errors import CommitmentError, RegionUnavailableError
 
 # What one region's refusal says about the next: these may go better elsewhere, all else is the same everywhere.
 ELSEWHERE = frozenset({FaultClass.REGION, FaultClass.KEY, FaultClass.CIPHERTEXT})
@@ -19,86 +18,118 @@ ELSEWHERE = frozenset({FaultClass.REGION, FaultClass.KEY, FaultClass.CIPHERTEXT}
 
 @dataclass(frozen=True)
 class Attempt:
-    """One region's chance: `start` begins the call and returns at once."""
+    """One region's chance. One that `is_out` is asked only when the others have failed, never because they are slow."""
 
-    region: str
-    start: Callable[[], Future[dict[str, Any]]]
+    kms: RegionalKms
+    operation: str
+    parameters: dict[str, Any] = field(repr=False)  # it may hold a plaintext
+    is_out: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Who answered with what; `overtaken` are regions that were asked before and had not answered well by then."""
+    """Who answered with what; `silent` were asked before and have not answered, `failed` answered badly."""
 
     region: str
     response: dict[str, Any] = field(repr=False)  # it may hold a plaintext key
-    overtaken: tuple[str, ...]
+    silent: tuple[str, ...]
+    failed: Mapping[str, BaseException]
 
 
-def race(
-    attempts: Sequence[Attempt],
-    *,
-    elsewhere: frozenset[FaultClass] = ELSEWHERE,
-    goes_on_after: Callable[[BaseException], bool] = lambda _error: False,
-    hedge_delay_seconds: float = HEDGE_DELAY_SECONDS,
-    deadline_seconds: float = DEADLINE_SECONDS,
-) -> Answer:
+@dataclass(frozen=True)
+class Terms:
+    """Of one race. `accept` looks at a region's answer and raises what makes it worthless.
+
+    `deadline` is on the monotonic clock; `call_seconds` is how long one call can last by its own time-outs.
+    """
+
+    deadline: float
+    call_seconds: float
+    accept: Callable[[dict[str, Any]], None] = lambda _response: None
+    goes_on_after: Callable[[BaseException], bool] = lambda _error: False
+
+
+def race(attempts: Sequence[Attempt], terms: Terms) -> Answer:
     """The first good answer.
 
-    A fault of a class in `elsewhere` lets the next region try. Any other error of the first region is raised at once,
+    A fault of a class in `ELSEWHERE` lets the next region try. Any other error of the first region is raised at once,
     as boto3 would; that of a region which was asked beside it counts only when nobody answers well.
 
     Raises:
         Exception: where nobody answers well, the first attempt's own error: the caller knows what to do with it.
     """
-    waiting = list(attempts)
-    running: dict[Future[dict[str, Any]], str] = {}
-    errors: list[BaseException] = []
-    deadline = time.monotonic() + deadline_seconds
-    while waiting or running:
-        if waiting:
-            attempt = waiting.pop(0)
-            running[attempt.start()] = attempt.region
-        patience = hedge_delay_seconds if waiting else None
-        answer, failed = _await_some(running, patience, deadline)
-        if answer is not None:
-            for late in running:
-                late.cancel()  # what still waits for a thread of a silent region need not be sent any more
-            asked = [a.region for a in attempts[: len(attempts) - len(waiting)]]
-            return Answer(*answer, tuple(region for region in asked if region != answer[0]))
-        for region, error in failed:
-            if region == attempts[0].region and classify(error) not in elsewhere and not goes_on_after(error):
-                raise error
-            errors.append(error)
-        if time.monotonic() >= deadline:
-            break
-    raise _first(errors, list(running.values()))
+    return _Race(attempts, terms).run()
 
 
-def _await_some(
-    running: dict[Future[dict[str, Any]], str], patience_seconds: float | None, deadline: float
-) -> tuple[tuple[str, dict[str, Any]] | None, list[tuple[str, BaseException]]]:
-    """Wait for the next thing to happen: the good answer if there is one, and the errors of those that failed."""
-    remaining = max(0.0, deadline - time.monotonic())
-    patience = remaining if patience_seconds is None else min(patience_seconds, remaining)
-    done, _ = wait(running, timeout=patience, return_when=FIRST_COMPLETED)
-    failed: list[tuple[str, BaseException]] = []
-    answer = None
-    for future in done:
-        region = running.pop(future)
-        error = future.exception()
-        if error is not None:
-            failed.append((region, error))
-        elif answer is None:
-            answer = (region, future.result())
-    return answer, failed
+class _Race:
+    def __init__(self, attempts: Sequence[Attempt], terms: Terms) -> None:
+        self._terms = terms
+        self._first = attempts[0]
+        self._waiting = deque(attempts)
+        self._running: dict[Future[dict[str, Any]], tuple[Attempt, Call]] = {}
+        self._failed: dict[str, BaseException] = {}
+        self._may_hedge = True
+        self._latest = self._begin_next()
 
+    def run(self) -> Answer:
+        while self._running:
+            rival = self._may_hedge and bool(self._waiting) and not self._waiting[0].is_out
+            done = self._await_some(self._latest.kms.latency.hedge_delay_seconds if rival else None)
+            for future in done:
+                answer = self._judge(future)
+                if answer is not None:
+                    return answer
+            if not done and time.monotonic() >= self._terms.deadline:
+                break
+            if self._waiting and (done or self._latest.kms.hedges.spend()):
+                self._latest = self._begin_next()
+            elif not done:
+                self._may_hedge = False  # the budget is spent: only a failure lets the next region try
+        raise self._verdict()
 
-def _first(errors: list[BaseException], silent: list[str]) -> BaseException:
-    """The error to raise when nobody answered well: a region's fault first, for that may pass."""
-    if not errors:
-        return RegionUnavailableError(", ".join(silent), "no answer within the deadline")
-    first = next((error for error in errors if classify(error) is FaultClass.REGION), errors[0])
-    for other in errors:
-        if other is not first:
-            first.add_note(f"another region failed as well: {other}")
-    return first
+    def _begin_next(self) -> Attempt:
+        attempt = self._waiting.popleft()
+        alone = not self._running and all(rival.is_out for rival in self._waiting)
+        if alone and time.monotonic() + self._terms.call_seconds <= self._terms.deadline:
+            call = attempt.kms.call(attempt.operation, attempt.parameters)  # no rival, so no thread is needed
+        else:
+            call = attempt.kms.submit(attempt.operation, attempt.parameters)
+        self._running[call.future] = attempt, call
+        return attempt
+
+    def _await_some(self, patience_seconds: float | None) -> set[Future[dict[str, Any]]]:
+        remaining = max(0.0, self._terms.deadline - time.monotonic())
+        patience = remaining if patience_seconds is None else min(patience_seconds, remaining)
+        return wait(self._running, timeout=patience, return_when=FIRST_COMPLETED).done
+
+    def _judge(self, future: Future[dict[str, Any]]) -> Answer | None:
+        """The answer, if it is a good one; raises the first region's refusal, notes what lets another region try."""
+        attempt, _ = self._running.pop(future)
+        region = attempt.kms.region
+        try:
+            response = future.result()
+            self._terms.accept(response)
+        except Exception as error:  # all are noted or raised
+            goes_on = classify(error) in ELSEWHERE or self._terms.goes_on_after(error)
+            if attempt is self._first and not goes_on:
+                raise
+            self._failed[region] = error
+            return None
+        for rival, call in self._running.values():
+            rival.kms.overtaken(call)
+        silent = tuple(rival.kms.region for rival, _ in self._running.values())
+        return Answer(region, response, silent, self._failed)
+
+    def _verdict(self) -> BaseException:
+        """The error to raise when nobody answered well: a region's fault first, for that may pass."""
+        errors = list(self._failed.values())
+        if not errors:
+            silent = ", ".join(attempt.kms.region for attempt, _ in self._running.values())
+            return RegionUnavailableError(silent, "no answer within the deadline")
+        passing = next((error for error in errors if classify(error) is FaultClass.REGION), None)
+        alarming = next((error for error in errors if isinstance(error, CommitmentError)), None)
+        verdict = passing or alarming or errors[0]
+        for other in errors:
+            if other is not verdict:
+                verdict.add_note(f"another region failed as well: {other}")
+        return verdict

@@ -1,6 +1,7 @@
-"""One region's KMS as a process sees it: a client with short timeouts, threads of its own, and a breaker."""
+"""One region's KMS as a process sees it: a client with short time-outs, threads of its own, breakers, and its tail."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,66 +11,189 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from kms_failover.adapters.classify import classify, code_of
 from kms_failover.domain.breaker import Breaker
+from kms_failover.domain.budget import Budget
 from kms_failover.domain.fault import FaultClass
+from kms_failover.domain.latency import Latency
+from kms_failover.domain.settings import Settings
+from kms_failover.errors import MalformedAnswerError
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
-CONNECT_TIMEOUT_SECONDS = 1.0  # facts 3.5: botocore's own 60 s would outlast most callers
-READ_TIMEOUT_SECONDS = 2.0  # the same; KMS answers in milliseconds, a far region in a few hundred
-THREADS = 32  # a dead region holds at most these, and none of another region's
+HEDGES_AT_ONCE = 64  # every thread of a region twice: when it falls silent, all of them are overtaken before it is out
+RETRIES_AT_ONCE, RETRIES_PER_CALL = 100, 0.2  # of throttles, as botocore's quota: 500 tokens, 5 a retry, 1 a success
+
+# What an answer must hold; botocore takes HTML with status 200 for an answer that holds nothing
+_ANSWERS = {
+    "generate_data_key": ("CiphertextBlob", "Plaintext"),
+    "encrypt": ("CiphertextBlob",),
+    "decrypt": ("Plaintext",),
+}
+# What botocore's parser raises over bytes that are no answer: not UTF-8, not Base64, JSON of another shape
+_UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, KeyError)
+_BYTES = {"AES_256": 32, "AES_128": 16}
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
+class Call:
+    """One call under way. It counts as one fault at most, whether it is overtaken, fails, or both."""
+
+    region: str
+    future: Future[dict[str, Any]] = field(init=False)
+    started_at: float | None = None
+    _counted: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def counts_now(self) -> bool:
+        """True for the first caller only."""
+        with self._lock:
+            counted, self._counted = self._counted, True
+            return not counted
+
+
 class RegionalKms:
     """`submit` never blocks; whatever the region does, only this region's threads wait for it."""
 
-    region: str
-    client: "KMSClient"
-    breaker: Breaker = field(default_factory=Breaker)
-    on_fault: Callable[[str, str], None] = lambda _region, _code: None
-    _threads: ThreadPoolExecutor = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"kms-{self.region}")
+    def __init__(
+        self,
+        region: str,
+        client: "KMSClient",
+        settings: Settings,
+        on_fault: Callable[[str, str], None] = lambda _region, _code: None,
+    ) -> None:
+        self.region = region
+        self.client = client
+        self.breaker = self._new_breaker(settings)
+        self.latency = Latency(
+            settings.first_hedge_delay_seconds, settings.min_hedge_delay_seconds, settings.max_hedge_delay_seconds
+        )
+        self.hedges = Budget(HEDGES_AT_ONCE, settings.hedge_budget)
+        self.throttle_retries = Budget(RETRIES_AT_ONCE, RETRIES_PER_CALL)
+        self._settings = settings
+        self._on_fault = on_fault
+        self._keys: dict[str, Breaker] = {}
+        self._threads = ThreadPoolExecutor(settings.threads_per_region, thread_name_prefix=f"kms-{region}")
 
     @classmethod
-    def connect(cls, region: str, on_fault: Callable[[str, str], None]) -> "RegionalKms":
+    def connect(
+        cls,
+        region: str,
+        settings: Settings,
+        on_fault: Callable[[str, str], None],
+        session: "boto3.Session | None" = None,
+    ) -> "RegionalKms":
         """`AWS_ENDPOINT_URL_KMS` and the shared configuration are honoured, as boto3 does."""
         config = Config(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
+            connect_timeout=settings.connect_timeout_seconds,
+            read_timeout=settings.read_timeout_seconds,
             retries={"total_max_attempts": 1, "mode": "standard"},  # another region is the retry
-            max_pool_connections=THREADS,
+            max_pool_connections=settings.threads_per_region,
             tcp_keepalive=True,
         )
-        return cls(region, boto3.client("kms", region_name=region, config=config), on_fault=on_fault)
+        maker = session or boto3
+        client = maker.client("kms", region_name=region, config=config, endpoint_url=settings.endpoints.get(region))
+        return cls(region, client, settings, on_fault)
 
-    def submit(self, operation: str, parameters: dict[str, Any]) -> Future[dict[str, Any]]:
+    # Calls
+
+    def submit(self, operation: str, parameters: dict[str, Any]) -> Call:
         """Call `operation` (snake case, as on the boto3 client); the future raises what boto3 raises."""
-        return self._threads.submit(self._call, operation, parameters)
+        call = Call(self.region)
+        call.future = self._threads.submit(self._perform, call, operation, parameters)
+        return call
+
+    def call(self, operation: str, parameters: dict[str, Any]) -> Call:
+        """The same in the caller's own thread, done when it returns: saves the hand-over where nobody can overtake."""
+        call = Call(self.region)
+        call.future = Future()
+        try:
+            call.future.set_result(self._perform(call, operation, parameters))
+        except Exception as error:  # noqa: BLE001  # the future raises it, as submit's does
+            call.future.set_exception(error)
+        return call
+
+    def overtaken(self, call: Call) -> None:
+        """Another region answered first although this one had a head start: a silence that need not last to a time-out.
+
+        A call that still waits for a thread says nothing about the region.
+        """
+        waited = call.started_at is not None and time.monotonic() - call.started_at >= self.latency.hedge_delay_seconds
+        if waited and not call.future.done() and call.counts_now():
+            self._fault("overtaken")
+        call.future.cancel()
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    # Whether to ask this region at all
+
+    def is_out(self, key_arn: str) -> bool:
+        """Whether the region, or this member key in it, has failed and has not answered since."""
+        return self.breaker.is_open or (key_arn in self._keys and self._keys[key_arn].is_open)
+
+    def claims_trial(self, key_arn: str, now: float) -> bool:
+        """True for one caller now and then, while it is out: that one may try, beside its real work."""
+        if self.breaker.is_open:
+            return self.breaker.claims_trial(now)
+        return key_arn in self._keys and self._keys[key_arn].claims_trial(now)
+
+    @staticmethod
+    def _new_breaker(settings: Settings) -> Breaker:
+        return Breaker(settings.faults_to_open, settings.breaker_open_seconds)
+
+    def _perform(self, call: Call, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        call.started_at = started_at = time.monotonic()
         try:
-            response: dict[str, Any] = getattr(self.client, operation)(**parameters)
-        except Exception as error:
-            self._record(classify(error), error)
+            response = self._ask(operation, parameters)
+        except Exception as error:  # recorded and raised again
+            self._record(call, parameters["KeyId"], error)
             raise
-        self.breaker.succeeded()
+        self._answered(call, time.monotonic() - started_at)
+        self._keys.pop(parameters["KeyId"], None)
         return response
 
-    def _record(self, fault: FaultClass | None, error: Exception) -> None:
+    def _ask(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self.client, operation)(**parameters)
+        except _UNREADABLE as error:
+            raise MalformedAnswerError(self.region, f"an answer to {operation} that is no KMS answer") from error
+        for name in _ANSWERS[operation]:
+            if not isinstance(answer.get(name), bytes) or not answer[name]:
+                raise MalformedAnswerError(self.region, f"an answer to {operation} without {name}")
+        wanted = parameters.get("NumberOfBytes") or _BYTES.get(parameters.get("KeySpec", ""))
+        if wanted is not None and len(answer["Plaintext"]) != wanted:
+            raise MalformedAnswerError(self.region, f"an answer to {operation} with a key of another length")
+        return answer
+
+    # What its answers say about it
+
+    def _answered(self, call: Call, seconds: float) -> None:
+        """An answer after the wrap deadline is of no use to a caller: it is a fault, as silence is."""
+        self.latency.add(seconds)
+        self.hedges.earn()
+        self.throttle_retries.earn()
+        if seconds < self._settings.wrap_deadline_seconds:
+            self.breaker.succeeded()
+        elif call.counts_now():
+            self._fault("slow")
+
+    def _record(self, call: Call, key_arn: str, error: Exception) -> None:
+        fault = classify(error)
         if fault is FaultClass.REGION:
-            if self.breaker.faulted(time.monotonic()):
-                logger.warning("KMS in %s is out: %s", self.region, code_of(error))
-                self.on_fault(self.region, code_of(error))
-        elif isinstance(error, ClientError):
-            self.breaker.succeeded()  # KMS answered, if only with a refusal
+            if call.counts_now():
+                self._fault(code_of(error))
+        elif isinstance(error, ClientError):  # KMS answered, if only with a refusal
+            self.breaker.succeeded()
+            if fault is FaultClass.KEY:
+                self._keys.setdefault(key_arn, self._new_breaker(self._settings)).faulted(time.monotonic())
+
+    def _fault(self, code: str) -> None:
+        if self.breaker.faulted(time.monotonic()):
+            logger.warning("KMS in %s is out: %s", self.region, code)
+            self._on_fault(self.region, code)

@@ -3,6 +3,8 @@
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class FaultReporter:
-    """Called from the failing region's own threads, so that no caller waits for the report.
+    """Writes in a thread of its own, so that no caller waits for the report.
 
     All processes of a region that report in the same five seconds write the same item: a fleet must not bury the probe.
     """
@@ -36,9 +38,17 @@ class FaultReporter:
         self._clock = clock
         self._last: dict[str, datetime] = {}
         self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kms-failover-reports")
 
     def __call__(self, region: str, code: str) -> None:
         """Report one region fault. A report that cannot be written is logged: the probe sees the region as well."""
+        with suppress(RuntimeError):  # closed: a call of this process's last moments failed
+            self._thread.submit(self._report, region, code)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _report(self, region: str, code: str) -> None:
         now = self._clock()
         at = now - timedelta(seconds=now.timestamp() % REPORT_SECONDS)
         with self._lock:

@@ -1,37 +1,22 @@
 """Key sets and routes as the data plane reads them: this region's own copy, seconds old at most, fail-static."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import ValidationError
-
+from kms_failover.adapters.remembered import Remembered
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError
 
-REFRESH_SECONDS = 2.0  # well below a probe round, so a changed route is used before the next one ends
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Routes:
-    """What was read at one moment."""
-
-    key_sets: tuple[KeySet, ...]
-    routes: dict[str, Route]
-    read_at: float
+REFRESH_SECONDS = 2.0  # where no settings say otherwise
 
 
 class RouteReader:
-    """Answers from memory; refreshes beside the caller's work, never before it, except for the very first time.
+    """Answers from memory. Reads the routes of those key sets only that somebody uses.
 
     Where the table cannot be read the last good routes stay; where it never could, `configured` key sets serve.
     """
@@ -41,73 +26,78 @@ class RouteReader:
         region: str,
         state: StateTable | None,
         configured: tuple[KeySet, ...] = (),
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+        refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
         self._region = region
         self._state = state
+        self._configured = configured
         self._clock = clock
-        self._lock = threading.Lock()
+        self._refresh_seconds = refresh_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kms-failover-routes")
-        self._refreshing = False
-        self._error: Exception | None = None
-        self._routes = Routes(configured, {}, float("-inf"))
+        self._key_sets = self._remembered("the key sets", self._read_key_sets, configured or None)
+        self._routes: dict[str, Remembered[Route]] = {}
+        self._index: tuple[tuple[KeySet, ...], dict[str, KeySet]] = ((), {})
+        self._lock = threading.Lock()
 
     def find(self, key_id: str) -> tuple[KeySet, Route]:
-        """The key set that `key_id` names (name, alias or member ARN) and its route; UnknownKeySetError if none."""
-        routes = self._current()
-        found = next((key_set for key_set in routes.key_sets if key_set.answers_to(key_id)), None)
-        if found is None and self._clock() - routes.read_at > REFRESH_SECONDS:
-            self._read()  # it may have been applied a moment ago
-            routes = self._routes
-            found = next((key_set for key_set in routes.key_sets if key_set.answers_to(key_id)), None)
+        """The key set that `key_id` names (name, alias or member ARN) and its route.
+
+        Raises:
+            UnknownKeySetError: there is none of this name.
+            StateUnavailableError: none is known, and the table cannot be read.
+        """
+        found = self._indexed(self.key_sets()).get(key_id)
         if found is None:
-            if self._error is not None:
-                raise StateUnavailableError(f"the state table in {self._region} cannot be read") from self._error
+            found = self._indexed(self._key_sets.get_anew() or ()).get(key_id)  # it may have been applied a moment ago
+        if found is None:
+            if self._key_sets.error is not None:
+                raise self._unread() from self._key_sets.error
             raise UnknownKeySetError(key_id)
-        return found, routes.routes.get(found.name) or first_route(found, self._region, datetime.now(UTC))
+        return found, self._route(found)
 
     def key_sets(self) -> tuple[KeySet, ...]:
         """StateUnavailableError where none are known and the table cannot be read."""
-        known = self._current().key_sets
-        if not known and self._error is not None:
-            raise StateUnavailableError(f"the state table in {self._region} cannot be read") from self._error
-        return known
+        known = self._key_sets.get()
+        if not known and self._key_sets.error is not None:
+            raise self._unread() from self._key_sets.error
+        return known or ()
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _current(self) -> Routes:
-        if self._state is None:
-            return self._routes
-        if self._routes.read_at == float("-inf"):
+    def _route(self, key_set: KeySet) -> Route:
+        route = self._routes.get(key_set.name)
+        if route is None:
             with self._lock:
-                if self._routes.read_at == float("-inf"):
-                    self._read()
-        elif self._clock() - self._routes.read_at > REFRESH_SECONDS:
-            self._refresh()
-        return self._routes
+                route = self._routes.setdefault(key_set.name, self._new_route(key_set))
+        known = route.get()
+        assert known is not None  # noqa: S101  # it began with the key set's own order
+        return known
 
-    def _refresh(self) -> None:
-        with self._lock:
-            if self._refreshing:
-                return
-            self._refreshing = True
-        self._thread.submit(self._read)
+    def _new_route(self, key_set: KeySet) -> Remembered[Route]:
+        own_order = first_route(key_set, self._region, datetime.now(UTC))
 
-    def _read(self) -> None:
-        state = self._state
-        try:
-            if state is not None:
-                key_sets = state.key_sets()
-                routes = {key_set.name: state.route(key_set.name) for key_set in key_sets}
-                known = {name: route for name, route in routes.items() if route is not None}
-                self._routes = Routes(key_sets, known, self._clock())
-                self._error = None
-        except (BotoCoreError, ClientError, ValidationError) as error:  # the last: written by another version of us
-            logger.warning("the state table in %s cannot be read, the last routes stay: %s", self._region, error)
-            self._error = error
-            # where nothing is known yet the next caller tries again; else the next refresh does
-            read_at = self._clock() if self._routes.key_sets else float("-inf")
-            self._routes = Routes(self._routes.key_sets, self._routes.routes, read_at)
-        finally:
-            self._refreshing = False
+        def read() -> Route:
+            route = self._state.route(key_set.name) if self._state is not None else None
+            return route or own_order
+
+        return self._remembered(f"the route of {key_set.name}", read, own_order)
+
+    def _indexed(self, key_sets: tuple[KeySet, ...]) -> dict[str, KeySet]:
+        """By everything that names a key set; made anew only when the key sets have been read anew."""
+        indexed, index = self._index
+        if indexed is not key_sets:
+            index = {name: key_set for key_set in reversed(key_sets) for name in key_set.names}
+            self._index = key_sets, index
+        return index
+
+    def _read_key_sets(self) -> tuple[KeySet, ...]:
+        return self._configured if self._state is None else self._state.key_sets()
+
+    def _remembered[T](self, what: str, read: Callable[[], T], known: T | None) -> Remembered[T]:
+        what = f"{what} in {self._region}'s state table"
+        return Remembered(what, read, self._thread, self._clock, self._refresh_seconds, known)
+
+    def _unread(self) -> StateUnavailableError:
+        return StateUnavailableError(f"the state table in {self._region} cannot be read")

@@ -3,16 +3,16 @@
 import threading
 from dataclasses import dataclass, field
 
-FAULTS_TO_OPEN = 2  # one broken connection is everyday; two in a row with none between are not
-OPEN_SECONDS = 5.0  # between trials; a probe round takes 10 s, a caller should profit sooner
-
 
 @dataclass
 class Breaker:
-    """Shared by all threads of a process. `now` is a monotonic clock's seconds, handed in."""
+    """Shared by all threads of a process. `now` is a monotonic clock's seconds, handed in.
 
-    faults_to_open: int = FAULTS_TO_OPEN
-    open_seconds: float = OPEN_SECONDS
+    `open_seconds` lie between trials; where their numbers come from is said in `Settings`.
+    """
+
+    faults_to_open: int
+    open_seconds: float
     _faults: int = 0
     _opened_at: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -12,7 +12,7 @@ from typing import Self
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from kms_failover.domain.key_set import KEY_ARN, KEY_SET_NAME, MAX_MEMBER_KEYS
+from kms_failover.domain.key_set import KEY_ARN, KEY_SET_NAME, MAX_MEMBER_KEYS, KeySet, MemberKey
 from kms_failover.errors import BundleError, CommitmentError
 
 MAGIC = b"KFB\x01"
@@ -80,11 +80,34 @@ class Bundle:
             raise BundleError(f"a bundle has 1 to {MAX_MEMBER_KEYS} wraps, each under a key of its own")
         return cls(name, Kind(kind), commitment, wraps)
 
-    def with_wraps(self, wraps: tuple[Wrap, ...]) -> Self:
-        """The same data key with more wraps; one that is there already stays as it is."""
+    def with_wraps(self, wraps: tuple[Wrap, ...], key_set: KeySet) -> Self:
+        """The same data key with more wraps; one that is there already stays as it is.
+
+        Where there is no room for all, those of keys that the key set no longer has go first, oldest first.
+        """
         present = {wrap.key_arn for wrap in self.wraps}
-        fresh = tuple(wrap for wrap in wraps if wrap.key_arn not in present)
-        return type(self)(self.key_set, self.kind, self.commitment, self.wraps + fresh)
+        all_wraps = self.wraps + tuple(wrap for wrap in wraps if wrap.key_arn not in present)
+        former = [wrap for wrap in all_wraps if key_set.member_by_arn(wrap.key_arn) is None]
+        dropped = former[: max(0, len(all_wraps) - MAX_MEMBER_KEYS)]
+        kept = tuple(wrap for wrap in all_wraps if wrap not in dropped)
+        return type(self)(self.key_set, self.kind, self.commitment, kept)
+
+    def blobs_by_member(self, key_set: KeySet) -> dict[str, bytes]:
+        """By member key ARN, the blob that this member key opens: its own wrap, or a related multi-Region key's."""
+        blobs: dict[str, bytes] = {}
+        for wrap in self.wraps:
+            holder = key_set.member_by_arn(wrap.key_arn)
+            if holder is not None:
+                for member in key_set.members:
+                    if member.opens_ciphertexts_of(holder):
+                        blobs.setdefault(member.arn, wrap.blob)
+                blobs[holder.arn] = wrap.blob
+        return blobs
+
+    def lacking(self, key_set: KeySet) -> tuple[MemberKey, ...]:
+        """Member keys that open none of the wraps: what the bundle is in debt of."""
+        blobs = self.blobs_by_member(key_set)
+        return tuple(member for member in key_set.members if member.arn not in blobs)
 
     def verify(self, key: bytes, context: Mapping[str, str]) -> None:
         """Raise CommitmentError unless `key` is the very key this bundle was made for, under this context."""

@@ -139,9 +139,10 @@ class KeySet(Model):
     def buckets_in(self, region: str) -> Iterator[Bucket]:
         return (bucket for bucket in self.buckets if bucket.region == region)
 
-    def answers_to(self, key_id: str) -> bool:
-        """Whether `key_id`, as a caller may write it, names this key set: its name, `alias/` name or a member ARN."""
-        return key_id in {self.name, f"alias/{self.name}"} or self.member_by_arn(key_id) is not None
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a caller may write for `KeyId`: its name, its `alias/` name, or a member key's ARN."""
+        return (self.name, f"alias/{self.name}", *(member.arn for member in self.members))
 
 
 class KeySets(Model):

@@ -222,7 +222,8 @@ class _Rewrapping:
         """A bundle is owed to the regions without a wrap, and to this one where its wrap could not be tried."""
         owed: tuple[str, ...] = (self.service.region,)
         if envelope.holds_bundle:
-            owed = lacking_regions(Bundle.parse(envelope.wrapped_key), self.key_set) or owed
+            lacking = Bundle.parse(envelope.wrapped_key).lacking(self.key_set)
+            owed = tuple(member.region for member in lacking) or owed
         return self._settle(Outcome.OWED, reason, owed_to=owed, code=code)
 
     def _refuse(self, reason: str) -> Result:
@@ -248,12 +249,6 @@ class _Rewrapping:
             refusal = Refusal(key_set=self.key_set.name, bucket=self.bucket, key=self.key, since=now, reason="")
             self.service.ledger.clear_refusal(refusal.key_set, refusal.id)
         return Result(self.bucket, self.key, outcome, reason)
-
-
-def lacking_regions(bundle: Bundle, key_set: KeySet) -> tuple[str, ...]:
-    """Regions without a wrap that their member key opens."""
-    holders = [member for wrap in bundle.wraps if (member := key_set.member_by_arn(wrap.key_arn)) is not None]
-    return tuple(m.region for m in key_set.members if not any(m.opens_ciphertexts_of(h) for h in holders))
 
 
 def _open(envelope: Envelope, keys: Keys, expected: bytes | None) -> bytes:

@@ -1,0 +1,264 @@
+"""What FailoverKms does: the KMS API's parameters to bundles, and bundles to the KMS API's answers."""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ParamValidationError
+
+from kms_failover.adapters.engine import Engine, Made
+from kms_failover.adapters.reservoir import Reservoir
+from kms_failover.domain.bundle import MIN_COMMITTED_KEY_BYTES, NONCE_BYTES, Bundle, Kind, commit, is_bundle
+from kms_failover.domain.data_key_cache import DataKeyCache
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.route import Route
+from kms_failover.errors import IncorrectKeySetError
+
+if TYPE_CHECKING:
+    from kms_failover.adapters.connection import Connection
+    from kms_failover.adapters.routes import RouteReader
+    from kms_failover.domain.settings import Settings
+
+MAX_MESSAGE_BYTES = 4096 - NONCE_BYTES  # KMS Encrypt takes 4096 (facts 2.3); a message's nonce is wrapped with it
+DEFAULT_ALGORITHM = ("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
+
+_SIZE = frozenset({"KeySpec", "NumberOfBytes"})
+_FOR_ALL = frozenset({"KeyId", "EncryptionContext"})
+_GENERATE = _FOR_ALL | _SIZE | {"MessageBytes"}
+_ENCRYPT = _FOR_ALL | {"Plaintext"}
+_DECRYPT = _FOR_ALL | {"CiphertextBlob"}
+_RE_ENCRYPT = frozenset(
+    {
+        "CiphertextBlob",
+        "SourceKeyId",
+        "SourceEncryptionContext",
+        "DestinationKeyId",
+        "DestinationEncryptionContext",
+    }
+)
+
+type Answer = dict[str, Any]
+
+
+class Operations:
+    def __init__(self, connection: "Connection") -> None:
+        settings: Settings = connection.settings
+        self._engine: Engine = connection.engine
+        self._routes: RouteReader = connection.routes
+        self._cache = DataKeyCache[Answer](settings.cache, time.time) if settings.cache else None
+        self._reservoir = Reservoir(settings.reservoir, time.time) if settings.reservoir else None
+
+    def generate_data_key(self, request: Mapping[str, Any]) -> Answer:
+        key_set, route, context = self._prepare(request, _GENERATE)
+        message_bytes = _message_bytes(request)
+        if self._cache is None and self._reservoir is None:
+            return self._new_data_key(key_set, route, context, request)
+        identity = (key_set.name, request.get("KeySpec"), request.get("NumberOfBytes"), frozenset(context.items()))
+        if self._cache is None:
+            return self._unused_data_key(identity, key_set, route, context, request)
+        cached = self._cache.take((identity, route.epoch), message_bytes)
+        if cached is not None:
+            return _copy(cached)
+        answer = self._unused_data_key(identity, key_set, route, context, request)
+        degraded = answer["KmsFailover"]["Degraded"]
+        self._cache.keep((identity, route.epoch), _copy(answer), message_bytes, degraded=degraded)
+        return answer
+
+    def generate_data_key_without_plaintext(self, request: Mapping[str, Any]) -> Answer:
+        """Never from the cache or the reservoir: whoever asks for no plaintext wants a key that nobody has."""
+        key_set, route, context = self._prepare(request, _FOR_ALL | _SIZE)
+        answer = self._new_data_key(key_set, route, context, request)
+        del answer["Plaintext"]
+        return answer
+
+    def encrypt(self, request: Mapping[str, Any]) -> Answer:
+        key_set, route, context = self._prepare(request, _ENCRYPT)
+        message = _bytes(request, "Plaintext")
+        if not 1 <= len(message) <= MAX_MESSAGE_BYTES:
+            raise ParamValidationError(report=f"Plaintext must have 1 to {MAX_MESSAGE_BYTES} bytes for a bundle")
+        payload = secrets.token_bytes(NONCE_BYTES) + message
+        commitment = commit(payload, key_set.name, Kind.MESSAGE, context)
+        made = self._engine.seal(key_set, route, payload, commitment, context)
+        return _answer(made, key_set, route) | {"EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
+
+    def decrypt(self, request: Mapping[str, Any]) -> Answer:
+        """A bundle, or a plain KMS blob under one of the key set's member keys."""
+        blob = _bytes(request, "CiphertextBlob")
+        if not is_bundle(blob):
+            key_set, route, context = self._prepare(request, _DECRYPT)
+            opened = self._engine.open_blob(blob, key_set, context)
+            facts = _facts(key_set, route, (opened.member.region,), opened.member.region, expected=opened.member.region)
+            return _opened_answer(opened.response, opened.plaintext, opened.member.arn, facts)
+        bundle = Bundle.parse(blob)
+        key_set, route, context = self._prepare({"KeyId": bundle.key_set, **request}, _DECRYPT)
+        _expect_key_set(bundle, key_set)
+        if self._cache is None:
+            return self._open(bundle, key_set, route, context)
+        identity = (hashlib.sha256(blob).digest(), key_set.name, frozenset(context.items()))
+        cached = self._cache.take(identity)
+        if cached is not None:
+            return _copy(cached)
+        answer = self._open(bundle, key_set, route, context)
+        self._cache.keep(identity, _copy(answer))
+        return answer
+
+    def re_encrypt(self, request: Mapping[str, Any]) -> Answer:
+        """Under another key set, or another encryption context; within one key set `rewrap` is what you want."""
+        _refuse_others(request, _RE_ENCRYPT)
+        source = {
+            "CiphertextBlob": request.get("CiphertextBlob"),
+            "EncryptionContext": request.get("SourceEncryptionContext") or {},
+        }
+        if request.get("SourceKeyId"):
+            source["KeyId"] = request["SourceKeyId"]
+        opened = self.decrypt(source)
+        sealed = self.encrypt(
+            {
+                "KeyId": request.get("DestinationKeyId"),
+                "Plaintext": opened["Plaintext"],
+                "EncryptionContext": request.get("DestinationEncryptionContext") or {},
+            }
+        )
+        answer = {
+            "CiphertextBlob": sealed["CiphertextBlob"],
+            "SourceKeyId": opened["KeyId"],
+            "KeyId": sealed["KeyId"],
+            "SourceEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+            "DestinationEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+            "ResponseMetadata": sealed["ResponseMetadata"],
+            "KmsFailover": sealed["KmsFailover"],
+        }
+        ids = {"Source": opened, "Destination": sealed}
+        names = {f"{end}KeyMaterialId": part["KeyMaterialId"] for end, part in ids.items() if "KeyMaterialId" in part}
+        return answer | names
+
+    def rewrap(self, request: Mapping[str, Any]) -> Answer:
+        bundle = Bundle.parse(_bytes(request, "CiphertextBlob"))
+        key_set, route, context = self._prepare({"KeyId": bundle.key_set, **request}, _DECRYPT)
+        _expect_key_set(bundle, key_set)
+        complete, _missing = self._engine.complete(bundle, key_set, route, context)
+        here = self._engine.region
+        facts = _facts(key_set, route, _regions(complete, key_set), here, expected=here)
+        return {"CiphertextBlob": bytes(complete), "KmsFailover": facts}
+
+    def close(self) -> None:
+        if self._reservoir is not None:
+            self._reservoir.close()
+        if self._cache is not None:
+            self._cache.clear()
+
+    def _unused_data_key(
+        self,
+        identity: tuple[Any, ...],
+        key_set: KeySet,
+        route: Route,
+        context: dict[str, str],
+        request: Mapping[str, Any],
+    ) -> Answer:
+        def make() -> Answer:
+            return self._new_data_key(key_set, route, context, request)
+
+        made_ahead = self._reservoir.take(identity, route.epoch, make) if self._reservoir is not None else None
+        return made_ahead or make()
+
+    def _new_data_key(
+        self, key_set: KeySet, route: Route, context: dict[str, str], request: Mapping[str, Any]
+    ) -> Answer:
+        size = request.get("NumberOfBytes")
+        if isinstance(size, int) and size < MIN_COMMITTED_KEY_BYTES:
+            raise ParamValidationError(report=f"NumberOfBytes must be at least {MIN_COMMITTED_KEY_BYTES} for a bundle")
+        wanted = {name: value for name, value in request.items() if value and name in _SIZE}
+        made = self._engine.make(key_set, route, wanted, context)
+        return _answer(made, key_set, route)
+
+    def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: dict[str, str]) -> Answer:
+        opened = self._engine.open(bundle, key_set, route, context)
+        start = NONCE_BYTES if bundle.kind is Kind.MESSAGE else 0
+        regions = _regions(bundle, key_set)
+        nearest = self._engine.region if self._engine.region in regions else route.regions[0]
+        facts = _facts(key_set, route, regions, opened.member.region, expected=nearest)
+        return _opened_answer(opened.response, opened.plaintext[start:], opened.member.arn, facts)
+
+    def _prepare(self, request: Mapping[str, Any], own: frozenset[str]) -> tuple[KeySet, Route, dict[str, str]]:
+        _refuse_others(request, own)
+        key_id = request.get("KeyId")
+        if not isinstance(key_id, str):
+            raise ParamValidationError(report="KeyId must be a key set's name, alias/<name> or a member key's ARN")
+        key_set, route = self._routes.find(key_id)
+        return key_set, route, _context(request)
+
+
+def _expect_key_set(bundle: Bundle, key_set: KeySet) -> None:
+    if bundle.key_set != key_set.name:
+        raise IncorrectKeySetError(f"the bundle belongs to key set {bundle.key_set!r}, not to {key_set.name!r}")
+
+
+def _bytes(request: Mapping[str, Any], name: str) -> bytes:
+    value = request.get(name)
+    if isinstance(value, str | bytearray | memoryview):
+        value = value.encode() if isinstance(value, str) else bytes(value)
+    if not isinstance(value, bytes):
+        raise ParamValidationError(report=f"{name} must be bytes")
+    return value
+
+
+def _message_bytes(request: Mapping[str, Any]) -> int | None:
+    value = request.get("MessageBytes")
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise ParamValidationError(report="MessageBytes must be a number of bytes, or left out")
+    return value
+
+
+def _refuse_others(request: Mapping[str, Any], allowed: frozenset[str]) -> None:
+    """What says no more than a default is let pass: `DryRun=False`, no grant tokens, the one algorithm there is."""
+    unknown = request.keys() - allowed
+    said = {name for name in unknown if request[name] and (name, request[name]) != DEFAULT_ALGORITHM}
+    if said:
+        raise ParamValidationError(report=f"not supported for a key set: {', '.join(sorted(said))}")
+
+
+def _context(request: Mapping[str, Any]) -> dict[str, str]:
+    context = request.get("EncryptionContext") or {}
+    if not isinstance(context, Mapping) or not all(isinstance(text, str) for pair in context.items() for text in pair):
+        raise ParamValidationError(report="EncryptionContext must be a dict of str to str")
+    return dict(context)
+
+
+def _regions(bundle: Bundle, key_set: KeySet) -> tuple[str, ...]:
+    blobs = bundle.blobs_by_member(key_set)
+    return tuple(member.region for member in key_set.members if member.arn in blobs)
+
+
+def _facts(key_set: KeySet, route: Route, can_open: tuple[str, ...], answered_by: str, *, expected: str) -> Answer:
+    missing = [region for region in key_set.regions if region not in can_open]
+    return {
+        "KeySet": key_set.name,
+        "Regions": list(can_open),
+        "MissingRegions": missing,
+        "AnsweredBy": answered_by,
+        "Rerouted": answered_by != expected,
+        "Degraded": bool(missing),
+        "RouteEpoch": route.epoch,
+    }
+
+
+def _answer(made: Made, key_set: KeySet, route: Route) -> Answer:
+    """KMS's own answer, with the bundle in place of its blob."""
+    can_open = tuple(region for region in key_set.regions if region not in made.missing)
+    facts = _facts(key_set, route, can_open, made.member.region, expected=key_set.regions[0])
+    own = {"CiphertextBlob": bytes(made.bundle), "KeyId": made.member.arn, "KmsFailover": facts}
+    return dict(made.response) | own
+
+
+def _opened_answer(response: Mapping[str, Any], plaintext: bytes, key_arn: str, facts: Answer) -> Answer:
+    own = {"Plaintext": plaintext, "KeyId": key_arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT", "KmsFailover": facts}
+    return dict(response) | own
+
+
+def _copy(answer: Answer) -> Answer:
+    """A caller may change what it is given."""
+    facts = answer["KmsFailover"]
+    regions = {"Regions": list(facts["Regions"]), "MissingRegions": list(facts["MissingRegions"])}
+    return answer | {"KmsFailover": facts | regions}

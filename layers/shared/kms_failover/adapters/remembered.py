@@ -1,0 +1,75 @@
+"""A value read from elsewhere, remembered for seconds, kept while it cannot be read: fail-static."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, wait
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+STALE_SECONDS = (
+    30.0  # a process that was frozen, as Lambda does, knows values of long ago; three probe rounds are too old
+)
+PATIENCE_SECONDS = 0.25  # how long a caller who could do with an old value waits for a new one
+
+logger = logging.getLogger(__name__)
+
+
+class Remembered[T]:
+    """Refreshed by `executor`, beside the caller's work. Only where nothing is known does a caller wait to the end.
+
+    `clock` is the wall clock: a process that was frozen must notice. A time that runs backwards counts as old.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        read: Callable[[], T],
+        executor: Executor,
+        clock: Callable[[], float],
+        refresh_seconds: float,
+        known: T | None = None,
+    ) -> None:
+        self._what = what
+        self._read_it = read
+        self._executor = executor
+        self._clock = clock
+        self._refresh_seconds = refresh_seconds
+        self._known = known
+        self._tried_at = float("-inf")
+        self._reading: Future[None] | None = None
+        self._lock = threading.Lock()
+        self.error: Exception | None = None  # of the last attempt
+
+    def get(self) -> T | None:
+        """None where nothing is known, and `error` says why."""
+        age = self._clock() - self._tried_at
+        if not 0 <= age <= self._refresh_seconds:
+            reading = self._refresh()
+            if self._known is None:
+                wait([reading])
+            elif not 0 <= age <= STALE_SECONDS:
+                wait([reading], PATIENCE_SECONDS)
+        return self._known
+
+    def get_anew(self) -> T | None:
+        """Read again and wait for it, unless that was done a moment ago."""
+        if not 0 <= self._clock() - self._tried_at <= self._refresh_seconds:
+            wait([self._refresh()])
+        return self._known
+
+    def _refresh(self) -> Future[None]:
+        with self._lock:
+            if self._reading is None or self._reading.done():
+                self._reading = self._executor.submit(self._read)
+            return self._reading
+
+    def _read(self) -> None:
+        try:
+            self._known, self.error = self._read_it(), None
+        except (BotoCoreError, ClientError, ValidationError) as error:  # the last: written by another version of us
+            logger.warning("%s cannot be read, what is known stays: %s", self._what, error)
+            self.error = error
+        if self._known is not None:  # where nothing is known yet, the next caller tries again
+            self._tried_at = self._clock()

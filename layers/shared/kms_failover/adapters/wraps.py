@@ -1,0 +1,75 @@
+"""The wraps that a bundle lacks: made in parallel, in every region that is worth asking, under one deadline."""
+
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import wait
+
+from kms_failover.adapters.classify import classify, code_of
+from kms_failover.adapters.race import Answer
+from kms_failover.adapters.regional_kms import Call, RegionalKms
+from kms_failover.domain.bundle import Bundle, Wrap
+from kms_failover.domain.fault import FaultClass
+from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Wraps:
+    def __init__(self, kms: Mapping[str, RegionalKms], settings: Settings) -> None:
+        self._kms = kms
+        self._settings = settings
+
+    def complete(
+        self,
+        bundle: Bundle,
+        key_set: KeySet,
+        plaintext: bytes,
+        context: Mapping[str, str],
+        answer: Answer,
+        *,
+        may_try: bool = False,
+    ) -> Bundle:
+        """Encrypt at every region that lacks a wrap, in parallel, under one deadline; what fails is debt, not an error.
+
+        `may_try`: a region that is out gets its trial here, for nobody waits for this bundle.
+        """
+        lacking = [m for m in bundle.lacking(key_set) if self._is_worth_asking(m, answer, may_try=may_try)]
+        if not lacking:
+            return bundle
+        call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
+        calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}) for m in lacking}
+        wait([call.future for call in calls.values()], timeout=max(map(self._wrap_patience, lacking)))
+        fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call)) is not None)
+        return bundle.with_wraps(fresh, key_set)
+
+    def _is_worth_asking(self, member: MemberKey, answer: Answer, *, may_try: bool) -> bool:
+        """A silent region must not cost a second wait, unless the caller wants its wrap or nothing."""
+        kms = self._kms[member.region]
+        if kms.is_out(member.arn):
+            return may_try and kms.claims_trial(member.arn, time.monotonic())
+        failed = answer.failed.get(member.region)
+        if failed is not None and classify(failed) is not FaultClass.REGION:
+            return may_try  # it would refuse again; a wrap that did not open says nothing of a new one
+        return member.region not in answer.silent or self._settings.min_wraps > 1
+
+    def _wrap_patience(self, member: MemberKey) -> float:
+        """How long a new data key waits for this wrap: by the region's own tail, where that is known."""
+        settings, latency = self._settings, self._kms[member.region].latency
+        if settings.min_wraps > 1 or not latency.is_known:
+            return settings.wrap_deadline_seconds
+        patience = max(settings.first_hedge_delay_seconds, latency.hedge_delay_seconds)
+        return min(patience, settings.wrap_deadline_seconds)
+
+    def _wrap(self, key_arn: str, call: Call) -> Wrap | None:
+        """The wrap, if it was made in time."""
+        if not call.future.done():
+            self._kms[call.region].overtaken(call)
+            logger.warning("no wrap for %s: no answer in time", call.region)
+            return None
+        error = call.future.exception()
+        if error is not None:
+            logger.warning("no wrap for %s: %s", call.region, code_of(error))
+            return None
+        return Wrap(key_arn, call.future.result()["CiphertextBlob"])
