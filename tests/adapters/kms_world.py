@@ -1,23 +1,23 @@
 """KMS in two or three regions, strict, whose calls can be made to fail or to wait; nothing here sleeps."""
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from kms_failover.adapters import engine as engine_module
 from kms_failover.adapters.engine import Engine
 from kms_failover.adapters.failover_kms import FailoverKms
-from kms_failover.adapters.race import race
 from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.adapters.routes import RouteReader
+from kms_failover.adapters.wraps import Wraps
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.route import Route, first_route
+from kms_failover.domain.settings import Settings
 from local.strict_kms import mock_strict_kms
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST
@@ -25,6 +25,7 @@ from tests.domain.strategies import EAST, NOON, WEST
 FOREVER = 60.0  # seconds; longer than any test, so that a slow machine changes no outcome
 AT_ONCE = 0.01  # seconds; only where the region that is waited for never answers anyway
 CONTEXT = {"order": "42"}
+SETTINGS = Settings(deadline_seconds=FOREVER)
 
 
 def timed_out() -> Exception:
@@ -77,7 +78,14 @@ class Kms:
 class World:
     """Runs in `here`; `key_set` "orders" has a key in each region, in their order."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *regions: str, here: str = EAST, related: bool = False) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        *regions: str,
+        here: str = EAST,
+        related: bool = False,
+        settings: Settings = SETTINGS,
+    ) -> None:
         self._monkeypatch = monkeypatch
         self.kms = {region: Kms(region) for region in regions}
         arns = self._related(regions) if related else [self.new_key(region) for region in regions]
@@ -86,21 +94,24 @@ class World:
         self.faults: list[tuple[str, str]] = []
         clients: dict[str, Any] = dict(self.kms)
         self.regional = {
-            region: RegionalKms(region, client, on_fault=lambda r, code: self.faults.append((r, code)))
+            region: RegionalKms(region, client, settings, on_fault=lambda r, code: self.faults.append((r, code)))
             for region, client in clients.items()
         }
-        self.engine = Engine(here, self.regional)
+        self.engine = Engine(here, self.regional, settings)
         self.state = MemoryState(here, self.key_set)
         state: Any = self.state
         self.routes = RouteReader(here, state)
-        self.failover = FailoverKms(self.engine, self.routes, clients[here])
+        connection: Any = SimpleNamespace(
+            engine=self.engine, routes=self.routes, client=clients[here], settings=settings, close=self.close_connection
+        )
+        self.failover = FailoverKms(connection)
         self.patience(FOREVER)
 
     def patience(self, seconds: float) -> None:
         """How long a silent region is waited for before the next one is asked, and for a further wrap."""
-        patient = functools.partial(race, hedge_delay_seconds=seconds, deadline_seconds=FOREVER)
-        self._monkeypatch.setattr(engine_module, "race", patient)
-        self._monkeypatch.setattr(engine_module, "WRAP_DEADLINE_SECONDS", seconds)
+        for kms in self.regional.values():
+            kms.latency.hedge_delay_seconds = seconds
+        self._monkeypatch.setattr(Wraps, "_wrap_patience", lambda _wraps, _member: seconds)
 
     def new_key(self, region: str) -> str:
         arn: str = self.kms[region].client.create_key()["KeyMetadata"]["Arn"]
@@ -130,6 +141,11 @@ class World:
         for kms in self.kms.values():
             kms.calls.clear()
 
+    def close_connection(self) -> None:
+        self.routes.close()
+        for kms in self.regional.values():
+            kms.close()
+
     def close(self) -> None:
         for kms in self.kms.values():
             kms.release.set()
@@ -139,11 +155,9 @@ class World:
 
 
 @contextmanager
-def kms_world(
-    monkeypatch: pytest.MonkeyPatch, *regions: str, here: str = EAST, related: bool = False
-) -> Iterator[World]:
+def kms_world(monkeypatch: pytest.MonkeyPatch, *regions: str, **options: Any) -> Iterator[World]:
     with mock_strict_kms():
-        world = World(monkeypatch, *(regions or (EAST, WEST)), here=here, related=related)
+        world = World(monkeypatch, *(regions or (EAST, WEST)), **options)
         try:
             yield world
         finally:

@@ -1,15 +1,16 @@
 """Data keys over several regions, below the drop-in client: breakers, trials, and one region by itself."""
 
+import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from kms_failover.adapters.engine import THROTTLE_TURNS, Made
+from kms_failover.adapters.engine import Made
 from kms_failover.domain.bundle import Bundle, Kind, Wrap
 from kms_failover.errors import BundleError, CommitmentError, RegionUnavailableError
-from tests.adapters.kms_world import CONTEXT, World, aws_error, kms_world, timed_out, unreachable
+from tests.adapters.kms_world import CONTEXT, SETTINGS, World, aws_error, kms_world, timed_out, unreachable
 from tests.domain.strategies import EAST, WEST, arn
 
 
@@ -65,7 +66,7 @@ def test_when_every_region_is_out_they_are_asked_all_the_same(world: World) -> N
 def test_one_region_alone_is_not_waited_for_while_it_is_out(world: World) -> None:
     out(world, EAST, since=float("inf"))
 
-    with pytest.raises(RegionUnavailableError, match="breaker is open"):
+    with pytest.raises(RegionUnavailableError, match="failed a moment ago"):
         world.engine.encrypt_under(world.key_set.members[0], b"m", CONTEXT)
 
     assert world.kms[EAST].calls == []
@@ -165,16 +166,16 @@ def test_a_throttle_is_waited_out_a_bounded_number_of_times_and_reaches_no_other
     world: World, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     waits: list[float] = []
-    clock = SimpleNamespace(sleep=waits.append, monotonic=lambda: 0.0)
+    clock = SimpleNamespace(sleep=waits.append, monotonic=time.monotonic)
     monkeypatch.setattr("kms_failover.adapters.engine.time", clock)
     world.kms[EAST].fails = aws_error(code)
 
     with pytest.raises(ClientError, match=code):
         make(world)
 
-    assert world.kms[EAST].operations == ["generate_data_key"] * THROTTLE_TURNS
+    assert world.kms[EAST].operations == ["generate_data_key"] * SETTINGS.throttle_attempts
     assert world.kms[WEST].calls == []
-    assert len(waits) == THROTTLE_TURNS - 1
+    assert len(waits) == SETTINGS.throttle_attempts - 1
     assert not world.regional[EAST].breaker.is_open
 
 

@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kms_failover.adapters.failover_kms import MAX_MESSAGE_BYTES, FailoverKms
+from kms_failover.adapters.failover_kms import FailoverKms
+from kms_failover.adapters.operations import MAX_MESSAGE_BYTES
 from kms_failover.domain.bundle import Bundle, Wrap
 from kms_failover.domain.key_set import KeySet
 from tests.adapters.kms_world import CONTEXT, World, aws_error, kms_world, timed_out, unreachable

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
-from kms_failover.adapters.regional_kms import THREADS, RegionalKms
+from kms_failover.adapters.regional_kms import RegionalKms
+from kms_failover.domain.settings import Settings
 from tests.adapters.kms_world import FOREVER, World, aws_error, kms_world, timed_out
 from tests.domain.strategies import EAST
 
@@ -23,7 +24,7 @@ def kms(world: World) -> RegionalKms:
 
 
 def encrypt(world: World, kms: RegionalKms) -> Any:
-    return kms.submit("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"}).result(FOREVER)
+    return kms.submit("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"}).future.result(FOREVER)
 
 
 def fault_twice(world: World, kms: RegionalKms) -> None:
@@ -83,7 +84,7 @@ def test_a_region_fault_is_not_retried_here(world: World, kms: RegionalKms) -> N
 def test_a_dead_region_holds_no_caller_however_many_ask(world: World, kms: RegionalKms) -> None:
     world.kms[EAST].silent = True
 
-    futures = [kms.submit("encrypt", {}) for _ in range(THREADS * 2)]
+    futures = [kms.submit("encrypt", {"KeyId": "k"}).future for _ in range(Settings().threads_per_region * 2)]
 
     assert not any(future.done() for future in futures)
     world.kms[EAST].release.set()
@@ -91,19 +92,19 @@ def test_a_dead_region_holds_no_caller_however_many_ask(world: World, kms: Regio
 
 
 def test_connecting_uses_short_time_outs_and_no_retries(world: World) -> None:
-    connected = RegionalKms.connect(EAST, lambda _region, _code: None)
+    connected = RegionalKms.connect(EAST, Settings(), lambda _region, _code: None)
 
     config: Any = connected.client.meta.config
     connected.close()
 
-    assert (config.connect_timeout, config.read_timeout) == (1.0, 2.0)
+    assert (config.connect_timeout, config.read_timeout) == (1.0, 3.0)
     assert config.retries["total_max_attempts"] == 1
 
 
 def test_an_endpoint_of_ones_own_is_honoured(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "https://vpce.example")
 
-    connected = RegionalKms.connect(EAST, lambda _region, _code: None)
+    connected = RegionalKms.connect(EAST, Settings(), lambda _region, _code: None)
     connected.close()
 
     assert connected.client.meta.endpoint_url == "https://vpce.example"

@@ -2,13 +2,14 @@
 
 import logging
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 
 from kms_failover.adapters.reports import REPORT_SECONDS, FaultReporter
 from kms_failover.domain.health import Observation, Outcome, Source
-from tests.adapters.kms_world import timed_out
+from tests.adapters.kms_world import FOREVER, timed_out
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, IRELAND, NOON, WEST, key_set
 
@@ -21,8 +22,12 @@ class World:
         state: Any = self.state
         self.report = FaultReporter(WEST, state, lambda: key_sets, lambda: NOON + timedelta(seconds=self.now))
 
+    def settle(self) -> None:
+        self.report._thread.submit(lambda: None).result(FOREVER)
+
     @property
     def written(self) -> list[Observation]:
+        self.settle()
         names = ("orders", "invoices", "eu")
         return [one for name in names for one in self.state.observations(name, NOON.replace(year=2000))]
 
@@ -59,6 +64,25 @@ def test_each_region_has_its_own_five_seconds() -> None:
     assert {o.region for o in world.written} == {EAST, IRELAND}
 
 
+def test_the_caller_does_not_wait_for_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, written = World(), Event()
+    monkeypatch.setattr(world.state, "add_observation", lambda _observation: written.wait(FOREVER))
+
+    world.report(EAST, "ReadTimeoutError")
+    returned_before = not written.is_set()
+    written.set()
+    world.settle()
+
+    assert returned_before
+
+
+def test_after_its_end_a_report_is_dropped_in_silence() -> None:
+    world = World()
+    world.report.close()
+
+    world.report(EAST, "ReadTimeoutError")
+
+
 def test_a_report_that_cannot_be_written_is_logged_and_nobody_else_hears_of_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -71,5 +95,6 @@ def test_a_report_that_cannot_be_written_is_logged_and_nobody_else_hears_of_it(
     caplog.set_level(logging.WARNING)
 
     world.report(EAST, "ReadTimeoutError")
+    world.settle()
 
     assert "a region fault of us-east-1 could not be reported" in caplog.text

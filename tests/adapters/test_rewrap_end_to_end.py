@@ -20,11 +20,13 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.rewrapping import Outcome, RewrapService
 from kms_failover.domain.route import first_route
 from kms_failover.domain.s3_envelope import commit
+from kms_failover.domain.settings import Settings
 from local.strict_kms import mock_strict_kms
 
 HERE, THERE = "eu-west-1", "us-east-1"
 BUCKET, KEY = "orders-eu-west-1", "2026/11/order 1+1.json"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SETTINGS = Settings()
 CONTEXT = {"tenant": "a", "aws:x-amz-cek-alg": "115"}
 MESSAGE_ID = bytes(range(28))
 
@@ -46,7 +48,8 @@ class Cloud:
         location: Any = {"LocationConstraint": HERE}
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
         self.state = StateTable(_table(), HERE)
-        self.engine = Engine(HERE, {region: RegionalKms(region, kms) for region, kms in self.kms.items()})
+        self.regional = {region: RegionalKms(region, kms, SETTINGS) for region, kms in self.kms.items()}
+        self.engine = Engine(HERE, self.regional, SETTINGS)
         self.service = RewrapService(
             lambda: (self.key_set,), self.keys_for, S3Objects(self.s3), self.state, HERE, lambda: NOW
         )
@@ -117,7 +120,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with mock_strict_kms():
         cloud = Cloud()
         yield cloud
-        cloud.engine.close()
+        for kms in cloud.regional.values():
+            kms.close()
 
 
 def test_a_replica_of_the_stock_client_opens_with_the_local_key(cloud: Cloud) -> None:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from pydantic import ValidationError
 
+from kms_failover.adapters.remembered import STALE_SECONDS
 from kms_failover.adapters.routes import REFRESH_SECONDS, RouteReader
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.route import first_route
+from kms_failover.domain.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError
 from tests.adapters.kms_world import FOREVER, aws_error
 from tests.domain.memory_state import MemoryState
@@ -31,6 +33,7 @@ class Table(MemoryState):
     def __init__(self) -> None:
         super().__init__(WEST, key_set())
         self.reads = 0
+        self.routes_read: list[str] = []
         self.fails: Exception | None = None
 
     def key_sets(self) -> tuple[KeySet, ...]:
@@ -38,6 +41,12 @@ class Table(MemoryState):
         if self.fails is not None:
             raise self.fails
         return super().key_sets()
+
+    def route(self, key_set: str) -> Route | None:
+        self.routes_read.append(key_set)
+        if self.fails is not None:
+            raise self.fails
+        return super().route(key_set)
 
 
 class World:
@@ -50,7 +59,7 @@ class World:
     def after(self, seconds: float) -> None:
         """Time passes, a refresh is begun by a caller, and ends."""
         self.now += seconds
-        self.reader.key_sets()
+        self.reader.find("orders")
         self.settle()
 
     def settle(self) -> None:
@@ -152,6 +161,47 @@ def test_an_unknown_name_is_looked_up_again_but_not_at_every_call(world: World) 
 
     assert fresh == 1
     assert world.reader.find("invoices")[0].name == "invoices"
+
+
+def test_only_the_routes_of_key_sets_in_use_are_read(world: World) -> None:
+    world.table.put_key_set(key_set(name="invoices"))
+
+    world.reader.find("orders")
+    world.after(REFRESH_SECONDS + 0.1)
+
+    assert world.table.routes_read == ["orders", "orders"]
+
+
+def test_a_process_that_was_frozen_does_not_go_by_the_route_of_long_ago(world: World) -> None:
+    world.reader.find("orders")
+    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    world.table.put_route(moved, previous_epoch=None)
+    world.now += STALE_SECONDS + 1
+
+    found = world.reader.find("orders")[1]
+
+    assert found.regions == (WEST, EAST)
+
+
+def test_a_clock_that_was_set_back_makes_no_route_eternal(world: World) -> None:
+    world.reader.find("orders")
+    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    world.table.put_route(moved, previous_epoch=None)
+    world.now -= 3600
+
+    assert world.reader.find("orders")[1].regions == (WEST, EAST)
+
+
+def test_a_table_that_hangs_does_not_hold_a_caller_with_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kms_failover.adapters.remembered.PATIENCE_SECONDS", 0.01)
+    answered = Event()
+    with closing(World(key_set(WEST))) as world:
+        monkeypatch.setattr(world.table, "key_sets", lambda: answered.wait(FOREVER) and ())
+
+        found, route = world.reader.find("orders")
+        answered.set()
+
+    assert (found, route.regions) == (key_set(WEST), (WEST,))
 
 
 def test_without_a_table_the_configuration_is_all_there_is() -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit, is_bundle
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.rewrapping import RewrapService, StoredObject, lacking_regions
+from kms_failover.domain.rewrapping import RewrapService, StoredObject
 from kms_failover.domain.s3_envelope import commit as commit_v3
 from kms_failover.errors import ObjectChangedError, RegionUnavailableError
 
@@ -99,7 +99,7 @@ class WorldKeys:
 
     def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
         parsed = Bundle.parse(bundle)
-        missing = lacking_regions(parsed, self.key_set)
+        missing = [member.region for member in parsed.lacking(self.key_set)]
         if missing:
             held = [wrap for wrap in parsed.wraps if wrap.region not in self.down]
             if not held:
@@ -108,8 +108,8 @@ class WorldKeys:
             assert data_key is not None
             makeable = [region for region in missing if region not in self.down | self.decrypt_only]
             fresh = tuple(Wrap(arn(region), self.mangle(blob_under(region, data_key, context))) for region in makeable)
-            parsed = parsed.with_wraps(fresh)
-        return bytes(parsed), lacking_regions(parsed, self.key_set)
+            parsed = parsed.with_wraps(fresh, self.key_set)
+        return bytes(parsed), tuple(member.region for member in parsed.lacking(self.key_set))
 
     def _decrypt(self, member: MemberKey, blob: bytes, context: Mapping[str, str]) -> bytes | None:
         self._expect_up(member.region)

@@ -36,6 +36,11 @@ def key_set(*names: str, failback: Failback = Failback.HELD, rules: Rules = RULE
     return KeySet(name=name, members=members, failback=failback, rules=rules)
 
 
+def related_key_set() -> KeySet:
+    """Two related multi-Region keys: each opens what the other wraps (facts 2.1)."""
+    return KeySet(name="orders", members=(member(EAST, "mrk-1234"), member(WEST, "mrk-1234")))
+
+
 arns = st.builds(arn, regions, key_ids)
 wraps = st.builds(Wrap, arns, st.binary(min_size=1, max_size=300))
 

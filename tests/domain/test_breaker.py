@@ -9,7 +9,7 @@ from kms_failover.domain.breaker import Breaker
 
 
 def test_one_fault_does_not_open_it_and_the_second_in_a_row_does() -> None:
-    breaker = Breaker()
+    breaker = Breaker(2, 5.0)
 
     outcomes = [breaker.faulted(0.0), breaker.faulted(1.0)]
 
@@ -19,7 +19,7 @@ def test_one_fault_does_not_open_it_and_the_second_in_a_row_does() -> None:
 
 @given(st.lists(st.booleans()))
 def test_it_is_open_exactly_after_two_faults_with_no_answer_since(answers: list[bool]) -> None:
-    breaker = Breaker()
+    breaker = Breaker(2, 5.0)
 
     for now, answered in enumerate(answers):
         if answered:
@@ -31,7 +31,7 @@ def test_it_is_open_exactly_after_two_faults_with_no_answer_since(answers: list[
 
 
 def test_while_open_one_caller_in_five_seconds_may_try() -> None:
-    breaker = Breaker(open_seconds=5.0)
+    breaker = Breaker(2, 5.0)
     breaker.faulted(0.0)
     breaker.faulted(10.0)
 
@@ -41,13 +41,13 @@ def test_while_open_one_caller_in_five_seconds_may_try() -> None:
 
 
 def test_nobody_needs_a_trial_while_it_is_closed() -> None:
-    breaker = Breaker()
+    breaker = Breaker(2, 5.0)
 
     assert not breaker.claims_trial(1e9)
 
 
 def test_a_failed_trial_keeps_it_open_and_a_good_one_closes_it() -> None:
-    breaker = Breaker()
+    breaker = Breaker(2, 5.0)
     breaker.faulted(0.0)
     breaker.faulted(0.0)
 
@@ -62,7 +62,7 @@ def test_a_failed_trial_keeps_it_open_and_a_good_one_closes_it() -> None:
 
 
 def test_only_one_of_many_threads_claims_the_trial() -> None:
-    breaker = Breaker()
+    breaker = Breaker(2, 5.0)
     breaker.faulted(0.0)
     breaker.faulted(0.0)
 

@@ -6,7 +6,18 @@ from hypothesis import strategies as st
 
 from kms_failover.domain.bundle import MAGIC, MAX_BUNDLE_BYTES, Bundle, Kind, Wrap, commit, is_bundle
 from kms_failover.errors import BundleError, CommitmentError
-from tests.domain.strategies import EAST, WEST, arn, bundles, contexts, data_keys, key_names
+from tests.domain.strategies import (
+    EAST,
+    IRELAND,
+    WEST,
+    arn,
+    bundles,
+    contexts,
+    data_keys,
+    key_names,
+    key_set,
+    related_key_set,
+)
 
 # docs/bundle-format.md, "Test vector": a change of these bytes orphans every bundle in the world
 VECTOR_KEY = bytes(range(32))
@@ -137,9 +148,40 @@ def test_adding_the_same_wraps_again_changes_nothing(made: tuple[Bundle, bytes, 
     bundle = made[0]
     others = tuple(Wrap(wrap.key_arn, b"another blob") for wrap in bundle.wraps)
 
-    again = bundle.with_wraps(others)
+    again = bundle.with_wraps(others, key_set())
 
     assert again == bundle
+
+
+@given(bundles(), st.integers(1, 3))
+def test_there_is_always_room_for_the_wraps_of_the_key_sets_own_keys(
+    made: tuple[Bundle, bytes, dict[str, str]], count: int
+) -> None:
+    own = key_set(*(EAST, WEST, IRELAND)[:count])
+
+    full = made[0].with_wraps(tuple(Wrap(m.arn, b"fresh") for m in own.members), own)
+
+    assert Bundle.parse(bytes(full)) == full
+    assert not full.lacking(own)
+    assert [wrap for wrap in made[0].wraps if wrap in full.wraps] == list(made[0].wraps)[-(8 - count) :]
+
+
+def test_a_bundle_lacks_the_regions_that_open_none_of_its_wraps() -> None:
+    bundle = Bundle("orders", Kind.DATA_KEY, bytes(32), (Wrap(arn(WEST), b"west"), Wrap(arn(IRELAND), b"stranger")))
+
+    assert bundle.blobs_by_member(key_set()) == {arn(WEST): b"west"}
+    assert [member.region for member in bundle.lacking(key_set())] == [EAST]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_related_key_opens_its_own_wrap_before_anothers(order: int) -> None:
+    related = related_key_set()
+    east, west = (member.arn for member in related.members)
+    one = Bundle("orders", Kind.DATA_KEY, bytes(32), (Wrap(west, b"west"),))
+    both = Bundle("orders", Kind.DATA_KEY, bytes(32), (Wrap(west, b"west"), Wrap(east, b"east"))[::order])
+
+    assert one.blobs_by_member(related) == {east: b"west", west: b"west"}
+    assert both.blobs_by_member(related) == {east: b"east", west: b"west"}
 
 
 def test_a_wrap_knows_its_region() -> None:

@@ -51,7 +51,7 @@ class Engine:
 
     def make(self, key_set: KeySet, route: Route, request: Mapping[str, Any], context: Mapping[str, str]) -> Made:
         """GenerateDataKey at the route's first usable region, Encrypt at the others, one bundle of all."""
-        call = dict(request) | {"EncryptionContext": dict(context)}
+        call = dict(request) | ({"EncryptionContext": dict(context)} if context else {})
         answer = self._ask(
             self._by_route(key_set, route), "generate_data_key", lambda member: call | {"KeyId": member.arn}
         )
@@ -115,8 +115,7 @@ class Engine:
     def _by_route(self, key_set: KeySet, route: Route) -> list[MemberKey]:
         """Member keys in the route's order; those that are out come last, never not at all."""
         order = {region: at for at, region in enumerate(route.regions)}
-        members = sorted(key_set.members, key=lambda m: order.get(m.region, len(order)))
-        return sorted(members, key=self._is_out)
+        return sorted(key_set.members, key=lambda m: (self._is_out(m), order.get(m.region, len(order))))
 
     def _nearest_first(self, members: Sequence[MemberKey]) -> list[MemberKey]:
         return sorted(members, key=lambda m: (self._is_out(m), m.region != self.region))
@@ -175,7 +174,7 @@ class Engine:
         deadline = time.monotonic() + self._settings.deadline_seconds
 
         def ask() -> dict[str, Any]:
-            return kms.call(operation, call).future.result()
+            return kms.call(operation, call)
 
         try:
             return self._patiently(ask, kms, deadline, region_attempts=1)

@@ -166,10 +166,14 @@ class Operations:
     def _new_data_key(
         self, key_set: KeySet, route: Route, context: dict[str, str], request: Mapping[str, Any]
     ) -> Answer:
-        size = request.get("NumberOfBytes")
-        if isinstance(size, int) and size < MIN_COMMITTED_KEY_BYTES:
-            raise ParamValidationError(report=f"NumberOfBytes must be at least {MIN_COMMITTED_KEY_BYTES} for a bundle")
-        wanted = {name: value for name, value in request.items() if value and name in _SIZE}
+        spec, size = request.get("KeySpec"), request.get("NumberOfBytes")
+        if spec is not None and not isinstance(spec, str):
+            raise ParamValidationError(report="KeySpec must be a string")
+        if size is not None and (type(size) is not int or size < MIN_COMMITTED_KEY_BYTES):
+            raise ParamValidationError(
+                report=f"NumberOfBytes must be a whole number of at least {MIN_COMMITTED_KEY_BYTES} for a bundle"
+            )
+        wanted = {name: value for name, value in (("KeySpec", spec), ("NumberOfBytes", size)) if value}
         made = self._engine.make(key_set, route, wanted, context)
         return _answer(made, key_set, route)
 

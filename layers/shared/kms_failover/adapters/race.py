@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,47 +70,59 @@ class _Race:
         self._running: dict[Future[dict[str, Any]], tuple[Attempt, Call]] = {}
         self._failed: dict[str, BaseException] = {}
         self._may_hedge = True
-        self._latest = self._begin_next()
 
     def run(self) -> Answer:
+        while self._waiting and self._has_no_rival():
+            attempt = self._waiting.popleft()
+            answer = self._judge(attempt, lambda a=attempt: a.kms.call(a.operation, a.parameters))  # type: ignore[misc]  # a default binds the loop's attempt
+            if answer is not None:
+                return answer
+        if self._waiting:
+            self._begin_next()
         while self._running:
             rival = self._may_hedge and bool(self._waiting) and not self._waiting[0].is_out
             done = self._await_some(self._latest.kms.latency.hedge_delay_seconds if rival else None)
             for future in done:
-                answer = self._judge(future)
+                attempt, _ = self._running.pop(future)
+                answer = self._judge(attempt, future.result)
                 if answer is not None:
                     return answer
             if not done and time.monotonic() >= self._terms.deadline:
                 break
             if self._waiting and (done or self._latest.kms.hedges.spend()):
-                self._latest = self._begin_next()
+                self._begin_next()
             elif not done:
                 self._may_hedge = False  # the budget is spent: only a failure lets the next region try
         raise self._verdict()
 
-    def _begin_next(self) -> Attempt:
-        attempt = self._waiting.popleft()
-        alone = not self._running and all(rival.is_out for rival in self._waiting)
-        if alone and time.monotonic() + self._terms.call_seconds <= self._terms.deadline:
-            call = attempt.kms.call(attempt.operation, attempt.parameters)  # no rival, so no thread is needed
-        else:
-            call = attempt.kms.submit(attempt.operation, attempt.parameters)
+    def _has_no_rival(self) -> bool:
+        """Nobody could overtake the next one, and its own time-outs keep the deadline: it needs no other thread."""
+        _, *rivals = self._waiting
+        in_time = time.monotonic() + self._terms.call_seconds <= self._terms.deadline
+        return in_time and all(rival.is_out for rival in rivals)
+
+    def _begin_next(self) -> None:
+        self._latest = attempt = self._waiting.popleft()
+        call = attempt.kms.submit(attempt.operation, attempt.parameters)
         self._running[call.future] = attempt, call
-        return attempt
 
     def _await_some(self, patience_seconds: float | None) -> set[Future[dict[str, Any]]]:
         remaining = max(0.0, self._terms.deadline - time.monotonic())
         patience = remaining if patience_seconds is None else min(patience_seconds, remaining)
-        return wait(self._running, timeout=patience, return_when=FIRST_COMPLETED).done
+        if len(self._running) > 1:
+            return wait(self._running, timeout=patience, return_when=FIRST_COMPLETED).done
+        (only,) = self._running  # the common case, at a third of the cost
+        with suppress(TimeoutError):
+            only.exception(patience)
+        return {only} if only.done() else set()
 
-    def _judge(self, future: Future[dict[str, Any]]) -> Answer | None:
+    def _judge(self, attempt: Attempt, result: Callable[[], dict[str, Any]]) -> Answer | None:
         """The answer, if it is a good one; raises the first region's refusal, notes what lets another region try."""
-        attempt, _ = self._running.pop(future)
         region = attempt.kms.region
         try:
-            response = future.result()
+            response = result()
             self._terms.accept(response)
-        except Exception as error:  # all are noted or raised
+        except Exception as error:  # noted or raised, never lost
             goes_on = classify(error) in ELSEWHERE or self._terms.goes_on_after(error)
             if attempt is self._first and not goes_on:
                 raise

@@ -1,11 +1,9 @@
 """One region's KMS as a process sees it: a client with short time-outs, threads of its own, breakers, and its tail."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -40,21 +38,22 @@ _BYTES = {"AES_256": 32, "AES_128": 16}
 logger = logging.getLogger(__name__)
 
 
-@dataclass
 class Call:
     """One call under way. It counts as one fault at most, whether it is overtaken, fails, or both."""
 
-    region: str
-    future: Future[dict[str, Any]] = field(init=False)
-    started_at: float | None = None
-    _counted: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    future: Future[dict[str, Any]]
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self.started_at: float | None = None
+        self._uncounted = [True]
 
     def counts_now(self) -> bool:
-        """True for the first caller only."""
-        with self._lock:
-            counted, self._counted = self._counted, True
-            return not counted
+        """True for the first caller only; taking from a list is atomic."""
+        try:
+            return self._uncounted.pop()
+        except IndexError:
+            return False
 
 
 class RegionalKms:
@@ -95,6 +94,7 @@ class RegionalKms:
             retries={"total_max_attempts": 1, "mode": "standard"},  # another region is the retry
             max_pool_connections=settings.threads_per_region,
             tcp_keepalive=True,
+            parameter_validation=False,  # done before, once for all regions
         )
         maker = session or boto3
         client = maker.client("kms", region_name=region, config=config, endpoint_url=settings.endpoints.get(region))
@@ -108,15 +108,9 @@ class RegionalKms:
         call.future = self._threads.submit(self._perform, call, operation, parameters)
         return call
 
-    def call(self, operation: str, parameters: dict[str, Any]) -> Call:
-        """The same in the caller's own thread, done when it returns: saves the hand-over where nobody can overtake."""
-        call = Call(self.region)
-        call.future = Future()
-        try:
-            call.future.set_result(self._perform(call, operation, parameters))
-        except Exception as error:  # noqa: BLE001  # the future raises it, as submit's does
-            call.future.set_exception(error)
-        return call
+    def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The same in the caller's own thread: saves the hand-over where nobody can overtake."""
+        return self._perform(Call(self.region), operation, parameters)
 
     def overtaken(self, call: Call) -> None:
         """Another region answered first although this one had a head start: a silence that need not last to a time-out.

@@ -23,6 +23,8 @@ class Breaker:
 
     def succeeded(self) -> None:
         """An answer of any kind, even a refusal, proves that the region answers."""
+        if not self._faults:
+            return
         with self._lock:
             self._faults = 0
             self._opened_at = None

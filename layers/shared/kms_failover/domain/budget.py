@@ -14,6 +14,8 @@ class Budget:
 
     def earn(self) -> None:
         """An ordinary call was made."""
+        if self._left >= self._capacity:
+            return
         with self._lock:
             self._left = min(self._capacity, self._left + self._earned)
 
