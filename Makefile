@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.13 || command -v python3)
 VENV := .venv
 TOOLS := .venv-tools
 SAM := .venv-sam
+PEERS := .venv-peers
 REGIONS := us-east-1 us-west-2
 LOCK := pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
@@ -11,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
-LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt
+LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt
 
 .PHONY: help drill test conformance bench moto-patch check format lock lock-to build deploy cloud cloud-down clean python
 
@@ -29,8 +30,8 @@ PROFILE = $(if $(filter command,$(firstword $(origin AWS_PROFILE))),$(AWS_PROFIL
 conformance: $(VENV)/ready $(TOOLS)/ready ## prove the local KMS; ENDPOINT=url, or AWS_PROFILE=name for a real account; ARGS
 	@$(VENV)/bin/python -m tests.conformance $(if $(filter command,$(firstword $(origin ENDPOINT))),--endpoint "$(ENDPOINT)") $(if $(PROFILE),--aws-profile "$(PROFILE)") $(ARGS)
 
-bench: $(VENV)/ready ## figures against peers, to build/bench.json; with DOCS=1 to docs/benchmarks.md too
-	@$(VENV)/bin/python -m benchmarks $(if $(DOCS),--docs)
+bench: $(VENV)/ready $(PEERS)/ready .aws-sam/ready ## figures against peers, to build/bench.json; DOCS=1 to docs/benchmarks.md too; ONLY="cache memory"
+	@$(VENV)/bin/python -m benchmarks $(if $(DOCS),--docs) $(if $(ONLY),--only $(ONLY))
 
 moto-patch: $(VENV)/ready ## write the strict KMS as a patch for moto, and run the cases in a patched copy
 	@$(VENV)/bin/python -m local.moto_patch $(ARGS)
@@ -50,7 +51,7 @@ format: $(VENV)/ready ## write the house format
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
-lock: $(VENV)/ready ## write the four locks anew from their inputs; UPGRADE=1 takes newer versions
+lock: $(VENV)/ready ## write the five locks anew from their inputs; UPGRADE=1 takes newer versions
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks UPGRADE=$(UPGRADE) lock-to
 	@for lock in $(LOCKS); do cmp -s build/locks/$$(echo $$lock | tr / -) $$lock || cp build/locks/$$(echo $$lock | tr / -) $$lock; done
 
@@ -63,6 +64,7 @@ lock-to: $(VENV)/ready
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c $(LOCK_FOLDER)/layers-dependencies-requirements.txt -o $(LOCK_FOLDER)/requirements-dev.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/requirements.in -o $(LOCK_FOLDER)/local-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/sam-requirements.in -o $(LOCK_FOLDER)/local-sam-requirements.txt
+	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) benchmarks/requirements.in -o $(LOCK_FOLDER)/benchmarks-requirements.txt
 
 build: .aws-sam/ready ## sam build
 
@@ -78,7 +80,7 @@ cloud-down: $(TOOLS)/ready ## end the local cloud
 	@$(TOOLS)/bin/python -m local.cloud stop
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) $(TOOLS) $(SAM) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(SAM) $(PEERS) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 python:
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
@@ -101,6 +103,12 @@ $(SAM)/ready: local/sam-requirements.txt | python
 	@echo "setting up $(SAM) (the SAM CLI)"
 	@"$(PYTHON)" -m venv $(SAM)
 	@$(SAM)/bin/pip install --quiet --require-hashes -r local/sam-requirements.txt
+	@touch $@
+
+$(PEERS)/ready: benchmarks/requirements.txt | python
+	@echo "setting up $(PEERS) (what ours is measured against)"
+	@"$(PYTHON)" -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --require-hashes -r benchmarks/requirements.txt
 	@touch $@
 
 # sam looks for the runtime's own interpreter on the PATH, under its full name

@@ -96,8 +96,8 @@ class Engine:
         if not bundle.lacking(key_set):
             return bundle, ()
         opened, answer = self._open(bundle, key_set, route, context)
-        bundle = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, may_try=True)
-        return bundle, _regions(bundle.lacking(key_set))
+        bundle, lacking = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, may_try=True)
+        return bundle, _regions(lacking)
 
     def encrypt_under(self, member: MemberKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         """One wrap under one member key; RegionUnavailableError if its region cannot be asked."""
@@ -223,8 +223,7 @@ class Engine:
     ) -> Made:
         maker = _member(key_set, answer.region)
         bundle = Bundle(key_set.name, kind, commitment, (Wrap(maker.arn, answer.response["CiphertextBlob"]),))
-        bundle = self._wraps.complete(bundle, key_set, payload, context, answer)
-        lacking = bundle.lacking(key_set)
+        bundle, lacking = self._wraps.complete(bundle, key_set, payload, context, answer)
         there, wanted = len(key_set.members) - len(lacking), self._settings.min_wraps
         if there < wanted:
             raise RegionUnavailableError(", ".join(_regions(lacking)), f"{there} wraps where min_wraps is {wanted}")

@@ -17,7 +17,7 @@ from kms_failover.errors import CommitmentError, RegionUnavailableError
 ELSEWHERE = frozenset({FaultClass.REGION, FaultClass.KEY, FaultClass.CIPHERTEXT})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One region's chance. One that `is_out` is asked only when the others have failed, never because they are slow."""
 
@@ -27,7 +27,7 @@ class Attempt:
     is_out: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Who answered with what; `silent` were asked before and have not answered, `failed` answered badly."""
 
@@ -37,7 +37,7 @@ class Answer:
     failed: Mapping[str, BaseException]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Of one race. `accept` looks at a region's answer and raises what makes it worthless.
 

@@ -30,19 +30,23 @@ class Wraps:
         answer: Answer,
         *,
         may_try: bool = False,
-    ) -> Bundle:
+    ) -> tuple[Bundle, tuple[MemberKey, ...]]:
         """Encrypt at every region that lacks a wrap, in parallel, under one deadline; what fails is debt, not an error.
+
+        Returns the bundle and the member keys that still open none of its wraps.
 
         `may_try`: a region that is out gets its trial here, for nobody waits for this bundle.
         """
-        lacking = [m for m in bundle.lacking(key_set) if self._is_worth_asking(m, answer, may_try=may_try)]
-        if not lacking:
-            return bundle
+        lacking = bundle.lacking(key_set)
+        asked = [member for member in lacking if self._is_worth_asking(member, answer, may_try=may_try)]
+        if not asked:
+            return bundle, lacking
         call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
-        calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}) for m in lacking}
-        wait([call.future for call in calls.values()], timeout=max(map(self._wrap_patience, lacking)))
+        calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}) for m in asked}
+        wait([call.future for call in calls.values()], timeout=max(map(self._wrap_patience, asked)))
         fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call)) is not None)
-        return bundle.with_wraps(fresh, key_set)
+        bundle = bundle.with_wraps(fresh, key_set)
+        return bundle, bundle.lacking(key_set)
 
     def _is_worth_asking(self, member: MemberKey, answer: Answer, *, may_try: bool) -> bool:
         """A silent region must not cost a second wait, unless the caller wants its wrap or nothing."""

@@ -1,5 +1,6 @@
 """The bundle: all wraps of one data key, with a key commitment. Laid out byte by byte in docs/bundle-format.md."""
 
+import functools
 import hashlib
 import hmac
 import json
@@ -21,6 +22,11 @@ NONCE_BYTES = 32
 MAX_BLOB_BYTES = 6144  # KMS's own limit for a CiphertextBlob (facts 2.2)
 MAX_BUNDLE_BYTES = MAX_MEMBER_KEYS * (MAX_BLOB_BYTES + 512)
 MIN_COMMITTED_KEY_BYTES = 16  # below, a public commitment would let a reader try all keys
+
+REMEMBERED_CONTEXTS = 256  # their digests; most callers use few contexts, and a new one costs a few microseconds
+
+_INFO = b"kms-failover bundle v1 commitment\x00"
+_SHA256 = SHA256()
 
 
 class Kind(IntEnum):
@@ -128,9 +134,13 @@ def commit(key: bytes, key_set: str, kind: Kind, context: Mapping[str, str]) -> 
     HKDF-SHA256 (RFC 5869) of the key; the context enters as SHA-256 over its JSON with sorted keys. HKDF's output is
     independent of any other key that is derived from the same bytes under another `info`.
     """
-    canonical = json.dumps(dict(context), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-    info = b"kms-failover bundle v1 commitment\x00" + bytes([kind]) + key_set.encode() + b"\x00"
-    return HKDF(SHA256(), COMMITMENT_BYTES, salt=None, info=info + hashlib.sha256(canonical).digest()).derive(key)
+    info = _INFO + bytes([kind]) + key_set.encode() + b"\x00" + _digest(frozenset(context.items()))
+    return HKDF(_SHA256, COMMITMENT_BYTES, salt=None, info=info).derive(key)
+
+
+@functools.lru_cache(maxsize=REMEMBERED_CONTEXTS)
+def _digest(context: frozenset[tuple[str, str]]) -> bytes:
+    return hashlib.sha256(json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
 class _Reader:

@@ -1,0 +1,64 @@
+"""The strict KMS as the contestants' endpoint, and a region that is silent."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from local.cloud.ports import LOOPBACK, free_ports
+from local.cloud.serving import serving
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+EAST, WEST = "us-east-1", "us-west-2"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": ""}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    url: str
+
+    def client(self, region: str) -> Any:
+        """As any application makes it: boto3's own settings."""
+        return boto3.client(
+            "kms",
+            region_name=region,
+            endpoint_url=self.url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - no secret
+        )
+
+    def new_key(self, region: str) -> str:
+        arn: str = self.client(region).create_key()["KeyMetadata"]["Arn"]
+        return arn
+
+    def related_keys(self) -> tuple[str, str]:
+        east = self.client(EAST)
+        arn: str = east.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+        east.replicate_key(KeyId=arn, ReplicaRegion=WEST)
+        return arn, arn.replace(EAST, WEST)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a contestant: this endpoint for KMS, and nothing else of AWS that this machine may have set."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return own | CREDENTIALS | {"AWS_ENDPOINT_URL_KMS": self.url, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@contextmanager
+def strict_kms(*options: str) -> Iterator[Endpoint]:
+    (port,) = free_ports(1)
+    with serving([sys.executable, "-m", "local.strict_kms", "--port", str(port), *options], port, folder=REPOSITORY):
+        yield Endpoint(f"http://{LOOPBACK}:{port}")
+
+
+@contextmanager
+def silence() -> Iterator[str]:
+    """The URL of a server that takes every connection and never says a word."""
+    with socket.create_server((LOOPBACK, 0), backlog=128) as server:
+        yield f"http://{LOOPBACK}:{server.getsockname()[1]}"
