@@ -14,10 +14,10 @@ export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt
 
-.PHONY: help drill test conformance bench moto-patch check format lock lock-to build deploy cloud cloud-down clean python
+.PHONY: help drill test conformance bench fault-matrix moto-patch check format lock lock-to build deploy cloud cloud-down clean python
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files, in a local cloud: DATA=folder, FILES=count, SHORT=1
 	@$(TOOLS)/bin/python -m tests.drill --no-build --sam $(CURDIR)/$(SAM)/bin/sam $(if $(DATA),--data "$(DATA)") $(if $(FILES),--files $(FILES)) $(if $(SHORT),--short)
@@ -32,6 +32,9 @@ conformance: $(VENV)/ready $(TOOLS)/ready ## prove the local KMS; ENDPOINT=url, 
 
 bench: $(VENV)/ready $(PEERS)/ready .aws-sam/ready ## figures against peers, to build/bench.json; DOCS=1 to docs/benchmarks.md too; ONLY="cache memory"
 	@$(VENV)/bin/python -m benchmarks $(if $(DOCS),--docs) $(if $(ONLY),--only $(ONLY))
+
+fault-matrix: $(VENV)/ready ## every fault in every place against every operation, to docs/fault-matrix.md
+	@$(VENV)/bin/python -m tests.scenarios
 
 moto-patch: $(VENV)/ready ## write the strict KMS as a patch for moto, and run the cases in a patched copy
 	@$(VENV)/bin/python -m local.moto_patch $(ARGS)

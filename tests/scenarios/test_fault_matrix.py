@@ -1,0 +1,78 @@
+"""Every cell of the fault matrix: success where one region is usable, else the right exception; no needless failover.
+
+How long each takes is in docs/fault-matrix.md, which `make fault-matrix` writes.
+"""
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kms_failover.domain.settings import Settings
+from local.cloud.ports import LOOPBACK, free_ports
+from local.cloud.serving import serving
+from tests.scenarios.faults import FAULTS, Fault, Meaning
+from tests.scenarios.matrix import FIRST, OPERATIONS, PLACES, Kms, Outcome, error_of_boto3, expected, run
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+AT_ONCE = 6  # cells; they wait more than they work
+# Where a region answers, if badly, a slow machine must not look like a silent region
+PATIENT = Settings(first_hedge_delay_seconds=5.0, max_hedge_delay_seconds=5.0, wrap_deadline_seconds=5.0)
+SILENT = {"connect silence", "read silence", "2 s slowness", "flapping every 3 s"}
+CELLS = [(fault, operation, place) for fault in FAULTS for operation in OPERATIONS for place in PLACES]
+
+pytestmark = pytest.mark.enable_socket
+
+type Cells = dict[tuple[str, str, str], Future[Outcome]]
+
+
+@pytest.fixture(scope="module")
+def kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kms]:
+    (port,) = free_ports(1)
+    with serving([sys.executable, "-m", "local.strict_kms", "--port", str(port)], port, folder=REPOSITORY):
+        yield Kms(f"http://{LOOPBACK}:{port}")
+
+
+@pytest.fixture(scope="module")
+def cells(kms: Kms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
+    """All at work from the first on: one after the other they would wait for minutes."""
+    folder = tmp_path_factory.mktemp("certificates")
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        yield {
+            (fault.name, operation, place): threads.submit(
+                run, kms, fault, operation, place, folder, Settings() if fault.name in SILENT else PATIENT
+            )
+            for fault, operation, place in CELLS
+        }
+        threads.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize(("fault", "operation", "place"), CELLS, ids=lambda value: getattr(value, "name", value))
+def test_the_matrix_has_no_surprise(cells: Cells, fault: Fault, operation: str, place: str) -> None:
+    succeeds, may_lack = expected(fault, operation, place)
+
+    outcome = cells[fault.name, operation, place].result()
+
+    if succeeds:
+        assert outcome.error == ""
+        assert set(outcome.missing) <= set(may_lack)
+    else:
+        assert outcome.error in fault.raises
+    if not succeeds and fault.meaning is Meaning.CALLER:
+        assert outcome.calls == {FIRST: 1}
+    if not succeeds and fault.meaning is Meaning.THROTTLE:
+        assert outcome.calls == {FIRST: PATIENT.throttle_attempts}
+
+
+@pytest.mark.parametrize("operation", ["generate", "encrypt", "decrypt"])
+@pytest.mark.parametrize(
+    "fault", [one for one in FAULTS if one.meaning is not Meaning.NONE], ids=lambda fault: fault.name
+)
+def test_what_is_raised_is_what_boto3_raises(kms: Kms, tmp_path: Path, fault: Fault, operation: str) -> None:
+    wire = {"generate": "GenerateDataKey", "encrypt": "Encrypt", "decrypt": "Decrypt"}[operation]
+    if not fault.breaks(wire) or "DependencyTimeoutException" in fault.raises:
+        return  # nothing is broken, or boto3 takes nonsense for an answer
+
+    assert error_of_boto3(kms, fault, operation, tmp_path) in fault.raises
