@@ -42,13 +42,14 @@ def aws_error(code: str, status: int = 400) -> Callable[[], Exception]:
 
 
 class Kms:
-    """One region's boto3 client. `fails` makes every call raise; `silent` makes it wait for `release`."""
+    """One region's boto3 client. Every call raises `fails`, says `answers`, or waits for `release` while `silent`."""
 
     def __init__(self, region: str) -> None:
         self.client = boto3.client("kms", region_name=region)
         self.meta, self.exceptions = self.client.meta, self.client.exceptions
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.fails: Callable[[], Exception] | None = None
+        self.answers: dict[str, Any] | None = None
         self.silent = False
         self.release = Event()
 
@@ -59,6 +60,8 @@ class Kms:
             raise timed_out()
         if self.fails is not None:
             raise self.fails()
+        if self.answers is not None:
+            return self.answers
         return getattr(self.client, operation)(**parameters)
 
     def generate_data_key(self, **parameters: Any) -> Any:

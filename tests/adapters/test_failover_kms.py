@@ -3,6 +3,7 @@
 import base64
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.operations import MAX_MESSAGE_BYTES
 from kms_failover.domain.bundle import Bundle, Wrap
 from kms_failover.domain.key_set import KeySet
-from tests.adapters.kms_world import CONTEXT, World, aws_error, kms_world, timed_out, unreachable
+from kms_failover.domain.settings import CacheLimits, ReservoirLimits, Settings
+from tests.adapters.kms_world import AT_ONCE, CONTEXT, FOREVER, World, aws_error, kms_world, timed_out, unreachable
 from tests.domain.strategies import EAST, IRELAND, WEST, arn
 
 ANY_CONTEXT = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -421,6 +423,244 @@ def test_no_plaintext_is_in_any_repr_or_log(world: World, caplog: pytest.LogCapt
         forms = [secret.hex(), secret.hex().upper(), base64.b64encode(secret).decode().rstrip("="), repr(secret)[2:-1]]
         assert not [form for form in forms if form in text]
     assert sealed["CiphertextBlob"] != message
+
+
+# Two wraps or nothing
+
+
+@pytest.mark.parametrize("lost", [EAST, WEST])
+@pytest.mark.parametrize("operation", ["generate_data_key", "encrypt"])
+def test_whoever_wants_two_wraps_or_nothing_gets_nothing_of_one(
+    monkeypatch: pytest.MonkeyPatch, lost: str, operation: str
+) -> None:
+    with kms_world(monkeypatch, settings=Settings(min_wraps=2, deadline_seconds=FOREVER)) as world:
+        asked: dict[str, Any] = {"KeySpec": "AES_256"} if operation == "generate_data_key" else {"Plaintext": b"m"}
+        call = getattr(world.failover, operation)
+        both = call(KeyId="orders", **asked)["KmsFailover"]["Regions"]
+        world.kms[lost].fails = unreachable
+
+        code = code_of(call, KeyId="orders", **asked)
+
+        assert both == [EAST, WEST]
+        assert code == "DependencyTimeoutException"
+
+
+def test_a_region_that_was_overtaken_still_wraps_for_whoever_wants_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    with kms_world(monkeypatch, settings=Settings(min_wraps=2, deadline_seconds=FOREVER)) as world:
+        world.regional[EAST].latency.hedge_delay_seconds = AT_ONCE
+        east = world.kms[EAST]
+        first = east.generate_data_key
+        east.generate_data_key = lambda **asked: east.release.wait(FOREVER) and first(**asked)  # type: ignore[method-assign]  # slow
+
+        made = generate(world)
+
+        assert made["KmsFailover"]["AnsweredBy"] == WEST
+        assert made["KmsFailover"]["Regions"] == [EAST, WEST]
+
+
+def test_a_related_key_counts_for_each_region_that_it_opens_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(min_wraps=2, deadline_seconds=FOREVER)
+    with kms_world(monkeypatch, related=True, settings=settings) as world:
+        assert generate(world)["KmsFailover"]["Regions"] == [EAST, WEST]
+
+
+# The cache and the reservoir
+
+
+@contextmanager
+def cached(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Iterator[World]:
+    with kms_world(monkeypatch, settings=Settings(deadline_seconds=FOREVER, **settings)) as world:
+        yield world
+
+
+HOUR = CacheLimits(max_age_seconds=3600, max_uses=3)
+
+
+def test_a_cached_key_needs_no_region_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cached(monkeypatch, cache=HOUR) as world:
+        first = generate(world)
+        opened(world, first["CiphertextBlob"])
+        for kms in world.kms.values():
+            kms.fails = unreachable
+
+        again, read = generate(world), opened(world, first["CiphertextBlob"])
+
+        assert again == first
+        assert read["Plaintext"] == first["Plaintext"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"EncryptionContext": {"order": "43"}}, {"EncryptionContext": {}}, {"KeySpec": "AES_128"}]
+)
+def test_a_cached_key_is_for_its_own_context_and_size_only(
+    monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
+) -> None:
+    with cached(monkeypatch, cache=HOUR) as world:
+        first = generate(world)
+
+        assert generate(world, **other)["Plaintext"] != first["Plaintext"]
+        assert code_of(opened, world=world, blob=first["CiphertextBlob"], EncryptionContext={"order": "43"})
+
+
+def test_a_cached_key_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cached(monkeypatch, cache=HOUR) as world:
+        keys = [generate(world)["Plaintext"] for _ in range(6)]
+
+        assert [keys.index(key) for key in keys] == [0, 0, 0, 3, 3, 3]
+
+
+def test_a_changed_route_ends_what_was_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cached(monkeypatch, cache=HOUR) as world:
+        moved = world.route.model_copy(update={"regions": (WEST, EAST), "epoch": 3})
+        first = generate(world)
+        monkeypatch.setattr(world.routes, "_route", lambda _key_set: moved)
+
+        assert generate(world)["Plaintext"] != first["Plaintext"]
+
+
+def test_what_a_caller_does_to_its_answer_stays_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cached(monkeypatch, cache=HOUR) as world:
+        first = generate(world)
+        key, regions = first.pop("Plaintext"), first["KmsFailover"]["Regions"]
+        regions.clear()
+
+        again = generate(world)
+
+        assert again["Plaintext"] == key
+        assert again["KmsFailover"]["Regions"] == [EAST, WEST]
+
+
+def test_a_key_without_plaintext_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cached(monkeypatch, cache=HOUR, reservoir=ReservoirLimits(keys=2)) as world:
+        first = generate(world)
+
+        without = world.failover.generate_data_key_without_plaintext(
+            KeyId="orders", KeySpec="AES_256", EncryptionContext=CONTEXT
+        )
+
+        assert Bundle.parse(without["CiphertextBlob"]).commitment != Bundle.parse(first["CiphertextBlob"]).commitment
+
+
+@pytest.mark.parametrize("wrong", [-1, "1", 1.5, True])
+def test_message_bytes_are_a_number_of_bytes(world: World, wrong: Any) -> None:
+    with pytest.raises(ParamValidationError, match="MessageBytes"):
+        generate(world, MessageBytes=wrong)
+
+
+def test_keys_made_ahead_are_single_and_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cached(monkeypatch, reservoir=ReservoirLimits(keys=4)) as world:
+        made = [generate(world) for _ in range(20)]
+
+        assert len({one["Plaintext"] for one in made}) == 20
+        assert all(opened(world, one["CiphertextBlob"])["Plaintext"] == one["Plaintext"] for one in made)
+
+
+# Many
+
+
+def test_many_are_rewrapped_in_order_and_one_that_fails_keeps_no_other(world: World) -> None:
+    world.kms[WEST].fails = unreachable
+    degraded = [generate(world)["CiphertextBlob"] for _ in range(5)]
+    world.kms[WEST].fails = None
+    world.regional[WEST].breaker.succeeded()
+    requests: list[dict[str, Any]] = [{"CiphertextBlob": blob, "EncryptionContext": CONTEXT} for blob in degraded]
+    requests[1:1] = [{"CiphertextBlob": b"no bundle"}, {}]
+
+    answers = world.failover.rewrap_many(requests, max_concurrency=3)
+
+    errors = [answer.get("Error", {}).get("Code") for answer in answers]
+    assert errors == [None, "InvalidCiphertextException", "ParamValidationError", None, None, None, None]
+    bundles = [Bundle.parse(answer["CiphertextBlob"]) for answer in answers if "Error" not in answer]
+    assert [bundle.commitment for bundle in bundles] == [Bundle.parse(blob).commitment for blob in degraded]
+    assert all(not bundle.lacking(world.key_set) for bundle in bundles)
+
+
+def test_none_to_rewrap_is_none_rewrapped(world: World) -> None:
+    assert world.failover.rewrap_many([]) == []
+
+
+# Wraps in any order, or lost
+
+
+@ANY_CONTEXT
+@given(data=st.data())
+def test_order_and_loss_of_wraps_never_matter_while_one_usable_remains(
+    monkeypatch: pytest.MonkeyPatch, three: World, data: st.DataObject
+) -> None:
+    made = generate(three)
+    bundle = Bundle.parse(made["CiphertextBlob"])
+    kept = data.draw(st.permutations(bundle.wraps).flatmap(lambda order: st.integers(1, 3).map(lambda n: order[:n])))
+    spoilt = data.draw(st.sets(st.sampled_from(kept), max_size=len(kept) - 1))
+    wraps = tuple(Wrap(one.key_arn, one.blob[::-1]) if one in spoilt else one for one in kept)
+    out = data.draw(st.sets(st.sampled_from([w.region for w in kept if w not in spoilt]), max_size=len(kept)))
+    usable = {one.region for one in kept if one not in spoilt} - out
+    for region, kms in three.kms.items():
+        kms.fails = unreachable if region in out else None
+        three.regional[region].breaker.succeeded()
+    blob = bytes(Bundle(bundle.key_set, bundle.kind, bundle.commitment, wraps))
+
+    try:
+        if usable:
+            assert opened(three, blob)["Plaintext"] == made["Plaintext"]
+        else:
+            with pytest.raises((ClientError, BotoCoreError)):
+                opened(three, blob)
+    finally:
+        for region, kms in three.kms.items():
+            kms.fails = None
+            three.regional[region].breaker.succeeded()
+
+
+@ANY_CONTEXT
+@given(data=st.data())
+def test_a_mutated_byte_is_refused_or_harmless_and_never_opens_to_another_key(
+    world: World, data: st.DataObject
+) -> None:
+    made = generate(world)
+    raw = bytearray(made["CiphertextBlob"])
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+
+    try:
+        read = world.failover.decrypt(CiphertextBlob=bytes(raw), EncryptionContext=CONTEXT)
+    except (ClientError, BotoCoreError):
+        return
+
+    assert read["Plaintext"] == made["Plaintext"]
+
+
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with kms_world(monkeypatch, EAST, WEST, IRELAND) as made:
+        yield made
+
+
+def test_a_region_whose_wrap_opens_to_another_key_is_passed_over(world: World) -> None:
+    made = generate(world)
+    bundle = Bundle.parse(made["CiphertextBlob"])
+    lure = world.kms[EAST].client.encrypt(KeyId=world.arn(EAST), Plaintext=bytes(32), EncryptionContext=CONTEXT)
+    mixed = Bundle(
+        bundle.key_set, bundle.kind, bundle.commitment, (Wrap(world.arn(EAST), lure["CiphertextBlob"]), bundle.wraps[1])
+    )
+
+    read = opened(world, bytes(mixed))
+
+    assert (read["Plaintext"], read["KeyId"]) == (made["Plaintext"], world.arn(WEST))
+
+
+# The same answers
+
+
+def test_what_kms_says_beside_the_keys_is_passed_on(world: World) -> None:
+    made = generate(world)
+    sealed = world.failover.encrypt(KeyId="orders", Plaintext=b"m")
+    moved = world.failover.re_encrypt(
+        CiphertextBlob=sealed["CiphertextBlob"], SourceKeyId="orders", DestinationKeyId="orders"
+    )
+
+    answers = [made, opened(world, made["CiphertextBlob"]), sealed, moved]
+
+    assert all(answer["ResponseMetadata"]["HTTPStatusCode"] == 200 for answer in answers)
+    assert moved["DestinationEncryptionAlgorithm"] == "SYMMETRIC_DEFAULT"
 
 
 # Connecting

@@ -1,15 +1,18 @@
 """One region's KMS: its breaker knows an answer from a silence, and its threads are its own."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
-from kms_failover.adapters.regional_kms import RegionalKms
+from kms_failover.adapters.regional_kms import Call, RegionalKms
 from kms_failover.domain.settings import Settings
+from kms_failover.errors import MalformedAnswerError
 from tests.adapters.kms_world import FOREVER, World, aws_error, kms_world, timed_out
-from tests.domain.strategies import EAST
+from tests.domain.strategies import EAST, WEST
 
 
 @pytest.fixture
@@ -23,8 +26,24 @@ def kms(world: World) -> RegionalKms:
     return world.regional[EAST]
 
 
+def client_of(world: World) -> Any:
+    return world.kms[EAST]
+
+
 def encrypt(world: World, kms: RegionalKms) -> Any:
     return kms.submit("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"}).future.result(FOREVER)
+
+
+def overtake(world: World, kms: RegionalKms, delay: float = 0.0) -> Call:
+    """One call that another region was faster than, after `delay` of head start."""
+    kms.latency.hedge_delay_seconds = delay
+    world.kms[EAST].silent = True
+    begun = len(world.kms[EAST].calls)
+    call = kms.submit("encrypt", {"KeyId": "k"})
+    while len(world.kms[EAST].calls) == begun:
+        time.sleep(0.001)
+    kms.overtaken(call)
+    return call
 
 
 def fault_twice(world: World, kms: RegionalKms) -> None:
@@ -91,6 +110,144 @@ def test_a_dead_region_holds_no_caller_however_many_ask(world: World, kms: Regio
     assert {type(future.exception(FOREVER)) for future in futures} == {ReadTimeoutError}
 
 
+# Overtaken, slow
+
+
+def test_two_calls_that_were_overtaken_put_a_region_out_long_before_its_time_outs(
+    world: World, kms: RegionalKms
+) -> None:
+    overtake(world, kms)
+    after_one = kms.breaker.is_open
+
+    overtake(world, kms)
+
+    assert not after_one
+    assert kms.breaker.is_open
+    assert world.faults == [(EAST, "overtaken")]
+
+
+def test_a_call_that_is_overtaken_and_then_times_out_is_one_fault(world: World, kms: RegionalKms) -> None:
+    call = overtake(world, kms)
+
+    world.kms[EAST].release.set()
+
+    assert isinstance(call.future.exception(FOREVER), ReadTimeoutError)
+    assert not kms.breaker.is_open
+
+
+def test_an_answer_that_comes_late_but_in_time_for_a_wrap_proves_the_region(world: World, kms: RegionalKms) -> None:
+    overtake(world, kms)
+    overtake(world, kms)
+
+    world.kms[EAST].silent = False
+    encrypt(world, kms)
+
+    assert not kms.breaker.is_open
+
+
+def test_a_call_that_still_waits_for_a_thread_says_nothing_about_the_region(world: World) -> None:
+    kms = RegionalKms(EAST, client_of(world), Settings(threads_per_region=1))
+    kms.latency.hedge_delay_seconds = 0.0
+    world.kms[EAST].silent = True
+    started = kms.submit("encrypt", {"KeyId": "k"})
+    waiting = [kms.submit("encrypt", {"KeyId": "k"}) for _ in range(3)]
+
+    for call in waiting:
+        kms.overtaken(call)
+    world.kms[EAST].release.set()
+    started.future.exception(FOREVER)
+    kms.close()
+
+    assert all(call.future.cancelled() for call in waiting)
+    assert not kms.breaker.is_open
+
+
+def test_a_call_that_has_not_waited_its_regions_own_time_says_nothing_either(world: World, kms: RegionalKms) -> None:
+    for _ in range(2):
+        overtake(world, kms, delay=FOREVER)
+
+    assert not kms.breaker.is_open
+
+
+def test_an_answer_too_late_for_any_wrap_is_a_fault_like_silence(world: World) -> None:
+    kms = RegionalKms(EAST, client_of(world), Settings(wrap_deadline_seconds=0.001, faults_to_open=1))
+    slow = world.kms[EAST].client.meta.events
+    slow.register("before-send.kms", lambda **_event: time.sleep(0.002))
+
+    kms.call("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"})
+    kms.close()
+
+    assert kms.breaker.is_open
+
+
+# One key
+
+
+def test_a_key_fault_puts_that_key_out_and_no_other(world: World, kms: RegionalKms) -> None:
+    world.kms[EAST].client.disable_key(KeyId=world.arn(EAST))
+    other = world.new_key(EAST)
+
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            encrypt(world, kms)
+
+    assert kms.is_out(world.arn(EAST))
+    assert not kms.is_out(other)
+    assert not kms.breaker.is_open
+    assert world.faults == []
+
+
+def test_a_key_that_works_again_is_in_again(world: World, kms: RegionalKms) -> None:
+    world.kms[EAST].fails = aws_error("KMSInvalidStateException")
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            encrypt(world, kms)
+    world.kms[EAST].fails = None
+
+    encrypt(world, kms)
+
+    assert not kms.is_out(world.arn(EAST))
+
+
+# Answers that are none
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [
+        ("generate_data_key", {}),
+        ("generate_data_key", {"CiphertextBlob": b"b"}),
+        ("generate_data_key", {"CiphertextBlob": b"b", "Plaintext": b""}),
+        ("generate_data_key", {"CiphertextBlob": b"b", "Plaintext": bytes(31)}),
+        ("generate_data_key", {"CiphertextBlob": "b", "Plaintext": bytes(32)}),
+        ("encrypt", {"KeyId": "k"}),
+        ("decrypt", {"Plaintext": None}),
+    ],
+)
+def test_an_answer_that_lacks_what_was_asked_for_is_a_fault_of_the_region(
+    world: World, kms: RegionalKms, operation: str, answer: dict[str, Any]
+) -> None:
+    world.kms[EAST].answers = answer
+
+    for _ in range(2):
+        with pytest.raises(MalformedAnswerError):
+            kms.call(operation, {"KeyId": "k"} | ({"KeySpec": "AES_256"} if operation == "generate_data_key" else {}))
+
+    assert kms.breaker.is_open
+
+
+@pytest.mark.parametrize(
+    "error", [ResponseParserError("x"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "r"), AttributeError("get")]
+)
+def test_an_answer_that_botocore_cannot_read_is_a_fault_of_the_region(
+    world: World, kms: RegionalKms, error: Exception
+) -> None:
+    world.kms[EAST].fails = lambda: error
+
+    with pytest.raises(MalformedAnswerError):
+        encrypt(world, kms)
+
+
 def test_connecting_uses_short_time_outs_and_no_retries(world: World) -> None:
     connected = RegionalKms.connect(EAST, Settings(), lambda _region, _code: None)
 
@@ -108,3 +265,15 @@ def test_an_endpoint_of_ones_own_is_honoured(world: World, monkeypatch: pytest.M
     connected.close()
 
     assert connected.client.meta.endpoint_url == "https://vpce.example"
+
+
+def test_each_region_can_have_an_endpoint_of_its_own(world: World) -> None:
+    settings = Settings(endpoints={EAST: "https://kms-fips.us-east-1.amazonaws.com"})
+
+    urls = []
+    for region in (EAST, WEST):
+        connected = RegionalKms.connect(region, settings, lambda _region, _code: None)
+        connected.close()
+        urls.append(connected.client.meta.endpoint_url)
+
+    assert urls == ["https://kms-fips.us-east-1.amazonaws.com", "https://kms.us-west-2.amazonaws.com"]

@@ -21,7 +21,7 @@ HEAD = f"""# The fault matrix
 Written by `make fault-matrix`; `make test` holds every outcome. A key set of three regions
 ({", ".join(REGIONS)}), a cold client with the default [settings](data-plane.md), the fault in the first, the
 last or every region, on real sockets. Each cell: outcome, milliseconds of the slowest request (the client's set-up left
-out), calls that left the process for each of the regions in order. *-n* means that n regions lack a wrap, which is debt.
+out), calls that left the process for each of the regions in order. *-n* means that n regions lack a wrap: debt.
 `rewrap` starts from a bundle that lacks the second region.
 
 | fault | operation | first | last | every |

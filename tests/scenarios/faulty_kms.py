@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +45,7 @@ class Region(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, behind: tuple[str, int], on_request: "Callable[[str, Handler], Reply | None]") -> None:
+        self.connections: list[socket.socket] = []
         super().__init__((LOOPBACK, 0), Handler)
         self.behind = behind
         self.on_request = on_request
@@ -53,6 +54,17 @@ class Region(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.server_address[1]}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
+    def cut(self) -> None:
+        """Every connection, as a peer that has waited too long."""
+        for connection in self.connections:
+            with suppress(OSError):  # it has ended
+                connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is what half of these faults are about."""
@@ -108,11 +120,17 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def region(behind: tuple[str, int], on_request: Callable[[str, Handler], Reply | None]) -> Iterator[str]:
     """Its URL."""
+    with running(behind, on_request) as server:
+        yield server.url
+
+
+@contextmanager
+def running(behind: tuple[str, int], on_request: Callable[[str, Handler], Reply | None]) -> Iterator[Region]:
     with Region(behind, on_request) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
-            yield server.url
+            yield server
         finally:
             server.ended.set()
             server.shutdown()

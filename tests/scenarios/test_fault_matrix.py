@@ -3,7 +3,6 @@
 How long each takes is in docs/fault-matrix.md, which `make fault-matrix` writes.
 """
 
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -11,12 +10,9 @@ from pathlib import Path
 import pytest
 
 from kms_failover.domain.settings import Settings
-from local.cloud.ports import LOOPBACK, free_ports
-from local.cloud.serving import serving
 from tests.scenarios.faults import FAULTS, Fault, Meaning
 from tests.scenarios.matrix import FIRST, OPERATIONS, PLACES, Kms, Outcome, error_of_boto3, expected, run
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 AT_ONCE = 6  # cells; they wait more than they work
 # Where a region answers, if badly, a slow machine must not look like a silent region
 PATIENT = Settings(first_hedge_delay_seconds=5.0, max_hedge_delay_seconds=5.0, wrap_deadline_seconds=5.0)
@@ -26,13 +22,6 @@ CELLS = [(fault, operation, place) for fault in FAULTS for operation in OPERATIO
 pytestmark = pytest.mark.enable_socket
 
 type Cells = dict[tuple[str, str, str], Future[Outcome]]
-
-
-@pytest.fixture(scope="module")
-def kms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kms]:
-    (port,) = free_ports(1)
-    with serving([sys.executable, "-m", "local.strict_kms", "--port", str(port)], port, folder=REPOSITORY):
-        yield Kms(f"http://{LOOPBACK}:{port}")
 
 
 @pytest.fixture(scope="module")
