@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -185,3 +189,103 @@ def test_no_error_and_no_repr_shows_a_plaintext(api: DataKeyApi) -> None:
     shown = repr(DataKeyRequest.model_validate(request | {"KeyId": "orders"}))
     assert "secret" not in shown
     assert SECRET not in shown
+
+
+# For a recipient
+
+
+@pytest.fixture(scope="module")
+def recipient() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def sealed_for(key: Any, **info: Any) -> dict[str, Any]:
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    given = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "PublicKey": base64.b64encode(der).decode()}
+    return {"Recipient": given | info}
+
+
+@pytest.mark.parametrize("operation", ["GenerateDataKey", "Decrypt"])
+def test_a_recipient_alone_reads_the_plaintext(api: DataKeyApi, recipient: rsa.RSAPrivateKey, operation: str) -> None:
+    made = api.answer(GENERATE)
+    asked = GENERATE if operation == "GenerateDataKey" else {"CiphertextBlob": made["CiphertextBlob"]}
+
+    answer = api.answer(asked | {"Operation": operation} | sealed_for(recipient))
+
+    read = recipient.decrypt(base64.b64decode(answer["CiphertextForRecipient"]), OAEP(MGF1(SHA256()), SHA256(), None))
+    blob = answer.get("CiphertextBlob", made["CiphertextBlob"])
+    assert "Plaintext" not in answer
+    assert base64.b64decode(api.answer({"Operation": "Decrypt", "CiphertextBlob": blob})["Plaintext"]) == read
+
+
+@pytest.mark.parametrize(
+    ("key", "info", "message"),
+    [
+        (ec.generate_private_key(ec.SECP256R1()), {}, "must be RSA"),
+        (rsa.generate_private_key(65537, 1024), {}, "2048 to 4096"),  # noqa: S505 - what is refused
+        (None, {"PublicKey": base64.b64encode(b"no key").decode()}, "no public key"),
+        (None, {"PublicKey": "not Base64!"}, "Base64"),
+        (None, {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_1"}, "KeyEncryptionAlgorithm"),
+        (None, {"AttestationDocument": "x"}, "AttestationDocument"),
+    ],
+    ids=["ecc", "short", "no key", "no base64", "algorithm", "attestation"],
+)
+def test_a_recipient_that_cannot_be_used_is_refused_before_kms_is_asked(
+    world: World, api: DataKeyApi, recipient: rsa.RSAPrivateKey, key: Any, info: dict[str, Any], message: str
+) -> None:
+    error = api.answer(GENERATE | sealed_for(key or recipient, **info))["Error"]
+
+    assert error["Code"] == "ValidationException"
+    assert message in error["Message"]
+    assert world.kms[EAST].calls == []
+
+
+@pytest.mark.parametrize(("size", "fits"), [(190, True), (191, False)])
+def test_a_plaintext_too_long_for_the_recipients_key_is_refused(
+    api: DataKeyApi, recipient: rsa.RSAPrivateKey, size: int, *, fits: bool
+) -> None:
+    message = base64.b64encode(bytes(size)).decode()
+    blob = api.answer({"Operation": "Encrypt", "KeyId": "orders", "Plaintext": message})["CiphertextBlob"]
+
+    answer = api.answer({"Operation": "Decrypt", "CiphertextBlob": blob} | sealed_for(recipient))
+
+    assert ("CiphertextForRecipient" in answer) == fits
+    assert ("Error" in answer) != fits
+    assert "Plaintext" not in answer
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS.keys() - {"GenerateDataKey", "Decrypt"}))
+def test_where_no_plaintext_is_answered_a_recipient_is_refused(
+    api: DataKeyApi, recipient: rsa.RSAPrivateKey, operation: str
+) -> None:
+    answer = api.answer({"Operation": operation, "KeyId": "orders"} | sealed_for(recipient))
+
+    assert "Recipient is for" in answer["Error"]["Message"]
+
+
+# Batches
+
+
+def test_a_batch_is_answered_in_order_and_one_that_fails_keeps_no_other(api: DataKeyApi) -> None:
+    requests = [GENERATE, {"Operation": "Nonsense"}, GENERATE | {"KeyId": "invoices"}, GENERATE, None]
+
+    status, body = over_url(api, {"Requests": requests})
+
+    codes = [answer.get("Error", {}).get("Code") for answer in body["Responses"]]
+    assert status == 200
+    assert codes == [None, "ValidationException", "NotFoundException", None, "ValidationException"]
+    assert body["Responses"][0]["Plaintext"] != body["Responses"][3]["Plaintext"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"Requests": []}, {"Requests": {}}, {"Requests": [{}] * 101}, {"Requests": [{}], "KeyId": "orders"}]
+)
+def test_what_is_no_batch_is_refused_as_one(api: DataKeyApi, wrong: Any) -> None:
+    error = api.answer(wrong)["Error"]
+
+    assert error["Code"] == "ValidationException"
+    assert "Requests" in error["Message"]
+
+
+def test_a_whole_batch_may_be_full(api: DataKeyApi) -> None:
+    assert len(api.answer({"Requests": [{}] * 100})["Responses"]) == 100

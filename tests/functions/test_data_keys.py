@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import yaml
 
+from functions.data_keys import handler
 from functions.data_keys.handler import lambda_handler
 from kms_failover import bootstrap
 from tests.domain.strategies import WEST
@@ -17,7 +21,7 @@ def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     with stack(monkeypatch) as made:
         context = made.context("data-keys")
         yield made
-        bootstrap.data_keys(context)._kms.close()
+        bootstrap.data_keys(context, handler.CONFIGURATION)._kms.close()
 
 
 def invoke(prod: Stack, request: Any) -> dict[str, Any]:
@@ -55,3 +59,27 @@ def test_what_is_no_request_is_answered_and_not_raised(prod: Stack) -> None:
 
     for wrong in everything:
         assert invoke(prod, wrong)["Error"]["Code"] == "ValidationException"
+
+
+def test_a_cold_start_while_the_table_cannot_be_read_works_from_its_own_file(
+    prod: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key-sets.yaml"
+    file.write_text(yaml.safe_dump({"key_sets": [prod.key_set.model_dump(mode="json", exclude_defaults=True)]}))
+    monkeypatch.setattr(handler, "CONFIGURATION", file)
+    boto3.client("dynamodb", region_name=WEST).delete_table(TableName="prod-state")
+    request = {"Operation": "GenerateDataKey", "KeyId": "orders", "KeySpec": "AES_256"}
+
+    made = invoke(prod, request)
+    bootstrap.data_keys(prod.context("data-keys"), file)._kms.close()
+
+    assert made["KmsFailover"]["MissingRegions"] == []
+
+
+def test_without_table_and_file_another_region_may_succeed(prod: Stack) -> None:
+    boto3.client("dynamodb", region_name=WEST).delete_table(TableName="prod-state")
+
+    error = invoke(prod, {"Operation": "GenerateDataKey", "KeyId": "orders", "KeySpec": "AES_256"})["Error"]
+
+    assert error["Code"] == "DependencyTimeoutException"
+    assert error["AnotherRegionMaySucceed"]

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
@@ -45,8 +46,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def data_keys(context: LambdaContext) -> "DataKeyApi":
-    return _data_keys(Place.of_function(context.invoked_function_arn))
+def data_keys(context: LambdaContext, configuration: Path | None = None) -> "DataKeyApi":
+    """`configuration`: a `key-sets.yaml` that serves while the state table cannot be read; it need not exist."""
+    return _data_keys(Place.of_function(context.invoked_function_arn), configuration)
 
 
 def probe(context: LambdaContext) -> "ProbeService":
@@ -81,11 +83,16 @@ def runbook(context: LambdaContext) -> "Runbook":
 
 
 @functools.cache
-def _data_keys(place: Place) -> "DataKeyApi":
+def _data_keys(place: Place, configuration: Path | None) -> "DataKeyApi":
     from kms_failover.adapters.data_key_api import DataKeyApi
     from kms_failover.adapters.failover_kms import FailoverKms
 
-    return DataKeyApi(FailoverKms.connect(place.region, place.deployment.name))
+    key_sets: tuple[KeySet, ...] = ()
+    if configuration is not None and configuration.exists():
+        from kms_failover.adapters.key_sets_file import read_key_sets
+
+        key_sets = read_key_sets(configuration).key_sets
+    return DataKeyApi(FailoverKms.connect(place.region, place.deployment.name, key_sets))
 
 
 @functools.cache

@@ -14,6 +14,10 @@ class ConfigurationError(KmsFailoverError):
     """A `key-sets.yaml`, a key set in the state table or a call's settings cannot be used; names the field."""
 
 
+class RecipientError(KmsFailoverError):
+    """A recipient's public key that cannot be used, or not for a plaintext of this length."""
+
+
 class UnknownKeySetError(KmsFailoverError):
     """No key set of this name, and no key set that has this member key, is applied in this region."""
 

@@ -4,7 +4,8 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -12,6 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.failure import Failure
 from kms_failover.domain.fault import FaultClass
+from kms_failover.errors import RecipientError
+
+if TYPE_CHECKING:
+    from kms_failover.adapters.recipient import Recipient
 
 OPERATIONS = {
     "GenerateDataKey": "generate_data_key",
@@ -21,6 +26,10 @@ OPERATIONS = {
     "ReEncrypt": "re_encrypt",
     "Rewrap": "rewrap",
 }
+WITH_RECIPIENT = ("GenerateDataKey", "Decrypt")  # as in KMS, those that answer with a plaintext
+MAX_BATCH = 100  # their answers, of eight wraps each, are 0.3 MB; Lambda carries 6
+BATCH_AT_ONCE = 8  # each holds a thread of a region or two, of 32
+
 _STATUS = {FaultClass.THROTTLE: 429, FaultClass.REGION: 503, FaultClass.KEY: 409}
 
 
@@ -36,6 +45,15 @@ def _decoded(value: object) -> object:
 Blob = Annotated[bytes, BeforeValidator(_decoded)]
 
 
+class RecipientInfo(BaseModel):
+    """Whose public key the plaintext is to be encrypted under; KMS takes an attestation document here instead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    KeyEncryptionAlgorithm: Literal["RSAES_OAEP_SHA_256"]
+    PublicKey: Blob
+
+
 class DataKeyRequest(BaseModel):
     """One operation; names as in the KMS API. Blobs are Base64. Hides its input in errors: it may be a plaintext."""
 
@@ -48,6 +66,7 @@ class DataKeyRequest(BaseModel):
     Plaintext: Blob | None = Field(None, repr=False)
     CiphertextBlob: Blob | None = None
     EncryptionContext: dict[str, str] | None = None
+    Recipient: RecipientInfo | None = None
     SourceKeyId: str | None = None
     SourceEncryptionContext: dict[str, str] | None = None
     DestinationKeyId: str | None = None
@@ -55,15 +74,26 @@ class DataKeyRequest(BaseModel):
 
 
 class DataKeyApi:
+    """One request, or a batch: `{"Requests": [...]}` is answered with `{"Responses": [...]}`, each by itself."""
+
     def __init__(self, kms: FailoverKms) -> None:
         self._kms = kms
 
     def answer(self, event: Any) -> dict[str, Any]:
         """For an Invoke the answer itself; for a Function URL an HTTP response. Never raises for a caller's fault."""
         if isinstance(event, Mapping) and "requestContext" in event and "Operation" not in event:
-            status, body = self._perform(_body(event))
+            status, body = self._respond(_body(event))
             return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}
-        return self._perform(event)[1]
+        return self._respond(event)[1]
+
+    def _respond(self, payload: Any) -> tuple[int, dict[str, Any]]:
+        if not isinstance(payload, Mapping) or "Requests" not in payload:
+            return self._perform(payload)
+        requests = payload["Requests"]
+        if len(payload) > 1 or not isinstance(requests, list) or not 1 <= len(requests) <= MAX_BATCH:
+            return _refused(f"a batch has nothing but Requests, a list of 1 to {MAX_BATCH}")
+        with ThreadPoolExecutor(BATCH_AT_ONCE, thread_name_prefix="kms-failover-batch") as threads:
+            return 200, {"Responses": [body for _, body in threads.map(self._perform, requests)]}
 
     def _perform(self, payload: Any) -> tuple[int, dict[str, Any]]:
         try:
@@ -73,16 +103,30 @@ class DataKeyApi:
             field = ".".join(map(str, first["loc"])) or "the request"
             return _refused(f"{field}: {first['msg']}")
         if request.Operation not in OPERATIONS:
-            known = ", ".join(OPERATIONS)
-            return _refused(f"Operation must be one of {known}")
+            return _refused(f"Operation must be one of {', '.join(OPERATIONS)}")
+        if request.Recipient is not None and request.Operation not in WITH_RECIPIENT:
+            return _refused(f"Recipient is for {' and '.join(WITH_RECIPIENT)}")
         try:
-            response = getattr(self._kms, OPERATIONS[request.Operation])(
-                **request.model_dump(exclude={"Operation"}, exclude_none=True)
-            )
+            return 200, self._answer_to(request)
+        except RecipientError as error:
+            return _refused(str(error))
         except (ClientError, BotoCoreError) as error:
             failure = Failure.of(error)
             return _STATUS.get(failure.fault, 400), {"Error": failure.as_error}
-        return 200, {name: _encoded(value) for name, value in response.items() if name != "ResponseMetadata"}
+
+    def _answer_to(self, request: DataKeyRequest) -> dict[str, Any]:
+        recipient = None if request.Recipient is None else _recipient(request.Recipient)
+        parameters = request.model_dump(exclude={"Operation", "Recipient"}, exclude_none=True)
+        response = getattr(self._kms, OPERATIONS[request.Operation])(**parameters)
+        if recipient is not None:
+            response["CiphertextForRecipient"] = recipient.encrypt(response.pop("Plaintext"))
+        return {name: _encoded(value) for name, value in response.items() if name != "ResponseMetadata"}
+
+
+def _recipient(info: RecipientInfo) -> "Recipient":
+    from kms_failover.adapters.recipient import Recipient
+
+    return Recipient(info.PublicKey)
 
 
 def _body(event: Mapping[str, Any]) -> Any:
