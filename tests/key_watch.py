@@ -36,8 +36,9 @@ class KeyWatch:
     def heard(self, record: logging.LogRecord) -> None:
         if record.name.split(".")[0] in TRANSPORT and record.levelno <= logging.DEBUG:
             return
-        extras = (value if isinstance(value, str) else repr(value) for value in vars(record).values())
-        self.lines.append(" ".join((logging.Formatter().format(record), *extras)))
+        line = logging.Formatter().format(record)
+        extras = [value if isinstance(value, str) else repr(value) for value in vars(record).values()]
+        self.lines.append(" ".join([line, *extras]))
 
     def leaks(self) -> list[str]:
         """Lines that show a key, in any of the forms in which bytes come to be written."""
