@@ -141,6 +141,8 @@ def test_re_encrypt_moves_a_message_to_another_context(world: World) -> None:
         ("generate_data_key", {"KeyId": "orders", "NumberOfBytes": 15}),
         ("generate_data_key", {"KeyId": "orders", "NumberOfBytes": 0}),
         ("generate_data_key", {"KeyId": "orders", "NumberOfBytes": "many"}),
+        ("generate_data_key", {"KeyId": "orders", "NumberOfBytes": True}),
+        ("generate_data_key", {"KeyId": "orders", "KeySpec": ["AES_256"]}),
         ("generate_data_key", {"KeyId": None, "KeySpec": "AES_256"}),
         ("generate_data_key", {"KeySpec": "AES_256"}),
         ("generate_data_key", {"KeyId": "orders", "KeySpec": "AES_256", "EncryptionContext": "text"}),
@@ -443,6 +445,13 @@ def test_whoever_wants_two_wraps_or_nothing_gets_nothing_of_one(
 
         assert both == [EAST, WEST]
         assert code == "DependencyTimeoutException"
+
+
+def test_more_wraps_than_there_are_regions_is_a_mistake_and_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    with kms_world(monkeypatch, settings=Settings(min_wraps=3)) as world:
+        assert code_of(generate, world=world) == "ValidationException"
+        assert code_of(world.failover.encrypt, KeyId="orders", Plaintext=b"m") == "ValidationException"
+        assert world.kms[EAST].calls == []
 
 
 def test_a_region_that_was_overtaken_still_wraps_for_whoever_wants_two(monkeypatch: pytest.MonkeyPatch) -> None:

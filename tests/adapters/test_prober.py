@@ -115,3 +115,9 @@ def test_its_own_clients_are_patient_for_two_seconds_and_try_once(world: World) 
         config: Any = client.meta.config
         assert (config.connect_timeout, config.read_timeout) == (1.0, 2.0)
         assert config.retries["total_max_attempts"] == 1
+
+
+def test_an_answer_that_is_none_is_a_region_fault_and_no_defect_of_ours(world: World, prober: KmsProber) -> None:
+    world.kms[EAST].answers = {"ResponseMetadata": {}}
+
+    assert outcomes(world, prober)[EAST] == (Outcome.REGION_FAULT, "MalformedAnswerError")

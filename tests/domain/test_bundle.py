@@ -1,5 +1,8 @@
 """The bundle: nothing but a bundle is one, and it never yields another key than its own."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +22,9 @@ from tests.domain.strategies import (
     related_key_set,
 )
 
-# docs/bundle-format.md, "Test vector": a change of these bytes orphans every bundle in the world
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "bundle-format.md"
+
+# docs/bundle-format.md, "Test vectors": a change of these bytes orphans every bundle in the world
 VECTOR_KEY = bytes(range(32))
 VECTOR_CONTEXT = {"order": "42"}
 VECTOR_COMMITMENT = "26f10994bbd11baef92c33369fbba82b0756ded27ec834e139d8ebf74a1b538f"
@@ -223,6 +228,17 @@ def test_the_accepted_neighbour_of_the_refused_ones_below_is_a_bundle() -> None:
 def test_what_is_not_quite_a_bundle_is_refused(data: bytes) -> None:
     with pytest.raises(BundleError):
         Bundle.parse(data)
+
+
+def test_the_documented_vectors_are_bundles_of_the_keys_that_they_are_said_to_be() -> None:
+    blocks = re.findall(r"(?:^    [0-9a-f]+\n)+", DOCUMENT.read_text(), re.MULTILINE)
+    data_key, message = (Bundle.parse(bytes.fromhex("".join(block.split()))) for block in blocks)
+
+    data_key.verify(VECTOR_KEY, VECTOR_CONTEXT)
+    message.verify(VECTOR_KEY + b"a message", {})
+
+    assert bytes(data_key).hex() == VECTOR
+    assert (message.kind, message.wraps) == (Kind.MESSAGE, VECTOR_WRAPS[:1])
 
 
 def test_the_format_never_changes() -> None:

@@ -1,6 +1,7 @@
 """What an error means: the whole table of facts 3.2, and both of botocore's families."""
 
 import botocore.exceptions as boto
+import botocore.session
 import pytest
 from botocore.parsers import ResponseParserError
 from hypothesis import given
@@ -127,3 +128,22 @@ def test_an_error_without_a_code_or_a_status_is_the_callers() -> None:
 
     assert classify(bare) is FaultClass.CALLER
     assert code_of(bare) == "Unknown"
+
+
+@pytest.mark.parametrize("operation", ["GenerateDataKey", "Encrypt", "Decrypt"])
+def test_every_exception_that_kms_models_for_what_is_called_is_in_the_table(operation: str) -> None:
+    model = botocore.session.Session().get_service_model("kms").operation_model(operation)
+
+    modeled = {shape.name for shape in model.error_shapes}
+
+    assert "DisabledException" in modeled
+    assert modeled <= {code for code, _ in KNOWN}
+
+
+def test_every_exception_of_botocores_two_families_has_a_class() -> None:
+    families = [kind for kind in vars(boto).values() if isinstance(kind, type) and issubclass(kind, boto.BotoCoreError)]
+
+    assert len(families) > 50
+    for kind in families:
+        names = [ancestor.__name__ for ancestor in kind.__mro__]
+        assert classify_exception_names(names) is not None, kind

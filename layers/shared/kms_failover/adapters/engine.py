@@ -15,7 +15,7 @@ from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.route import Route
 from kms_failover.domain.settings import Settings
-from kms_failover.errors import BundleError, RegionUnavailableError
+from kms_failover.errors import BundleError, ConfigurationError, RegionUnavailableError
 
 THROTTLE_BASE_SECONDS = 0.1  # doubled each turn, with full jitter, as botocore's (facts 3.4)
 
@@ -51,6 +51,7 @@ class Engine:
 
     def make(self, key_set: KeySet, route: Route, request: Mapping[str, Any], context: Mapping[str, str]) -> Made:
         """GenerateDataKey at the route's first usable region, Encrypt at the others, one bundle of all."""
+        self._expect_enough_regions(key_set)
         call = dict(request) | ({"EncryptionContext": dict(context)} if context else {})
         answer = self._ask(
             self._by_route(key_set, route), "generate_data_key", lambda member: call | {"KeyId": member.arn}
@@ -63,6 +64,7 @@ class Engine:
         self, key_set: KeySet, route: Route, payload: bytes, commitment: bytes, context: Mapping[str, str]
     ) -> Made:
         """Encrypt `payload` (already with its nonce, see Kind.MESSAGE) at every region; one wrap is enough."""
+        self._expect_enough_regions(key_set)
         call = {"Plaintext": payload, "EncryptionContext": dict(context)}
         answer = self._ask(self._by_route(key_set, route), "encrypt", lambda member: call | {"KeyId": member.arn})
         return self._made(key_set, Kind.MESSAGE, payload, commitment, context, answer)
@@ -109,6 +111,11 @@ class Engine:
         """Open with one member key and no other; boto3's own error if it refuses."""
         plaintext: bytes = self._call(member, "decrypt", _decryption(member, blob, context))["Plaintext"]
         return plaintext
+
+    def _expect_enough_regions(self, key_set: KeySet) -> None:
+        if self._settings.min_wraps > len(key_set.members):
+            has = f"key set {key_set.name!r} has {len(key_set.members)} member keys"
+            raise ConfigurationError(f"{has}, and min_wraps is {self._settings.min_wraps}")
 
     # Regions
 

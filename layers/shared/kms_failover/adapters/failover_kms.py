@@ -35,6 +35,7 @@ _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (IncorrectKeySetError, "IncorrectKeyException"),
     (BundleError, "InvalidCiphertextException"),
     (RegionUnavailableError, "DependencyTimeoutException"),
+    (ConfigurationError, "ValidationException"),
 )
 
 

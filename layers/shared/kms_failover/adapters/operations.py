@@ -52,16 +52,16 @@ class Operations:
 
     def generate_data_key(self, request: Mapping[str, Any]) -> Answer:
         key_set, route, context = self._prepare(request, _GENERATE)
-        message_bytes = _message_bytes(request)
+        size, message_bytes = _size(request), _message_bytes(request)
         if self._cache is None and self._reservoir is None:
-            return self._new_data_key(key_set, route, context, request)
-        identity = (key_set.name, request.get("KeySpec"), request.get("NumberOfBytes"), frozenset(context.items()))
+            return self._new_data_key(key_set, route, context, size)
+        identity = (key_set.name, *size.items(), frozenset(context.items()))
         if self._cache is None:
-            return self._unused_data_key(identity, key_set, route, context, request)
+            return self._unused_data_key(identity, key_set, route, context, size)
         cached = self._cache.take((identity, route.epoch), message_bytes)
         if cached is not None:
             return _copy(cached)
-        answer = self._unused_data_key(identity, key_set, route, context, request)
+        answer = self._unused_data_key(identity, key_set, route, context, size)
         degraded = answer["KmsFailover"]["Degraded"]
         self._cache.keep((identity, route.epoch), _copy(answer), message_bytes, degraded=degraded)
         return answer
@@ -69,7 +69,7 @@ class Operations:
     def generate_data_key_without_plaintext(self, request: Mapping[str, Any]) -> Answer:
         """Never from the cache or the reservoir: whoever asks for no plaintext wants a key that nobody has."""
         key_set, route, context = self._prepare(request, _FOR_ALL | _SIZE)
-        answer = self._new_data_key(key_set, route, context, request)
+        answer = self._new_data_key(key_set, route, context, _size(request))
         del answer["Plaintext"]
         return answer
 
@@ -155,27 +155,16 @@ class Operations:
         key_set: KeySet,
         route: Route,
         context: dict[str, str],
-        request: Mapping[str, Any],
+        size: dict[str, Any],
     ) -> Answer:
         def make() -> Answer:
-            return self._new_data_key(key_set, route, context, request)
+            return self._new_data_key(key_set, route, context, size)
 
         made_ahead = self._reservoir.take(identity, route.epoch, make) if self._reservoir is not None else None
         return made_ahead or make()
 
-    def _new_data_key(
-        self, key_set: KeySet, route: Route, context: dict[str, str], request: Mapping[str, Any]
-    ) -> Answer:
-        spec, size = request.get("KeySpec"), request.get("NumberOfBytes")
-        if spec is not None and not isinstance(spec, str):
-            raise ParamValidationError(report="KeySpec must be a string")
-        if size is not None and (type(size) is not int or size < MIN_COMMITTED_KEY_BYTES):
-            raise ParamValidationError(
-                report=f"NumberOfBytes must be a whole number of at least {MIN_COMMITTED_KEY_BYTES} for a bundle"
-            )
-        wanted = {name: value for name, value in (("KeySpec", spec), ("NumberOfBytes", size)) if value}
-        made = self._engine.make(key_set, route, wanted, context)
-        return _answer(made, key_set, route)
+    def _new_data_key(self, key_set: KeySet, route: Route, context: dict[str, str], size: dict[str, Any]) -> Answer:
+        return _answer(self._engine.make(key_set, route, size, context), key_set, route)
 
     def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: dict[str, str]) -> Answer:
         opened = self._engine.open(bundle, key_set, route, context)
@@ -206,6 +195,18 @@ def _bytes(request: Mapping[str, Any], name: str) -> bytes:
     if not isinstance(value, bytes):
         raise ParamValidationError(report=f"{name} must be bytes")
     return value
+
+
+def _size(request: Mapping[str, Any]) -> dict[str, Any]:
+    """KeySpec, NumberOfBytes, or what of them was said; KMS itself says that it must be one of the two."""
+    spec, size = request.get("KeySpec"), request.get("NumberOfBytes")
+    if spec is not None and not isinstance(spec, str):
+        raise ParamValidationError(report="KeySpec must be a string")
+    if size is not None and (type(size) is not int or size < MIN_COMMITTED_KEY_BYTES):
+        raise ParamValidationError(
+            report=f"NumberOfBytes must be a whole number of at least {MIN_COMMITTED_KEY_BYTES} for a bundle"
+        )
+    return {name: value for name, value in (("KeySpec", spec), ("NumberOfBytes", size)) if value}
 
 
 def _message_bytes(request: Mapping[str, Any]) -> int | None:

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from kms_failover.adapters.classify import classify, code_of
+from kms_failover.adapters.regional_kms import answer_of
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.health import Outcome
 from kms_failover.domain.key_set import MemberKey
@@ -35,7 +36,7 @@ class KmsProber:
 
     def round_trips(self, members: Sequence[MemberKey]) -> dict[str, RoundTrip]:
         clients = {member.region: self._client(member.region) for member in members}
-        futures = {m.arn: self._threads.submit(_round_trip, clients[m.region], m.arn) for m in members}
+        futures = {m.arn: self._threads.submit(_round_trip, clients[m.region], m) for m in members}
         return {arn: future.result() for arn, future in futures.items()}
 
     def _client(self, region: str) -> "KMSClient":
@@ -50,11 +51,12 @@ class KmsProber:
         return self._clients[region]
 
 
-def _round_trip(client: "KMSClient", arn: str) -> RoundTrip:
+def _round_trip(client: "KMSClient", member: MemberKey) -> RoundTrip:
     start = time.monotonic()
+    call = {"KeyId": member.arn, "EncryptionContext": CONTEXT}
     try:
-        made = client.generate_data_key(KeyId=arn, KeySpec="AES_256", EncryptionContext=CONTEXT)
-        opened = client.decrypt(KeyId=arn, CiphertextBlob=made["CiphertextBlob"], EncryptionContext=CONTEXT)
+        made = answer_of(client, member.region, "generate_data_key", call | {"KeySpec": "AES_256"})
+        opened = answer_of(client, member.region, "decrypt", call | {"CiphertextBlob": made["CiphertextBlob"]})
     except Exception as error:
         fault = classify(error)
         if fault is None:

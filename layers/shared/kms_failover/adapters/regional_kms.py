@@ -144,26 +144,13 @@ class RegionalKms:
     def _perform(self, call: Call, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         call.started_at = started_at = time.monotonic()
         try:
-            response = self._ask(operation, parameters)
+            response = answer_of(self.client, self.region, operation, parameters)
         except Exception as error:  # recorded and raised again
             self._record(call, parameters["KeyId"], error)
             raise
         self._answered(call, time.monotonic() - started_at)
         self._keys.pop(parameters["KeyId"], None)
         return response
-
-    def _ask(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = getattr(self.client, operation)(**parameters)
-        except _UNREADABLE as error:
-            raise MalformedAnswerError(self.region, f"an answer to {operation} that is no KMS answer") from error
-        for name in _ANSWERS[operation]:
-            if not isinstance(answer.get(name), bytes) or not answer[name]:
-                raise MalformedAnswerError(self.region, f"an answer to {operation} without {name}")
-        wanted = parameters.get("NumberOfBytes") or _BYTES.get(parameters.get("KeySpec", ""))
-        if wanted is not None and len(answer["Plaintext"]) != wanted:
-            raise MalformedAnswerError(self.region, f"an answer to {operation} with a key of another length")
-        return answer
 
     # What its answers say about it
 
@@ -191,3 +178,18 @@ class RegionalKms:
         if self.breaker.faulted(time.monotonic()):
             logger.warning("KMS in %s is out: %s", self.region, code)
             self._on_fault(self.region, code)
+
+
+def answer_of(client: "KMSClient", region: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What boto3 answers and raises; MalformedAnswerError for an answer that is none, or lacks what was asked for."""
+    try:
+        answer: dict[str, Any] = getattr(client, operation)(**parameters)
+    except _UNREADABLE as error:
+        raise MalformedAnswerError(region, f"an answer to {operation} that is no KMS answer") from error
+    for name in _ANSWERS[operation]:
+        if not isinstance(answer.get(name), bytes) or not answer[name]:
+            raise MalformedAnswerError(region, f"an answer to {operation} without {name}")
+    wanted = parameters.get("NumberOfBytes") or _BYTES.get(parameters.get("KeySpec", ""))
+    if wanted is not None and len(answer["Plaintext"]) != wanted:
+        raise MalformedAnswerError(region, f"an answer to {operation} with a key of another length")
+    return answer
