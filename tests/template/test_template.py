@@ -156,8 +156,8 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
     },
     "probe": {
-        "kms:GenerateDataKey": ("kms_failover.adapters.prober", ".generate_data_key("),
-        "kms:Decrypt": ("kms_failover.adapters.prober", ".decrypt("),
+        "kms:GenerateDataKey": ("kms_failover.adapters.prober", '"generate_data_key"'),
+        "kms:Decrypt": ("kms_failover.adapters.prober", '"decrypt"'),
         "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
         "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
         "lambda:InvokeFunction": ("kms_failover.adapters.waker", ".invoke("),
