@@ -79,20 +79,20 @@ class Kms:
 
 
 class World:
-    """Runs in `here`; `key_set` "orders" has a key in each region, in their order."""
+    """Runs in `here`; `key_set` "orders" has a key in each region, in their order; `related` ones are multi-Region."""
 
     def __init__(
         self,
         monkeypatch: pytest.MonkeyPatch,
         *regions: str,
         here: str = EAST,
-        related: bool = False,
+        related: tuple[str, ...] = (),
         settings: Settings = SETTINGS,
     ) -> None:
         self._monkeypatch = monkeypatch
         self.kms = {region: Kms(region) for region in regions}
-        arns = self._related(regions) if related else [self.new_key(region) for region in regions]
-        members = tuple(MemberKey(region=region, arn=arn) for region, arn in zip(regions, arns, strict=True))
+        arns = {region: self.new_key(region) for region in regions} | self._related(related)
+        members = tuple(MemberKey(region=region, arn=arn) for region, arn in arns.items())
         self.key_set = KeySet(name="orders", members=members)
         self.faults: list[tuple[str, str]] = []
         clients: dict[str, Any] = dict(self.kms)
@@ -120,12 +120,14 @@ class World:
         arn: str = self.kms[region].client.create_key()["KeyMetadata"]["Arn"]
         return arn
 
-    def _related(self, regions: tuple[str, ...]) -> list[str]:
+    def _related(self, regions: tuple[str, ...]) -> dict[str, str]:
+        if not regions:
+            return {}
         first = self.kms[regions[0]].client
         primary = first.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
         for region in regions[1:]:
             first.replicate_key(KeyId=primary, ReplicaRegion=region)
-        return [primary.replace(regions[0], region) for region in regions]
+        return {region: primary.replace(regions[0], region) for region in regions}
 
     @property
     def route(self) -> Route:

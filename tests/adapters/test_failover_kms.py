@@ -334,7 +334,7 @@ def test_the_nearest_wrap_is_opened_wherever_new_keys_are_made(monkeypatch: pyte
 
 
 def test_related_multi_region_keys_need_one_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
-    with kms_world(monkeypatch, related=True) as world:
+    with kms_world(monkeypatch, related=(EAST, WEST)) as world:
         made = generate(world)
         world.kms[EAST].fails = unreachable
 
@@ -344,6 +344,25 @@ def test_related_multi_region_keys_need_one_wrap(monkeypatch: pytest.MonkeyPatch
         assert made["KmsFailover"]["MissingRegions"] == []
         assert read["Plaintext"] == made["Plaintext"]
         assert "encrypt" not in world.kms[WEST].operations
+
+
+def test_a_family_of_related_keys_beside_another_key_gets_one_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    with kms_world(monkeypatch, EAST, WEST, IRELAND, related=(WEST, IRELAND)) as world:
+        made = generate(world)
+
+        assert made["KmsFailover"]["MissingRegions"] == []
+        assert len(Bundle.parse(made["CiphertextBlob"]).wraps) == 2
+        assert world.kms[WEST].operations + world.kms[IRELAND].operations == ["encrypt"]
+
+
+def test_where_one_of_a_family_fails_another_makes_the_wrap_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    with kms_world(monkeypatch, EAST, WEST, IRELAND, related=(WEST, IRELAND)) as world:
+        world.kms[WEST].fails = unreachable
+
+        made = generate(world)
+
+        assert made["KmsFailover"]["MissingRegions"] == []
+        assert [wrap.region for wrap in Bundle.parse(made["CiphertextBlob"]).wraps] == [EAST, IRELAND]
 
 
 def test_a_plain_blob_of_any_member_key_opens_without_telling_whose_it_is(world: World) -> None:
@@ -469,7 +488,7 @@ def test_a_region_that_was_overtaken_still_wraps_for_whoever_wants_two(monkeypat
 
 def test_a_related_key_counts_for_each_region_that_it_opens_in(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(min_wraps=2, deadline_seconds=FOREVER)
-    with kms_world(monkeypatch, related=True, settings=settings) as world:
+    with kms_world(monkeypatch, related=(EAST, WEST), settings=settings) as world:
         assert generate(world)["KmsFailover"]["Regions"] == [EAST, WEST]
 
 

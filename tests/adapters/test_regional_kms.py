@@ -277,3 +277,19 @@ def test_each_region_can_have_an_endpoint_of_its_own(world: World) -> None:
         urls.append(connected.client.meta.endpoint_url)
 
     assert urls == ["https://kms-fips.us-east-1.amazonaws.com", "https://kms.us-west-2.amazonaws.com"]
+
+
+def test_cloudtrail_can_tell_whose_calls_these_are_and_what_a_library_adds(world: World) -> None:
+    connected = RegionalKms.connect(EAST, Settings(), lambda _region, _code: None)
+    config: Any = connected.client.meta.config
+    config.user_agent_extra = "S3EncryptionClient"
+    sent: list[str] = []
+    connected.client.meta.events.register(
+        "before-send.kms", lambda request, **_event: sent.append(str(request.headers["User-Agent"]))
+    )
+
+    connected.call("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"})
+    connected.close()
+
+    assert sent
+    assert all(one.startswith("b'kms-failover/") and "S3EncryptionClient" in one for one in sent)

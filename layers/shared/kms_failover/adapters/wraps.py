@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
 
 from kms_failover.adapters.classify import classify, code_of
@@ -33,20 +33,32 @@ class Wraps:
     ) -> tuple[Bundle, tuple[MemberKey, ...]]:
         """Encrypt at every region that lacks a wrap, in parallel, under one deadline; what fails is debt, not an error.
 
-        Returns the bundle and the member keys that still open none of its wraps.
-
-        `may_try`: a region that is out gets its trial here, for nobody waits for this bundle.
+        Returns the bundle and the member keys that still open none of its wraps. `may_try`: a region that is out gets
+        its trial here, for nobody waits for this bundle.
         """
-        lacking = bundle.lacking(key_set)
-        asked = [member for member in lacking if self._is_worth_asking(member, answer, may_try=may_try)]
-        if not asked:
-            return bundle, lacking
         call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
-        calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}) for m in asked}
-        wait([call.future for call in calls.values()], timeout=max(map(self._wrap_patience, asked)))
-        fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call)) is not None)
-        bundle = bundle.with_wraps(fresh, key_set)
-        return bundle, bundle.lacking(key_set)
+        deadline = time.monotonic() + self._settings.wrap_deadline_seconds
+        tried: set[str] = set()
+        while True:
+            lacking = bundle.lacking(key_set)
+            asked = self._worth_asking([m for m in lacking if m.arn not in tried], answer, may_try=may_try)
+            if not asked:
+                return bundle, lacking
+            tried |= {member.arn for member in asked}
+            calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}) for m in asked}
+            patience = min(max(map(self._wrap_patience, asked)), max(0.0, deadline - time.monotonic()))
+            wait([call.future for call in calls.values()], timeout=patience)
+            fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call)) is not None)
+            bundle = bundle.with_wraps(fresh, key_set)
+
+    def _worth_asking(self, members: Sequence[MemberKey], answer: Answer, *, may_try: bool) -> list[MemberKey]:
+        """One of each family of related keys: its wrap opens in all their regions. If it fails, another is asked."""
+        chosen: list[MemberKey] = []
+        for member in members:
+            covered = any(member.opens_ciphertexts_of(other) for other in chosen)
+            if not covered and self._is_worth_asking(member, answer, may_try=may_try):
+                chosen.append(member)
+        return chosen
 
     def _is_worth_asking(self, member: MemberKey, answer: Answer, *, may_try: bool) -> bool:
         """A silent region must not cost a second wait, unless the caller wants its wrap or nothing."""
