@@ -9,14 +9,15 @@ from typing import Any
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.domain.settings import Settings
 
-from .kms import CREDENTIALS, EAST, WEST, Endpoint, silence, strict_kms
+from .kms import CREDENTIALS, EAST, WEST, Endpoint, falling_silent, silence, strict_kms
 from .measure import Figure, at_most, in_turn, rounded, timed
 from .ours import key_set
 
 ROUNDS, CALLS = 31, 60
+TAIL_ROUNDS, TAIL_CALLS = 25, 300  # the 99th percentile of fewer would be their slowest
 PERCENT_99 = 0.99
 LONGEST_FIRST_SECONDS = 0.25
-COLD_STARTS = 15
+STARTS = 15
 
 
 def steady_state() -> list[Figure]:
@@ -53,35 +54,47 @@ def breaker_open() -> list[Figure]:
                 return kms.generate_data_key(KeyId="orders", KeySpec="AES_256")
 
             timed(call, CALLS)  # the breaker opens here
-            return lambda: 1e6 * percentile(timed(call, CALLS), PERCENT_99)
+            return lambda: 1e6 * percentile(timed(call, TAIL_CALLS), PERCENT_99)
 
-        ours, peer = in_turn(p99(both), p99(alone), rounds=ROUNDS)
+        ours, peer = in_turn(p99(both), p99(alone), rounds=TAIL_ROUNDS)
     name = "requests once the breaker is open, p99"
     return [at_most(1.05, name=name, ours=ours, peer=peer, unit="µs, peer: the healthy region alone")]
 
 
 def first_request_into_silence(peer_seconds: Callable[[], float]) -> list[Figure]:
-    """Of a cold client, and of one that has worked; the peer waits in a process of its own since the run began."""
-    with strict_kms() as endpoint, silence() as silent, connected() as connect:
+    """The first region falls silent for a cold client and for one that has worked; the second, for one that has worked.
+
+    The peer waits in a process of its own since the run began.
+    """
+    with strict_kms() as endpoint, connected() as connect:
         east, west = endpoint.new_key(EAST), endpoint.new_key(WEST)
 
-        def cold() -> float:
-            kms = connect(endpoint, east, west, settings=Settings(endpoints={EAST: silent}))
-            return timed(lambda: kms.generate_data_key(KeyId="orders", KeySpec="AES_256"), 1)[0]
+        def first_request(silent_region: str, *, warm: bool) -> float:
+            with ExitStack() as stack:
+                server = stack.enter_context(falling_silent(endpoint.url))
+                kms = connect(endpoint, east, west, settings=Settings(endpoints={silent_region: server.url}))
+                if warm:
+                    timed(lambda: kms.generate_data_key(KeyId="orders", KeySpec="AES_256"), CALLS)
+                server.silent = True
+                return timed(lambda: kms.generate_data_key(KeyId="orders", KeySpec="AES_256"), 1)[0]
 
-        cold_seconds = [cold() for _ in range(COLD_STARTS)]
+        cases = {
+            "the first region, a cold client": [first_request(EAST, warm=False) for _ in range(STARTS)],
+            "the first region, a warm client": [first_request(EAST, warm=True) for _ in range(STARTS)],
+            "the second region, a warm client": [first_request(WEST, warm=True) for _ in range(STARTS)],
+        }
     peer = peer_seconds()
-    worst = max(cold_seconds)
     return [
         Figure(
-            name=f"first request into a silent region, the slowest of {COLD_STARTS} cold clients",
-            ours=rounded(worst),
+            name=f"first request into silence, {case}; the slowest of {STARTS}",
+            ours=rounded(max(seconds)),
             peer=rounded(peer),
             unit="s, peer: Encryption SDK, MPL multi-keyring of two regions, which then fails",
-            ratio=round(worst / peer, 5),
+            ratio=round(max(seconds) / peer, 5),
             goal=f"at most {LONGEST_FIRST_SECONDS} s",
-            ok=worst <= LONGEST_FIRST_SECONDS,
+            ok=max(seconds) <= LONGEST_FIRST_SECONDS,
         )
+        for case, seconds in cases.items()
     ]
 
 

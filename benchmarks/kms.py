@@ -2,9 +2,11 @@
 
 import os
 import socket
+import socketserver
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,3 +64,49 @@ def silence() -> Iterator[str]:
     """The URL of a server that takes every connection and never says a word."""
     with socket.create_server((LOOPBACK, 0), backlog=128) as server:
         yield f"http://{LOOPBACK}:{server.getsockname()[1]}"
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """Passes bytes on to the endpoint behind it until it is `silent`; then it takes them and says nothing."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, behind: tuple[str, int]) -> None:
+        super().__init__((LOOPBACK, 0), _Relayed)
+        self.behind = behind
+        self.silent = False
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.server_address[1]}"
+
+
+class _Relayed(socketserver.BaseRequestHandler):
+    server: Relay
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.behind) as behind:
+            back = threading.Thread(target=self._pass_on, args=(behind, self.request), daemon=True)
+            back.start()
+            self._pass_on(self.request, behind)
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):  # either side has gone
+            while data := source.recv(65536):
+                if not self.server.silent:
+                    target.sendall(data)
+
+
+@contextmanager
+def falling_silent(url: str) -> Iterator[Relay]:
+    """A region that works, through a relay, until it is told to be silent."""
+    host, port = url.removeprefix("http://").split(":")
+    with Relay((host, int(port))) as relay:
+        thread = threading.Thread(target=relay.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield relay
+        finally:
+            relay.shutdown()
+            thread.join()

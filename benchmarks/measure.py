@@ -33,6 +33,11 @@ def at_least(limit: float, *, name: str, ours: float, peer: float, unit: str) ->
     return Figure(name, rounded(ours), rounded(peer), unit, round(ratio, 2), f"ratio at least {limit}", ratio >= limit)
 
 
+def for_information(*, name: str, ours: float, peer: float, unit: str) -> Figure:
+    """A figure that a reader will ask for, and nobody set a goal for."""
+    return Figure(name, rounded(ours), rounded(peer), unit, rounded(ours / peer), "-", ok=True)
+
+
 def rounded(value: float) -> float:
     """Three digits that mean something."""
     return float(f"{value:.4g}")

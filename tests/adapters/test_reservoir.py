@@ -109,6 +109,17 @@ def test_a_failure_is_not_stored_and_the_next_caller_tries_again(world: World) -
     assert [world.take(), world.take()] == [None, 0]
 
 
+def test_a_defect_is_logged_and_leaves_room_for_the_next_try(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    world.reservoir.take("a", 0, broken)
+    world.settle()
+
+    assert "defect" in caplog.text
+    assert [world.take(), world.take()] == [None, 0]
+
+
 def test_each_identity_has_its_own_shelf_and_the_longest_unused_goes() -> None:
     with closing(World(max_entries=2, makers=1)) as world:
         for identity in "abc":

@@ -113,6 +113,7 @@ def test_a_changed_route_is_used_after_a_refresh_and_no_caller_waits_for_it(worl
         EndpointConnectionError(endpoint_url="https://dynamodb"),
         aws_error("ProvisionedThroughputExceeded")(),
         unreadable(),
+        KeyError("body"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -1,5 +1,6 @@
 """The bundle: nothing but a bundle is one, and it never yields another key than its own."""
 
+import base64
 import re
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from tests.domain.strategies import (
     key_set,
     related_key_set,
 )
+
+S3_METADATA_BYTES = 2048  # facts 6.1
+S3_ENCRYPTION_CLIENT_BYTES = 300  # its other entries, names included; about 250 with a short context
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "bundle-format.md"
 
@@ -187,6 +191,15 @@ def test_a_related_key_opens_its_own_wrap_before_anothers(order: int) -> None:
 
     assert one.blobs_by_member(related) == {east: b"west", west: b"west"}
     assert both.blobs_by_member(related) == {east: b"east", west: b"west"}
+
+
+def test_three_regions_fit_into_s3_metadata_beside_the_encryption_clients_own() -> None:
+    id_of_kms, blob = "12345678-1234-1234-1234-123456789012", bytes(184)  # AWS's lengths
+    wraps = tuple(Wrap(arn(region, id_of_kms), blob) for region in (EAST, WEST, IRELAND))
+
+    bundle = bytes(Bundle("orders", Kind.DATA_KEY, bytes(32), wraps))
+
+    assert len(base64.b64encode(bundle)) + S3_ENCRYPTION_CLIENT_BYTES <= S3_METADATA_BYTES
 
 
 def test_a_wrap_knows_its_region() -> None:

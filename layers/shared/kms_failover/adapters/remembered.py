@@ -71,5 +71,8 @@ class Remembered[T]:
         except (BotoCoreError, ClientError, ValidationError) as error:  # the last: written by another version of us
             logger.warning("%s cannot be read, what is known stays: %s", self._what, error)
             self.error = error
+        except Exception as error:  # the entry point of its thread: what is known stays here too
+            logger.exception("defect in reading %s", self._what)
+            self.error = error
         if self._known is not None:  # where nothing is known yet, the next caller tries again
             self._tried_at = self._clock()

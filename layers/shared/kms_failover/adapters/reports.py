@@ -61,6 +61,8 @@ class FaultReporter:
                     self._state.add_observation(self._observation(key_set.name, region, code, at))
         except (BotoCoreError, ClientError, StateUnavailableError) as error:
             logger.warning("a region fault of %s could not be reported: %s", region, error)
+        except Exception:  # the entry point of its thread: the probe sees the region as well
+            logger.exception("defect in reporting a region fault of %s", region)
 
     def _observation(self, key_set: str, region: str, code: str, at: datetime) -> Observation:
         return Observation(

@@ -76,15 +76,19 @@ class Reservoir:
 
     def _stock(self, shelf: _Shelf, make: Callable[[], Answer]) -> None:
         """A failure is the next caller's to see: that one makes its key itself, and the stock is tried again then."""
+        made: Answer | None = None
         try:
-            key = make()
+            made = make()
         except (ClientError, BotoCoreError, KmsFailoverError) as error:
             logger.warning("no data key could be made ahead: %s", error)
-            key = None
-        age = self._limits.max_age_seconds
-        if key is not None and key["KmsFailover"]["Degraded"]:
-            age = min(age, DEGRADED_SECONDS)
-        with self._lock:
-            shelf.being_made -= 1
-            if key is not None:
-                shelf.keys.append((self._clock() + age, key))
+        except Exception:  # the entry point of its thread
+            logger.exception("defect in making a data key ahead")
+        finally:
+            with self._lock:
+                shelf.being_made -= 1
+                if made is not None:
+                    shelf.keys.append((self._clock() + self._age(made), made))
+
+    def _age(self, key: Answer) -> float:
+        longest = self._limits.max_age_seconds
+        return min(longest, DEGRADED_SECONDS) if key["KmsFailover"]["Degraded"] else longest
