@@ -87,6 +87,8 @@ WRONG: list[Any] = [
     {"Operation": "__init__"},
     GENERATE | {"KeyId": 5},
     GENERATE | {"NumberOfBytes": "many"},
+    GENERATE | {"NumberOfBytes": "32"},
+    GENERATE | {"NumberOfBytes": True},
     GENERATE | {"EncryptionContext": {"a": 1}},
     GENERATE | {"EncryptionContext": "text"},
     GENERATE | {"GrantTokens": ["t"]},
@@ -110,13 +112,13 @@ def test_what_is_wrong_with_a_request_is_said_once_and_clearly(api: DataKeyApi, 
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
-        ({"Operation": "GenerateDataKey", "KeySpec": "AES_256"}, "ParamValidationError"),
-        ({"Operation": "Decrypt"}, "ParamValidationError"),
-        ({"Operation": "Encrypt", "KeyId": "orders"}, "ParamValidationError"),
+        ({"Operation": "GenerateDataKey", "KeySpec": "AES_256"}, "ValidationException"),
+        ({"Operation": "Decrypt"}, "ValidationException"),
+        ({"Operation": "Encrypt", "KeyId": "orders"}, "ValidationException"),
         (GENERATE | {"KeyId": "invoices"}, "NotFoundException"),
         ({"Operation": "Rewrap", "CiphertextBlob": SECRET}, "InvalidCiphertextException"),
         (GENERATE | {"KeySpec": "AES_512"}, "ValidationException"),
-        ({"Operation": "Decrypt", "CiphertextBlob": SECRET, "KeySpec": "AES_256"}, "ParamValidationError"),
+        ({"Operation": "Decrypt", "CiphertextBlob": SECRET, "KeySpec": "AES_256"}, "ValidationException"),
     ],
 )
 def test_what_kms_would_refuse_is_refused_with_its_code(api: DataKeyApi, request_: Any, code: str) -> None:

@@ -113,9 +113,9 @@ def test_a_complete_bundle_costs_no_call(world: World) -> None:
     bundle = make(world).bundle
     world.forget_calls()
 
-    again, missing = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+    done = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
 
-    assert (again, missing) == (bundle, ())
+    assert (done.bundle, done.missing, done.member) == (bundle, (), None)
     assert world.kms[EAST].calls == world.kms[WEST].calls == []
 
 
@@ -123,9 +123,9 @@ def test_completing_while_a_region_is_still_lost_keeps_what_there_is(world: Worl
     world.kms[WEST].fails = unreachable
     bundle = make(world).bundle
 
-    again, missing = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+    done = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
 
-    assert (again, missing) == (bundle, (WEST,))
+    assert (done.bundle, done.missing) == (bundle, (WEST,))
 
 
 def test_completing_gives_a_region_that_is_out_its_trial_and_uses_the_answer(world: World) -> None:
@@ -134,10 +134,10 @@ def test_completing_gives_a_region_that_is_out_its_trial_and_uses_the_answer(wor
     out(world, WEST, since=float("-inf"))
     world.kms[WEST].fails = None
 
-    again, missing = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+    done = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
 
-    assert missing == ()
-    assert [wrap.region for wrap in again.wraps] == [EAST, WEST]
+    assert done.missing == ()
+    assert [wrap.region for wrap in done.bundle.wraps] == [EAST, WEST]
     assert not world.regional[WEST].breaker.is_open
 
 

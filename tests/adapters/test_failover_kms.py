@@ -1,6 +1,7 @@
 """The drop-in client: what a caller of the boto3 client sees, and what happens behind its back."""
 
 import base64
+import io
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from kms_failover.adapters.operations import MAX_MESSAGE_BYTES
 from kms_failover.domain.bundle import Bundle, Wrap
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.settings import CacheLimits, ReservoirLimits, Settings
+from kms_failover.errors import ConfigurationError
 from tests.adapters.kms_world import AT_ONCE, CONTEXT, FOREVER, World, aws_error, kms_world, timed_out, unreachable
 from tests.domain.strategies import EAST, IRELAND, WEST, arn
 
@@ -152,7 +154,11 @@ def test_re_encrypt_moves_a_message_to_another_context(world: World) -> None:
         ("encrypt", {"KeyId": "orders", "Plaintext": 5}),
         ("encrypt", {"KeyId": "orders"}),
         ("decrypt", {}),
-        ("decrypt", {"CiphertextBlob": b"a plain blob"}),
+        ("decrypt", {"CiphertextBlob": "\ud800"}),
+        ("encrypt", {"KeyId": "orders", "Plaintext": b"m", "EncryptionContext": ""}),
+        ("encrypt", {"KeyId": "orders", "Plaintext": b"m", "EncryptionContext": []}),
+        ("re_encrypt", {"CiphertextBlob": b"b"}),
+        ("re_encrypt", {"CiphertextBlob": b"b", "DestinationKeyId": "orders", "SourceEncryptionContext": 5}),
         ("re_encrypt", {"CiphertextBlob": b"b", "DestinationKeyId": "orders", "SourceKeyId": "orders", "DryRun": True}),
         ("rewrap", {}),
     ],
@@ -184,7 +190,9 @@ def test_a_bundle_of_another_key_set_is_an_incorrect_key(world: World) -> None:
     assert code_of(opened, world=world, blob=blob, KeyId="invoices") == "IncorrectKeyException"
 
 
-@pytest.mark.parametrize("blob", [b"KFB\x01", b"KFB\x02" + bytes(80), b"KFB\x01" + bytes(80)])
+@pytest.mark.parametrize(
+    "blob", [b"", b"a plain blob", b"S0ZCAQ==", b"KFB\x01", b"KFB\x02" + bytes(80), b"KFB\x01" + bytes(80)]
+)
 def test_what_only_claims_to_be_a_bundle_is_an_invalid_ciphertext(world: World, blob: bytes) -> None:
     assert code_of(opened, world=world, blob=blob) == "InvalidCiphertextException"
 
@@ -592,15 +600,35 @@ def test_many_are_rewrapped_in_order_and_one_that_fails_keeps_no_other(world: Wo
     world.kms[WEST].fails = None
     world.regional[WEST].breaker.succeeded()
     requests: list[dict[str, Any]] = [{"CiphertextBlob": blob, "EncryptionContext": CONTEXT} for blob in degraded]
-    requests[1:1] = [{"CiphertextBlob": b"no bundle"}, {}]
+    wrong: list[Any] = [{"CiphertextBlob": b"no bundle"}, {}, None, {1: 2}]
+    requests[1:1] = wrong
 
     answers = world.failover.rewrap_many(requests, max_concurrency=3)
 
     errors = [answer.get("Error", {}).get("Code") for answer in answers]
-    assert errors == [None, "InvalidCiphertextException", "ParamValidationError", None, None, None, None]
+    assert errors == [None, "InvalidCiphertextException", *["ParamValidationError"] * 3, None, None, None, None]
     bundles = [Bundle.parse(answer["CiphertextBlob"]) for answer in answers if "Error" not in answer]
     assert [bundle.commitment for bundle in bundles] == [Bundle.parse(blob).commitment for blob in degraded]
     assert all(not bundle.lacking(world.key_set) for bundle in bundles)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1001, "2", None, True])
+def test_how_many_at_once_is_a_number(world: World, wrong: Any) -> None:
+    with pytest.raises(ParamValidationError, match="max_concurrency"):
+        world.failover.rewrap_many([], max_concurrency=wrong)
+
+
+def test_rewrap_says_who_opened_the_bundle_and_nobody_where_nothing_was_lacking(world: World) -> None:
+    world.kms[EAST].fails = unreachable
+    degraded = generate(world)["CiphertextBlob"]
+
+    lacking = world.failover.rewrap(CiphertextBlob=degraded, EncryptionContext=CONTEXT)["KmsFailover"]
+    world.kms[EAST].fails = None
+    world.regional[EAST].breaker.succeeded()
+    complete = world.failover.rewrap(CiphertextBlob=generate(world)["CiphertextBlob"])["KmsFailover"]
+
+    assert (lacking["AnsweredBy"], lacking["Rerouted"], lacking["MissingRegions"]) == (WEST, True, [EAST])
+    assert (complete["AnsweredBy"], complete["Rerouted"], complete["MissingRegions"]) == (None, False, [])
 
 
 def test_none_to_rewrap_is_none_rewrapped(world: World) -> None:
@@ -691,7 +719,77 @@ def test_what_kms_says_beside_the_keys_is_passed_on(world: World) -> None:
     assert moved["DestinationEncryptionAlgorithm"] == "SYMMETRIC_DEFAULT"
 
 
+# The end
+
+
+def test_a_closed_client_says_so_and_nothing_else(world: World) -> None:
+    made = generate(world)
+
+    for _ in range(2):
+        world.failover.close()
+
+    calls: list[Callable[[], Any]] = [
+        lambda: generate(world),
+        lambda: opened(world, made["CiphertextBlob"]),
+        lambda: world.failover.rewrap(CiphertextBlob=made["CiphertextBlob"]),
+    ]
+    for call in calls:
+        with pytest.raises(RuntimeError, match="closed"):
+            call()
+
+
+def test_what_is_under_way_ends_well_although_the_client_is_closed(world: World) -> None:
+    east = world.kms[EAST]
+    first = east.generate_data_key
+    east.generate_data_key = lambda **asked: world.failover.close() or first(**asked)  # type: ignore[method-assign,func-returns-value]  # in the middle
+
+    made = generate(world)
+
+    assert made["KmsFailover"]["MissingRegions"] == []
+
+
 # Connecting
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"settings": {"min_wraps": 1}},
+        {"regions": WEST},
+    ],
+    ids=repr,
+)
+def test_what_connect_cannot_use_is_refused_by_name(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        FailoverKms.connect(EAST, None, **wrong)
+
+
+@pytest.mark.parametrize("wrong", ["one", "dicts", "twice"])
+def test_key_sets_that_are_none_are_refused_with_what_would_be(world: World, wrong: str) -> None:
+    own = world.key_set
+    key_sets: Any = {"one": own, "dicts": [own.model_dump()], "twice": (own, own)}[wrong]
+
+    with FailoverKms.connect(EAST, None, key_sets) as kms:
+        code = code_of(kms.generate_data_key, KeyId="orders", KeySpec="AES_256")
+
+    assert code == "ValidationException"
+
+
+def test_a_member_key_of_two_key_sets_opens_the_bundles_of_both(world: World) -> None:
+    world.state.put_key_set(KeySet(name="invoices", members=world.key_set.members))
+    world.routes._key_sets._tried_at = float("-inf")
+    made = generate(world, KeyId="invoices")
+
+    read = opened(world, made["CiphertextBlob"], KeyId=made["KeyId"])
+
+    assert read["Plaintext"] == made["Plaintext"]
+
+
+def test_a_file_is_a_blob_as_for_boto3(world: World) -> None:
+    made = generate(world)
+    file: Any = io.BytesIO(made["CiphertextBlob"])
+
+    assert opened(world, file)["Plaintext"] == made["Plaintext"]
 
 
 def test_without_a_table_the_configured_key_sets_serve(world: World) -> None:

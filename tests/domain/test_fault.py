@@ -1,5 +1,7 @@
 """What an error means: the whole table of facts 3.2, and both of botocore's families."""
 
+from typing import Any
+
 import botocore.exceptions as boto
 import botocore.session
 import pytest
@@ -66,10 +68,29 @@ def test_an_unknown_5xx_is_the_regions(code: str, status: int) -> None:
 
 @given(st.text(), st.integers(0, 499))
 def test_an_unknown_4xx_is_the_callers(code: str, status: int) -> None:
-    if code in dict(KNOWN):
+    if code in dict(KNOWN) or code in {"", str(status)}:
         return
 
     assert classify_code(code, status) is FaultClass.CALLER
+
+
+@pytest.mark.parametrize("no_code", [str, lambda _status: ""], ids=["status", "empty"])
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        (302, FaultClass.REGION),
+        (403, FaultClass.REGION),
+        (404, FaultClass.REGION),
+        (421, FaultClass.REGION),
+        (429, FaultClass.THROTTLE),
+        (400, FaultClass.CALLER),
+        (413, FaultClass.CALLER),
+        (407, FaultClass.CALLER),
+        (502, FaultClass.REGION),
+    ],
+)
+def test_an_answer_without_a_code_is_somebody_elses_than_kms(no_code: Any, status: int, fault: FaultClass) -> None:
+    assert classify(client_error(no_code(status), status)) is fault
 
 
 URL = {"endpoint_url": "https://kms.us-east-1.amazonaws.com"}

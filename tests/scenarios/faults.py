@@ -129,6 +129,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("half an answer", R, MALFORMED, reply(200, b'{"KeyId": "k"}')),
     Fault("HTML instead of JSON", R, MALFORMED, reply(200, HTML, "text/html")),
     Fault("502 with HTML", R, ("502",), reply(502, HTML, "text/html")),
+    Fault("403 with HTML", R, ("403",), reply(403, HTML, "text/html")),
     Fault("500 without code", R, ("500",), reply(500, b"")),
     Fault("503 without code", R, ("503",), reply(503, b"{}")),
     Fault("500 InternalFailure", R, ("InternalFailure",), error("InternalFailure", 500)),

@@ -87,12 +87,25 @@ def test_a_process_that_was_frozen_goes_on_with_every_region(kms: Kms) -> None:
     assert [answer["AnsweredBy"] for answer in (before, *after)] == [FIRST] * 4
 
 
+def test_a_forked_child_has_keys_and_regions_of_its_own(kms: Kms) -> None:
+    with started(kms, dict.fromkeys(REGIONS, kms.url), module="tests.scenarios.forked") as process:
+        said, complaints = process.communicate(timeout=LONG_SECONDS)
+
+    lines = said.split("\n")[:-1]
+    assert process.returncode == 0, complaints
+    assert len(lines) == 6
+    assert len(set(lines)) == 6
+    assert all(line.endswith(" 0") for line in lines)
+
+
 @contextmanager
-def started(kms: Kms, endpoints: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def started(
+    kms: Kms, endpoints: dict[str, str], module: str = "tests.scenarios.child"
+) -> Iterator[subprocess.Popen[str]]:
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     paths = {"PYTHONPATH": os.pathsep.join(str(REPOSITORY / path) for path in ("layers/shared", "."))}
     child = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "tests.scenarios.child", kms.key_set.model_dump_json(), json.dumps(endpoints)],
+        [sys.executable, "-m", module, kms.key_set.model_dump_json(), json.dumps(endpoints)],
         cwd=REPOSITORY,
         env=os.environ | keys | paths,
         stdin=subprocess.PIPE,

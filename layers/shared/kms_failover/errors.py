@@ -1,5 +1,7 @@
 """Every error that this library raises on its own account; a leaf per distinct reaction."""
 
+LONGEST_SHOWN = 200  # characters of a caller's text in a message; a key ARN has 75
+
 
 class KmsFailoverError(Exception):
     """Root of the tree.
@@ -14,6 +16,10 @@ class ConfigurationError(KmsFailoverError):
     """A `key-sets.yaml`, a key set in the state table or a call's settings cannot be used; names the field."""
 
 
+class RequestError(KmsFailoverError):
+    """A request to data_keys that is none; the message names the field."""
+
+
 class RecipientError(KmsFailoverError):
     """A recipient's public key that cannot be used, or not for a plaintext of this length."""
 
@@ -22,7 +28,8 @@ class UnknownKeySetError(KmsFailoverError):
     """No key set of this name, and no key set that has this member key, is applied in this region."""
 
     def __init__(self, key_id: str) -> None:
-        super().__init__(f"no key set, alias or member key {key_id!r}: apply it with `kms-failover apply`")
+        named = key_id if len(key_id) <= LONGEST_SHOWN else key_id[:LONGEST_SHOWN] + "…"
+        super().__init__(f"no key set, alias or member key {named!r} is known: apply it with `kms-failover apply`")
         self.key_id = key_id
 
 

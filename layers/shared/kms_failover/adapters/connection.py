@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.settings import Settings
+from kms_failover.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import boto3
@@ -38,12 +39,15 @@ class Connection:
         settings: Settings | None = None,
         session: "boto3.Session | None" = None,
     ) -> None:
+        if settings is not None and not isinstance(settings, Settings):
+            raise ConfigurationError(f"settings must be Settings(...), not {settings!r}")
         self.region = region
         self.settings = settings or Settings()
         self.kms = Regions(self.settings, self._report, session)
         self.client: KMSClient = self.kms[region].client  # the local region's
         self._deployment = Deployment(deployment) if deployment else None
         self._configured = key_sets
+        self._deployed_as = deployment
         self._session = session
         self._lock = threading.RLock()
 
@@ -65,6 +69,12 @@ class Connection:
                 if self.__dict__.get(name) is not None:
                     self.__dict__[name].close()
 
+    def renewed(self) -> "Connection":
+        """The same connection with clients and threads of its own, for a forked process."""
+        return Connection(
+            self.region, self._deployed_as, self._configured, settings=self.settings, session=self._session
+        )
+
     def __enter__(self) -> Self:
         return self
 
@@ -81,8 +91,9 @@ class Connection:
     def _routes(self) -> "RouteReader":
         from kms_failover.adapters.routes import RouteReader
 
+        configured = _key_sets(self._configured)
         refresh_seconds = self.settings.route_refresh_seconds
-        return RouteReader(self.region, self._state, self._configured, refresh_seconds=refresh_seconds)
+        return RouteReader(self.region, self._state, configured, refresh_seconds=refresh_seconds)
 
     @cached_property
     def _reporter(self) -> "FaultReporter | None":
@@ -112,6 +123,20 @@ class Connection:
             reporter = self._reporter
         if reporter is not None:
             reporter(region, code)
+
+
+def _key_sets(configured: object) -> "tuple[KeySet, ...]":
+    """ConfigurationError for anything but KeySets of different names; looked at late, for it loads pydantic."""
+    from kms_failover.domain.key_set import KeySet
+
+    key_sets = tuple(configured) if isinstance(configured, list | tuple) else ()
+    if not isinstance(configured, list | tuple) or not all(isinstance(one, KeySet) for one in key_sets):
+        raise ConfigurationError(
+            "key_sets must be a tuple of KeySet; read_key_sets(path).key_sets reads a key-sets.yaml"
+        )
+    if len({one.name for one in key_sets}) != len(key_sets):
+        raise ConfigurationError("key_sets must have different names")
+    return key_sets
 
 
 class Regions(dict[str, RegionalKms]):

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.failure import Failure
 from kms_failover.domain.fault import FaultClass
-from kms_failover.errors import RecipientError
+from kms_failover.errors import RecipientError, RequestError
 
 if TYPE_CHECKING:
     from kms_failover.adapters.recipient import Recipient
@@ -62,7 +62,7 @@ class DataKeyRequest(BaseModel):
     Operation: str
     KeyId: str | None = None
     KeySpec: str | None = None
-    NumberOfBytes: int | None = None
+    NumberOfBytes: StrictInt | None = None
     Plaintext: Blob | None = Field(None, repr=False)
     CiphertextBlob: Blob | None = None
     EncryptionContext: dict[str, str] | None = None
@@ -97,19 +97,11 @@ class DataKeyApi:
 
     def _perform(self, payload: Any) -> tuple[int, dict[str, Any]]:
         try:
-            request = DataKeyRequest.model_validate(payload)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            field = ".".join(map(str, first["loc"])) or "the request"
-            return _refused(f"{field}: {first['msg']}")
-        if request.Operation not in OPERATIONS:
-            return _refused(f"Operation must be one of {', '.join(OPERATIONS)}")
-        if request.Recipient is not None and request.Operation not in WITH_RECIPIENT:
-            return _refused(f"Recipient is for {' and '.join(WITH_RECIPIENT)}")
-        try:
-            return 200, self._answer_to(request)
-        except RecipientError as error:
+            return 200, self._answer_to(_request(payload))
+        except (RequestError, RecipientError) as error:
             return _refused(str(error))
+        except ParamValidationError as error:
+            return _refused(str(error.kwargs["report"]))
         except (ClientError, BotoCoreError) as error:
             failure = Failure.of(error)
             return _STATUS.get(failure.fault, 400), {"Error": failure.as_error}
@@ -121,6 +113,22 @@ class DataKeyApi:
         if recipient is not None:
             response["CiphertextForRecipient"] = recipient.encrypt(response.pop("Plaintext"))
         return {name: _encoded(value) for name, value in response.items() if name != "ResponseMetadata"}
+
+
+def _request(payload: Any) -> DataKeyRequest:
+    """RequestError says what is wrong with it, and shows none of it: it may hold a plaintext."""
+    try:
+        request = DataKeyRequest.model_validate(payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        said = f"{field}: {first['msg']}" if field else "a request is a JSON object with an Operation"
+        raise RequestError(said) from error
+    if request.Operation not in OPERATIONS:
+        raise RequestError(f"Operation must be one of {', '.join(OPERATIONS)}")
+    if request.Recipient is not None and request.Operation not in WITH_RECIPIENT:
+        raise RequestError(f"Recipient is for {' and '.join(WITH_RECIPIENT)}")
+    return request
 
 
 def _recipient(info: RecipientInfo) -> "Recipient":

@@ -40,6 +40,15 @@ class Made:
     response: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Completed:
+    """`missing` are regions that still cannot open it; `member`, who opened it, if that was needed."""
+
+    bundle: Bundle
+    missing: tuple[str, ...]
+    member: MemberKey | None
+
+
 class Engine:
     """One for a process; safe for threads. `region` is where it runs: the nearest wrap is that region's."""
 
@@ -91,15 +100,13 @@ class Engine:
         )
         return Opened(answer.response["Plaintext"], _member(key_set, answer.region), answer.response)
 
-    def complete(
-        self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]
-    ) -> tuple[Bundle, tuple[str, ...]]:
-        """The bundle with every wrap that can be made now, and the regions that still cannot open it."""
+    def complete(self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]) -> Completed:
+        """The bundle with every wrap that can be made now. A complete one is not opened."""
         if not bundle.lacking(key_set):
-            return bundle, ()
+            return Completed(bundle, (), None)
         opened, answer = self._open(bundle, key_set, route, context)
         bundle, lacking = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, may_try=True)
-        return bundle, _regions(lacking)
+        return Completed(bundle, _regions(lacking), opened.member)
 
     def encrypt_under(self, member: MemberKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         """One wrap under one member key; RegionUnavailableError if its region cannot be asked."""

@@ -1,15 +1,18 @@
 """FailoverKms: a drop-in for the boto3 KMS client that survives the loss of a region."""
 
 import functools
+import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from kms_failover.adapters.connection import Connection
 from kms_failover.adapters.failure import Failure
+from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import (
     BundleError,
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from kms_failover.domain.key_set import KeySet
 
 REWRAPS_AT_ONCE = 8  # each holds two calls of a region's 32 threads at most
+MOST_REWRAPS_AT_ONCE = 1_000
+NO_REQUEST = "each request must be a dict of what rewrap takes"
 
 _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (UnknownKeySetError, "NotFoundException"),
@@ -63,11 +68,14 @@ class FailoverKms:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
         self.meta = connection.client.meta  # libraries that take a KMS client add themselves to its user agent
         self.exceptions: Any = connection.client.exceptions  # the same classes in all regions
+        self._connection = connection
         self._made: Operations | None = None
+        self._closed = False
+        self._forked = False
         self._lock = threading.Lock()
+        _CLIENTS.add(self)
 
     @classmethod
     def connect(
@@ -85,6 +93,8 @@ class FailoverKms:
         `key_sets` serve while the state table cannot be read, and for good where `deployment` is None; `regions` are
         connected at the start, others when they are first asked.
         """
+        if isinstance(regions, str):
+            raise ConfigurationError(f"regions must be several, as ({regions!r},)")
         connection = Connection(region, deployment, key_sets, settings=settings, session=session)
         for name in regions:
             connection.kms[name]
@@ -126,11 +136,15 @@ class FailoverKms:
 
         One that fails does not keep the others from being done.
         """
-        if max_concurrency < 1:
-            raise ConfigurationError(f"max_concurrency must be at least 1, not {max_concurrency}")
+        if type(max_concurrency) is not int or not 1 <= max_concurrency <= MOST_REWRAPS_AT_ONCE:
+            raise ParamValidationError(
+                report=f"max_concurrency must be a whole number from 1 to {MOST_REWRAPS_AT_ONCE}"
+            )
 
-        def one(request: Mapping[str, Any]) -> dict[str, Any]:
+        def one(request: Any) -> dict[str, Any]:
             try:
+                if not isinstance(request, Mapping) or not all(isinstance(name, str) for name in request):
+                    return {"Error": Failure("ParamValidationError", NO_REQUEST, FaultClass.CALLER).as_error}
                 return self.rewrap(**request)
             except (ClientError, BotoCoreError) as error:
                 return {"Error": Failure.of(error).as_error}
@@ -144,7 +158,8 @@ class FailoverKms:
         return kind({"Error": {"Code": code, "Message": message}}, operation)
 
     def close(self) -> None:
-        """End this client's threads. Calls under way finish by themselves, within their time-outs."""
+        """Take no more calls. Those under way finish by themselves, within their time-outs; a repeat does nothing."""
+        self._closed = True
         if self._made is not None:
             self._made.close()
         self._connection.close()
@@ -155,13 +170,34 @@ class FailoverKms:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
+    def forget_parent(self) -> None:
+        """In a forked child: threads and connections are the parent's alone, and so are keys that were made or kept."""
+        self._made = None
+        self._forked = True
+        self._lock = threading.Lock()
+
     @property
     def _operations(self) -> "Operations":
         """Loaded with the first call: a cold start pays for what it uses."""
+        if self._closed:
+            raise RuntimeError("this FailoverKms is closed")
         if self._made is None:
             from kms_failover.adapters.operations import Operations
 
             with self._lock:
+                if self._forked:
+                    self._connection, self._forked = self._connection.renewed(), False
                 if self._made is None:
                     self._made = Operations(self._connection)
         return self._made
+
+
+_CLIENTS: weakref.WeakSet[FailoverKms] = weakref.WeakSet()
+
+
+def _forget_parents() -> None:
+    for client in _CLIENTS:
+        client.forget_parent()
+
+
+os.register_at_fork(after_in_child=_forget_parents)

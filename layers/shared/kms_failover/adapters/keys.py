@@ -72,8 +72,8 @@ class KeySetKeys:
     def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
         """The bundle with every wrap that can be made now, and the regions that still cannot open it."""
         with self._waiting_for_a_region():
-            full, missing = self._engine.complete(Bundle.parse(bundle), self._key_set, self._route, context)
-        return bytes(full), missing
+            completed = self._engine.complete(Bundle.parse(bundle), self._key_set, self._route, context)
+        return bytes(completed.bundle), completed.missing
 
     @contextmanager
     def _waiting_for_a_region(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from kms_failover.domain.bundle import MIN_COMMITTED_KEY_BYTES, NONCE_BYTES, Bun
 from kms_failover.domain.data_key_cache import DataKeyCache
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Route
-from kms_failover.errors import IncorrectKeySetError
+from kms_failover.errors import BundleError, IncorrectKeySetError
 
 if TYPE_CHECKING:
     from kms_failover.adapters.connection import Connection
@@ -85,15 +85,17 @@ class Operations:
 
     def decrypt(self, request: Mapping[str, Any]) -> Answer:
         """A bundle, or a plain KMS blob under one of the key set's member keys."""
+        _refuse_others(request, _DECRYPT)
         blob = _bytes(request, "CiphertextBlob")
         if not is_bundle(blob):
+            if request.get("KeyId") is None:
+                raise BundleError("this is no bundle; to open a plain KMS blob, name its key set in KeyId")
             key_set, route, context = self._prepare(request, _DECRYPT)
             opened = self._engine.open_blob(blob, key_set, context)
             facts = _facts(key_set, route, (opened.member.region,), opened.member.region, expected=opened.member.region)
             return _opened_answer(opened.response, opened.plaintext, opened.member.arn, facts)
         bundle = Bundle.parse(blob)
-        key_set, route, context = self._prepare({"KeyId": bundle.key_set, **request}, _DECRYPT)
-        _expect_key_set(bundle, key_set)
+        key_set, route, context = self._prepare_for(bundle, request)
         if self._cache is None:
             return self._open(bundle, key_set, route, context)
         identity = (hashlib.sha256(blob).digest(), key_set.name, frozenset(context.items()))
@@ -107,18 +109,20 @@ class Operations:
     def re_encrypt(self, request: Mapping[str, Any]) -> Answer:
         """Under another key set, or another encryption context; within one key set `rewrap` is what you want."""
         _refuse_others(request, _RE_ENCRYPT)
-        source = {
-            "CiphertextBlob": request.get("CiphertextBlob"),
-            "EncryptionContext": request.get("SourceEncryptionContext") or {},
-        }
-        if request.get("SourceKeyId"):
-            source["KeyId"] = request["SourceKeyId"]
-        opened = self.decrypt(source)
+        self._find(request, "DestinationKeyId")  # what is wrong with it is said before a key is opened
+        destination_context = _context(request, "DestinationEncryptionContext")
+        opened = self.decrypt(
+            {
+                "CiphertextBlob": request.get("CiphertextBlob"),
+                "KeyId": request.get("SourceKeyId"),
+                "EncryptionContext": _context(request, "SourceEncryptionContext"),
+            }
+        )
         sealed = self.encrypt(
             {
-                "KeyId": request.get("DestinationKeyId"),
+                "KeyId": request["DestinationKeyId"],
                 "Plaintext": opened["Plaintext"],
-                "EncryptionContext": request.get("DestinationEncryptionContext") or {},
+                "EncryptionContext": destination_context,
             }
         )
         answer = {
@@ -135,13 +139,14 @@ class Operations:
         return answer | names
 
     def rewrap(self, request: Mapping[str, Any]) -> Answer:
+        """`AnsweredBy` is the region that opened the bundle; None where nothing was lacking, so nobody was asked."""
         bundle = Bundle.parse(_bytes(request, "CiphertextBlob"))
-        key_set, route, context = self._prepare({"KeyId": bundle.key_set, **request}, _DECRYPT)
-        _expect_key_set(bundle, key_set)
-        complete, _missing = self._engine.complete(bundle, key_set, route, context)
-        here = self._engine.region
-        facts = _facts(key_set, route, _regions(complete, key_set), here, expected=here)
-        return {"CiphertextBlob": bytes(complete), "KmsFailover": facts}
+        key_set, route, context = self._prepare_for(bundle, request)
+        completed = self._engine.complete(bundle, key_set, route, context)
+        regions = _regions(completed.bundle, key_set)
+        by = None if completed.member is None else completed.member.region
+        facts = _facts(key_set, route, regions, by, expected=by and self._nearest(bundle, key_set, route))
+        return {"CiphertextBlob": bytes(completed.bundle), "KmsFailover": facts}
 
     def close(self) -> None:
         if self._reservoir is not None:
@@ -169,32 +174,48 @@ class Operations:
     def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: dict[str, str]) -> Answer:
         opened = self._engine.open(bundle, key_set, route, context)
         start = NONCE_BYTES if bundle.kind is Kind.MESSAGE else 0
-        regions = _regions(bundle, key_set)
-        nearest = self._engine.region if self._engine.region in regions else route.regions[0]
-        facts = _facts(key_set, route, regions, opened.member.region, expected=nearest)
+        nearest = self._nearest(bundle, key_set, route)
+        facts = _facts(key_set, route, _regions(bundle, key_set), opened.member.region, expected=nearest)
         return _opened_answer(opened.response, opened.plaintext[start:], opened.member.arn, facts)
+
+    def _nearest(self, bundle: Bundle, key_set: KeySet, route: Route) -> str:
+        here = self._engine.region
+        return here if here in _regions(bundle, key_set) else route.regions[0]
 
     def _prepare(self, request: Mapping[str, Any], own: frozenset[str]) -> tuple[KeySet, Route, dict[str, str]]:
         _refuse_others(request, own)
-        key_id = request.get("KeyId")
-        if not isinstance(key_id, str):
-            raise ParamValidationError(report="KeyId must be a key set's name, alias/<name> or a member key's ARN")
-        key_set, route = self._routes.find(key_id)
+        return *self._find(request, "KeyId"), _context(request)
+
+    def _prepare_for(self, bundle: Bundle, request: Mapping[str, Any]) -> tuple[KeySet, Route, dict[str, str]]:
+        """A bundle names its key set; a `KeyId` beside it must be one of that key set's names."""
+        _refuse_others(request, _DECRYPT)
+        key_set, route = self._routes.find(bundle.key_set)
+        if request.get("KeyId") is not None:
+            named, _ = self._find(request, "KeyId")
+            if request["KeyId"] not in key_set.names:
+                raise IncorrectKeySetError(f"the bundle belongs to key set {bundle.key_set!r}, not to {named.name!r}")
         return key_set, route, _context(request)
 
-
-def _expect_key_set(bundle: Bundle, key_set: KeySet) -> None:
-    if bundle.key_set != key_set.name:
-        raise IncorrectKeySetError(f"the bundle belongs to key set {bundle.key_set!r}, not to {key_set.name!r}")
+    def _find(self, request: Mapping[str, Any], name: str) -> tuple[KeySet, Route]:
+        key_id = request.get(name)
+        if not isinstance(key_id, str):
+            raise ParamValidationError(report=f"{name} must be a key set's name, alias/<name> or a member key's ARN")
+        return self._routes.find(key_id)
 
 
 def _bytes(request: Mapping[str, Any], name: str) -> bytes:
-    value = request.get(name)
-    if isinstance(value, str | bytearray | memoryview):
-        value = value.encode() if isinstance(value, str) else bytes(value)
-    if not isinstance(value, bytes):
+    """What boto3 takes for a blob: bytes, text, or a file."""
+    value: Any = request.get(name)
+    if hasattr(value, "read"):
+        value = value.read()
+    if isinstance(value, str):
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:
+            raise ParamValidationError(report=f"{name} is no text that can be encoded") from error
+    if not isinstance(value, bytes | bytearray | memoryview):
         raise ParamValidationError(report=f"{name} must be bytes")
-    return value
+    return bytes(value)
 
 
 def _size(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,10 +245,12 @@ def _refuse_others(request: Mapping[str, Any], allowed: frozenset[str]) -> None:
         raise ParamValidationError(report=f"not supported for a key set: {', '.join(sorted(said))}")
 
 
-def _context(request: Mapping[str, Any]) -> dict[str, str]:
-    context = request.get("EncryptionContext") or {}
+def _context(request: Mapping[str, Any], name: str = "EncryptionContext") -> dict[str, str]:
+    context = request.get(name)
+    if context is None:
+        return {}
     if not isinstance(context, Mapping) or not all(isinstance(text, str) for pair in context.items() for text in pair):
-        raise ParamValidationError(report="EncryptionContext must be a dict of str to str")
+        raise ParamValidationError(report=f"{name} must be a dict of str to str")
     return dict(context)
 
 
@@ -236,7 +259,9 @@ def _regions(bundle: Bundle, key_set: KeySet) -> tuple[str, ...]:
     return tuple(member.region for member in key_set.members if member.arn in blobs)
 
 
-def _facts(key_set: KeySet, route: Route, can_open: tuple[str, ...], answered_by: str, *, expected: str) -> Answer:
+def _facts(
+    key_set: KeySet, route: Route, can_open: tuple[str, ...], answered_by: str | None, *, expected: str | None
+) -> Answer:
     missing = [region for region in key_set.regions if region not in can_open]
     return {
         "KeySet": key_set.name,

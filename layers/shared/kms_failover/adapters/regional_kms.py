@@ -62,7 +62,7 @@ class Call:
 
 
 class RegionalKms:
-    """`submit` never blocks; whatever the region does, only this region's threads wait for it."""
+    """`submit` does not block while this is open; whatever the region does, only this region's threads wait for it."""
 
     def __init__(
         self,
@@ -111,7 +111,14 @@ class RegionalKms:
     def submit(self, operation: str, parameters: dict[str, Any]) -> Call:
         """Call `operation` (snake case, as on the boto3 client); the future raises what boto3 raises."""
         call = Call(self.region)
-        call.future = self._threads.submit(self._perform, call, operation, parameters)
+        try:
+            call.future = self._threads.submit(self._perform, call, operation, parameters)
+        except RuntimeError:  # closed, or the process ends: what was under way ends well, in the caller's own thread
+            call.future = Future()
+            try:
+                call.future.set_result(self._perform(call, operation, parameters))
+            except Exception as error:  # noqa: BLE001  # the future raises it, as it would have
+                call.future.set_exception(error)
         return call
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +136,8 @@ class RegionalKms:
         call.future.cancel()
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """What has been begun goes on to its end."""
+        self._threads.shutdown(wait=False)
 
     # Whether to ask this region at all
 
@@ -181,8 +189,10 @@ class RegionalKms:
                 self._keys.setdefault(key_arn, self._new_breaker(self._settings)).faulted(time.monotonic())
 
     def _fault(self, code: str) -> None:
+        was_out = self.breaker.is_open
         if self.breaker.faulted(time.monotonic()):
-            logger.warning("KMS in %s is out: %s", self.region, code)
+            if not was_out:
+                logger.warning("KMS in %s is out: %s", self.region, code)
             self._on_fault(self.region, code)
 
 

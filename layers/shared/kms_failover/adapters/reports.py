@@ -42,19 +42,19 @@ class FaultReporter:
 
     def __call__(self, region: str, code: str) -> None:
         """Report one region fault. A report that cannot be written is logged: the probe sees the region as well."""
-        with suppress(RuntimeError):  # closed: a call of this process's last moments failed
-            self._thread.submit(self._report, region, code)
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _report(self, region: str, code: str) -> None:
         now = self._clock()
         at = now - timedelta(seconds=now.timestamp() % REPORT_SECONDS)
         with self._lock:
             if self._last.get(region) == at:
                 return
             self._last[region] = at
+        with suppress(RuntimeError):  # closed: a call of this process's last moments failed
+            self._thread.submit(self._report, region, code, at)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _report(self, region: str, code: str, at: datetime) -> None:
         try:
             for key_set in self._key_sets():
                 if key_set.member_in(region) is not None:

@@ -66,10 +66,23 @@ _BY_EXCEPTION: dict[str, FaultClass] = {
 }
 
 
+# Without an AWS code, so by something in KMS's place: a captive portal, a wrong VPC endpoint, a load balancer. 400, 413
+# and 431 are what a front end says to a request that no region would take, 407 is a proxy's: these are the caller's.
+_NOT_KMS = frozenset({301, 302, 303, 307, 308, 403, 404, 408, 421})
+_TOO_MANY_REQUESTS = 429
+
+
 def classify_code(code: str, http_status: int) -> FaultClass:
-    """The class of a modeled or unmodeled KMS error code; an unknown 5xx is the region's, any other the caller's."""
+    """The class of a modeled or unmodeled KMS error code; an unknown 5xx is the region's, any other the caller's.
+
+    botocore gives an answer without a code its status for one.
+    """
     if known := _BY_CODE.get(code):
         return known
+    if code in {"", str(http_status)} and http_status in _NOT_KMS:
+        return FaultClass.REGION
+    if code in {"", str(http_status)} and http_status == _TOO_MANY_REQUESTS:
+        return FaultClass.THROTTLE
     return FaultClass.REGION if http_status >= HTTP_SERVER_ERROR else FaultClass.CALLER
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 KEY_ARN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):key/(?P<key_id>[A-Za-z0-9-]+)\Z"
+    r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):(?P<account>[0-9]{12}):key/(?P<key_id>[A-Za-z0-9-]+)\Z"
 )
 MULTI_REGION_KEY_ID_PREFIX = "mrk-"  # facts 2.1: related multi-Region keys share an id of this form
 SECONDS_A_ROUND = 10  # the probe's, design "Decision rules"

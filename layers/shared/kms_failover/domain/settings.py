@@ -1,5 +1,6 @@
 """How the data plane waits, hedges and gives up. Each default has its source; docs/data-plane.md says how to choose."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -8,6 +9,7 @@ from kms_failover.errors import ConfigurationError
 
 MAX_USES = 2**32  # messages under one AES-GCM key with random nonces (NIST SP 800-38D, 8.3)
 MAX_AGE_SECONDS = 86_400.0
+URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/.*)?\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +91,11 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("connect_timeout_seconds", "read_timeout_seconds", "deadline_seconds", "wrap_deadline_seconds"):
             _within(name, getattr(self, name), 0.001, 900.0)  # a Lambda's own limit
-        for name in ("first_hedge_delay_seconds", "min_hedge_delay_seconds", "max_hedge_delay_seconds"):
-            _within(name, getattr(self, name), 0.001, self.deadline_seconds)
-        if self.min_hedge_delay_seconds > self.max_hedge_delay_seconds:
-            raise ConfigurationError("min_hedge_delay_seconds must not exceed max_hedge_delay_seconds")
+        _within("max_hedge_delay_seconds", self.max_hedge_delay_seconds, 0.001, 900.0)
+        for name in ("first_hedge_delay_seconds", "min_hedge_delay_seconds"):
+            _within(name, getattr(self, name), 0.001, self.max_hedge_delay_seconds)
+        if self.max_hedge_delay_seconds > self.deadline_seconds:
+            raise ConfigurationError("deadline_seconds must be at least max_hedge_delay_seconds")
         for name in ("region_attempts", "throttle_attempts", "faults_to_open"):
             _within(name, getattr(self, name), 1, 10)
         _within("min_wraps", self.min_wraps, 1, 8)
@@ -100,7 +103,20 @@ class Settings:
         _within("breaker_open_seconds", self.breaker_open_seconds, 0.001, 3600.0)
         _within("threads_per_region", self.threads_per_region, 1, 1_000)
         _within("route_refresh_seconds", self.route_refresh_seconds, 0.1, 3600.0)
-        object.__setattr__(self, "endpoints", MappingProxyType(dict(self.endpoints)))  # frozen, as all the rest
+        for name, value, kind in (("cache", self.cache, CacheLimits), ("reservoir", self.reservoir, ReservoirLimits)):
+            if value is not None and not isinstance(value, kind):
+                raise ConfigurationError(f"{name} must be {kind.__name__} or None, not {value!r}")
+        object.__setattr__(self, "endpoints", _endpoints(self.endpoints))
+
+
+def _endpoints(endpoints: object) -> Mapping[str, str]:
+    """A copy that nobody changes."""
+    if not isinstance(endpoints, Mapping):
+        raise ConfigurationError(f"endpoints must be a dict of region to URL, not {endpoints!r}")
+    for region, url in endpoints.items():
+        if not isinstance(region, str) or not isinstance(url, str) or URL.match(url) is None:
+            raise ConfigurationError(f"endpoints[{region!r}] must be a URL like https://host, not {url!r}")
+    return MappingProxyType(dict(endpoints))
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
