@@ -1,5 +1,6 @@
 """Behind `make fault-matrix`: every cell, with default settings, to docs/fault-matrix.md; 1 on a surprise."""
 
+import logging
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ out), calls that left the process for each of the regions in order. *-n* means t
 
 
 def main() -> int:
+    logging.disable(logging.WARNING)  # what the regions' faults are called is in the table
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "local.strict_kms", "--port", str(port)]
     surprises = []
@@ -45,7 +47,8 @@ def main() -> int:
         for number, (cell, future) in enumerate(zip(cells, running, strict=True), 1):
             fault, operation, place = cell
             outcomes[fault.name, operation, place] = outcome = future.result()
-            print(f"\r{number} of {len(cells)} cells", end="", flush=True)
+            if sys.stdout.isatty() or number == len(cells):
+                print(f"\r{number} of {len(cells)} cells", end="", flush=True)
             if surprise := surprise_of(outcome, *cell):
                 surprises.append(f"{fault.name}, {operation}, {place}: {surprise}")
     print()
