@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from kms_failover.adapters.engine import Made
 from kms_failover.domain.bundle import Bundle, Kind, Wrap
+from kms_failover.domain.settings import Settings
 from kms_failover.errors import BundleError, CommitmentError, RegionUnavailableError
 from tests.adapters.kms_world import CONTEXT, SETTINGS, World, aws_error, kms_world, timed_out, unreachable
 from tests.domain.strategies import EAST, WEST, arn
@@ -177,6 +178,77 @@ def test_a_throttle_is_waited_out_a_bounded_number_of_times_and_reaches_no_other
     assert world.kms[WEST].calls == []
     assert len(waits) == SETTINGS.throttle_attempts - 1
     assert not world.regional[EAST].breaker.is_open
+
+
+def test_where_throttles_are_the_rule_they_are_not_even_retried(world: World) -> None:
+    world.kms[EAST].fails = aws_error("ThrottlingException")
+    while world.regional[EAST].throttle_retries.spend():
+        pass
+
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        make(world)
+
+    assert len(world.kms[EAST].calls) == 1
+
+
+def late() -> Exception:
+    time.sleep(0.3)
+    return unreachable()
+
+
+def test_after_the_deadline_there_is_no_second_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    with kms_world(monkeypatch, settings=Settings(deadline_seconds=0.5, max_hedge_delay_seconds=0.5)) as world:
+        for region in (EAST, WEST):
+            world.kms[region].fails = late
+
+        with pytest.raises(EndpointConnectionError):
+            make(world)
+
+        assert len(world.kms[EAST].calls) == 1
+
+
+def test_a_silent_region_is_not_asked_for_its_wrap_as_well(world: World) -> None:
+    world.silence(EAST)
+
+    made = make(world)
+
+    assert made.missing == (EAST,)
+    assert world.kms[EAST].operations == ["generate_data_key"]
+
+
+def test_where_all_are_out_the_one_that_answers_is_not_kept_waiting_for_the_silent_ones(world: World) -> None:
+    world.silence(EAST)
+    for region in (EAST, WEST):
+        for _ in range(2):
+            world.regional[region].breaker.faulted(float("inf"))
+
+    made = make(world)
+
+    assert made.member.region == WEST
+
+
+def test_a_throttle_behind_another_regions_refusal_is_waited_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kms_failover.adapters.engine.THROTTLE_BASE_SECONDS", 0.0)
+    world.kms[EAST].fails = aws_error("DisabledException")
+    world.kms[WEST].fails = aws_error("ThrottlingException")
+
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        make(world)
+
+    assert len(world.kms[WEST].calls) == SETTINGS.throttle_attempts
+
+
+@pytest.mark.parametrize(("known", "seconds"), [(True, 0.2), (False, 1.0)])
+def test_a_wrap_is_waited_for_by_the_regions_own_tail_where_that_is_known(
+    world: World, monkeypatch: pytest.MonkeyPatch, seconds: float, *, known: bool
+) -> None:
+    monkeypatch.undo()
+    for _ in range(100 if known else 0):
+        world.regional[WEST].latency.add(0.001)
+
+    patience = world.engine._wraps._wrap_patience(world.key_set.members[1])
+
+    assert patience == seconds
 
 
 def once(world: World, region: str) -> Callable[[], Exception]:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.operations import MAX_MESSAGE_BYTES
 from kms_failover.domain.bundle import Bundle, Wrap
-from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.data_key_cache import DEGRADED_SECONDS
+from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.settings import CacheLimits, ReservoirLimits, Settings
 from kms_failover.errors import ConfigurationError
 from tests.adapters.kms_world import AT_ONCE, CONTEXT, FOREVER, World, aws_error, kms_world, timed_out, unreachable
@@ -66,6 +67,13 @@ def test_code_written_for_the_boto3_client_runs_unchanged(world: World) -> None:
     of_aws_alone = {"ResponseMetadata", "KeyMaterialId"}
     assert stock_made - of_aws_alone <= made
     assert stock_read - of_aws_alone <= read
+
+
+def test_an_error_of_our_own_has_what_boto3s_have(world: World) -> None:
+    with pytest.raises(ClientError) as refused:
+        generate(world, KeyId="invoices")
+
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
 
 
 def test_a_modeled_exception_can_be_caught_by_its_own_name(world: World) -> None:
@@ -144,6 +152,7 @@ def test_re_encrypt_moves_a_message_to_another_context(world: World) -> None:
         ("generate_data_key", {"KeyId": "orders", "NumberOfBytes": 0}),
         ("generate_data_key", {"KeyId": "orders", "NumberOfBytes": "many"}),
         ("generate_data_key", {"KeyId": "orders", "NumberOfBytes": True}),
+        ("generate_data_key", {"KeyId": "orders", "NumberOfBytes": 1025}),
         ("generate_data_key", {"KeyId": "orders", "KeySpec": ["AES_256"]}),
         ("generate_data_key", {"KeyId": None, "KeySpec": "AES_256"}),
         ("generate_data_key", {"KeySpec": "AES_256"}),
@@ -494,6 +503,17 @@ def test_a_region_that_was_overtaken_still_wraps_for_whoever_wants_two(monkeypat
         assert made["KmsFailover"]["Regions"] == [EAST, WEST]
 
 
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_why_there_are_too_few_wraps_is_said_where_another_region_would_not_help(
+    monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    with kms_world(monkeypatch, settings=Settings(min_wraps=2, deadline_seconds=FOREVER)) as world:
+        monkeypatch.setattr("kms_failover.adapters.engine.THROTTLE_BASE_SECONDS", 0.0)
+        world.kms[WEST].fails = aws_error(code)
+
+        assert code_of(generate, world=world) == code
+
+
 def test_a_related_key_counts_for_each_region_that_it_opens_in(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(min_wraps=2, deadline_seconds=FOREVER)
     with kms_world(monkeypatch, related=(EAST, WEST), settings=settings) as world:
@@ -533,9 +553,41 @@ def test_a_cached_key_is_for_its_own_context_and_size_only(
 ) -> None:
     with cached(monkeypatch, cache=HOUR) as world:
         first = generate(world)
+        opened(world, first["CiphertextBlob"])
 
         assert generate(world, **other)["Plaintext"] != first["Plaintext"]
-        assert code_of(opened, world=world, blob=first["CiphertextBlob"], EncryptionContext={"order": "43"})
+        wrong = code_of(opened, world=world, blob=first["CiphertextBlob"], EncryptionContext={"order": "43"})
+        assert wrong == "InvalidCiphertextException"
+
+
+@pytest.mark.parametrize("replaced", ["name", "keys"])
+def test_a_cached_key_is_for_its_own_key_set_and_member_keys_only(
+    monkeypatch: pytest.MonkeyPatch, replaced: str
+) -> None:
+    with cached(monkeypatch, cache=HOUR) as world:
+        first = generate(world)
+        name = "invoices" if replaced == "name" else "orders"
+        members = tuple(MemberKey(region=r, arn=world.new_key(r)) for r in (EAST, WEST))
+        other = KeySet(name=name, members=world.key_set.members if replaced == "name" else members)
+        world.state.put_key_set(other)
+        world.routes._key_sets._tried_at = float("-inf")
+
+        second = generate(world, KeyId=name)
+
+        assert second["Plaintext"] != first["Plaintext"]
+        assert [wrap.key_arn for wrap in Bundle.parse(second["CiphertextBlob"]).wraps] == list(other.names[2:])
+
+
+def test_a_degraded_key_is_cached_for_seconds_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cached(monkeypatch, cache=HOUR) as world:
+        world.kms[WEST].fails = unreachable
+        generate(world)
+
+        cache = world.failover._operations._cache
+        assert cache is not None
+        (entry,) = cache._entries.values()
+
+        assert entry.expires_at - entry.made_at == DEGRADED_SECONDS
 
 
 def test_a_cached_key_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ class Runner:
 
     def __init__(self, course: "Course", region: str, outcome: Any) -> None:
         self.course, self.region, self.outcome = course, region, outcome
-        self.latency = SimpleNamespace(hedge_delay_seconds=course.hedge)
+        self.latency = SimpleNamespace(hedge_delay_seconds=course.hedge, is_known=course.known)
+        self.breaker = SimpleNamespace(is_open=region in course.out)
         self.hedges = course.budget
 
     def submit(self, operation: str, parameters: dict[str, Any]) -> Call:
@@ -48,9 +49,15 @@ class Course:
     """Regions by name: an answer, an exception, or None for silence. `out` are asked last."""
 
     def __init__(
-        self, *, hedge: float = FOREVER, budget: Budget | None = None, out: tuple[str, ...] = (), **regions: Any
+        self,
+        *,
+        hedge: float = FOREVER,
+        budget: Budget | None = None,
+        out: tuple[str, ...] = (),
+        known: bool = True,
+        **regions: Any,
     ) -> None:
-        self.hedge, self.budget, self.out = hedge, budget or Budget(9, 0), out
+        self.hedge, self.budget, self.out, self.known = hedge, budget or Budget(9, 0), out, known
         self.regions = regions
         self.asked: list[str] = []
         self.alone: list[str] = []
@@ -167,6 +174,14 @@ def test_only_without_a_rival_the_callers_own_thread_does_it(out: tuple[str, ...
     assert course.alone == alone
 
 
+def test_a_region_that_is_not_known_yet_gets_a_thread_it_may_answer_byte_by_byte() -> None:
+    course = Course(a=GOOD, known=False)
+
+    course.run()
+
+    assert course.alone == []
+
+
 def test_the_callers_own_thread_never_does_what_could_outlast_the_deadline() -> None:
     course = Course(a=GOOD)
 
@@ -198,11 +213,34 @@ def test_when_all_are_silent_the_deadline_ends_it_and_names_them() -> None:
         course.run(deadline=AT_ONCE * 5)
 
 
-def test_one_that_fails_and_one_that_is_silent_end_at_the_deadline_with_the_failure() -> None:
+def test_one_that_fails_and_one_that_is_silent_end_at_the_deadline_with_the_silence_for_that_may_pass() -> None:
     course = Course(a=None, b=aws_error("InvalidCiphertextException")(), hedge=AT_ONCE)
 
-    with pytest.raises(ClientError, match="InvalidCiphertextException"):
+    with pytest.raises(RegionUnavailableError, match="in a ") as raised:
         course.run(deadline=AT_ONCE * 5)
+
+    assert "InvalidCiphertextException" in "".join(raised.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("DisabledException", "ThrottlingException", "ThrottlingException"),
+        ("IncorrectKeyException", "ThrottlingException", "ThrottlingException"),
+        ("IncorrectKeyException", "InvalidCiphertextException", "InvalidCiphertextException"),
+        ("InvalidCiphertextException", "DisabledException", "DisabledException"),
+        ("DisabledException", "NotFoundException", "DisabledException"),
+        ("InvalidCiphertextException", "AccessDeniedException", "InvalidCiphertextException"),
+        ("ThrottlingException", "KMSInternalException", "KMSInternalException"),
+    ],
+)
+def test_of_several_errors_the_one_that_may_pass_is_raised_then_the_one_that_says_most(
+    first: str, second: str, said: str
+) -> None:
+    course = Course(a=aws_error(first)(), b=aws_error(second)())
+
+    with pytest.raises(ClientError, match=said):
+        course.run(goes_on_after=lambda _error: True)
 
 
 def test_an_answer_does_not_show_its_key() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
-from botocore.parsers import ResponseParserError
+from botocore.parsers import JSONParser
 
 from kms_failover.adapters.regional_kms import Call, RegionalKms
+from kms_failover.domain.latency import FEWEST
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import MalformedAnswerError
 from tests.adapters.kms_world import FOREVER, World, aws_error, kms_world, timed_out
@@ -36,6 +37,8 @@ def encrypt(world: World, kms: RegionalKms) -> Any:
 
 def overtake(world: World, kms: RegionalKms, delay: float = 0.0) -> Call:
     """One call that another region was faster than, after `delay` of head start."""
+    for _ in range(FEWEST):
+        kms.latency.add(0.001)
     kms.latency.hedge_delay_seconds = delay
     world.kms[EAST].silent = True
     begun = len(world.kms[EAST].calls)
@@ -236,16 +239,92 @@ def test_an_answer_that_lacks_what_was_asked_for_is_a_fault_of_the_region(
     assert kms.breaker.is_open
 
 
-@pytest.mark.parametrize(
-    "error", [ResponseParserError("x"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "r"), AttributeError("get")]
-)
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"[1]", b"5", b'{"CiphertextBlob": 5}', b'{"CiphertextBlob": "?"}'])
 def test_an_answer_that_botocore_cannot_read_is_a_fault_of_the_region(
+    world: World, kms: RegionalKms, body: bytes
+) -> None:
+    shape: Any = world.kms[EAST].client.meta.service_model.operation_model("Encrypt").output_shape
+    parser = JSONParser()
+    world.kms[EAST].encrypt = lambda **_asked: parser.parse({"body": body, "headers": {}, "status_code": 200}, shape)  # type: ignore[method-assign]  # an answer over the wire
+
+    with pytest.raises(MalformedAnswerError):
+        encrypt(world, kms)
+
+
+@pytest.mark.parametrize("error", [ValueError("credentials"), TypeError(), KeyError("k"), AttributeError()])
+def test_what_fails_before_anything_is_answered_is_no_regions_fault(
     world: World, kms: RegionalKms, error: Exception
 ) -> None:
     world.kms[EAST].fails = lambda: error
 
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            encrypt(world, kms)
+
+    assert not kms.breaker.is_open
+
+
+def test_a_blob_larger_than_any_of_kms_is_none(world: World, kms: RegionalKms) -> None:
+    world.kms[EAST].answers = {"CiphertextBlob": bytes(6145)}
+
     with pytest.raises(MalformedAnswerError):
         encrypt(world, kms)
+
+
+# A region that is not known yet
+
+
+def test_a_cold_region_that_was_overtaken_may_only_be_far(world: World, kms: RegionalKms) -> None:
+    for _ in range(2):
+        cold_overtaking(world, kms)
+
+    assert not kms.is_out("k")
+
+
+def test_a_cold_region_that_stays_silent_is_out_once_no_wrap_would_wait_for_it(world: World) -> None:
+    kms = RegionalKms(EAST, client_of(world), Settings(wrap_deadline_seconds=0.01))
+    for _ in range(2):
+        cold_overtaking(world, kms)
+
+    time.sleep(0.02)
+
+    assert kms.is_out("k")
+    world.kms[EAST].release.set()
+    kms.close()
+
+
+def cold_overtaking(world: World, kms: RegionalKms) -> None:
+    world.kms[EAST].silent = True
+    begun = len(world.kms[EAST].calls)
+    call = kms.submit("encrypt", {"KeyId": "k"})
+    while len(world.kms[EAST].calls) == begun:
+        time.sleep(0.001)
+    kms.overtaken(call)
+
+
+def test_every_answer_counts_for_the_tail_and_earns_for_the_budgets(world: World, kms: RegionalKms) -> None:
+    while kms.hedges.spend() or kms.throttle_retries.spend():
+        pass
+
+    for _ in range(20):
+        kms.call("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"})
+
+    assert kms.latency.is_known
+    assert kms.latency.hedge_delay_seconds != Settings().first_hedge_delay_seconds
+    assert kms.hedges.spend()
+    assert kms.throttle_retries.spend()
+
+
+def test_a_key_that_is_out_is_tried_now_and_then(world: World, kms: RegionalKms) -> None:
+    world.kms[EAST].fails = aws_error("DisabledException")
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            encrypt(world, kms)
+    now = time.monotonic()
+
+    claims = [kms.claims_trial(world.arn(EAST), at) for at in (now, now + 5.1, now + 5.2)]
+
+    assert claims == [False, True, False]
 
 
 def test_connecting_uses_short_time_outs_and_no_retries(world: World) -> None:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
@@ -49,8 +50,50 @@ def world() -> Iterator[World]:
         yield made
 
 
-def test_the_first_caller_finds_nothing_and_the_next_ones_find_keys(world: World) -> None:
-    assert [world.take() for _ in range(3)] == [None, 0, 1]
+def test_from_the_second_request_on_keys_are_made_ahead(world: World) -> None:
+    assert [world.take() for _ in range(4)] == [None, None, 0, 1]
+
+
+def test_what_is_asked_for_once_is_not_stocked() -> None:
+    with closing(World(keys=16, max_entries=4, makers=2)) as world:
+        for number in range(20):
+            world.take(str(number))
+
+        assert next(world.numbers) == 0
+
+
+def test_what_is_no_longer_in_use_is_no_longer_made() -> None:
+    with closing(World(keys=50, max_entries=1, makers=1)) as world:
+        begun, go_on = Event(), Event()
+
+        def slowly() -> dict[str, Any]:
+            begun.set()
+            go_on.wait(FOREVER)
+            return world.make()
+
+        for _ in range(2):
+            world.reservoir.take("a", 0, slowly)
+        begun.wait(FOREVER)
+        world.reservoir.take("b", 0, world.make)
+        go_on.set()
+        world.settle()
+
+        assert next(world.numbers) == 1
+
+
+def test_expired_keys_do_not_lie_there_until_somebody_asks_for_them(world: World) -> None:
+    stocked(world)
+
+    world.now += 61
+    world.take("another")
+
+    assert not world.reservoir._shelves["a"].keys
+
+
+def stocked(world: World) -> World:
+    for _ in range(2):
+        world.take()
+    return world
 
 
 def test_no_key_is_given_out_twice(world: World) -> None:
@@ -63,14 +106,14 @@ def test_no_key_is_given_out_twice(world: World) -> None:
 
 
 def test_never_more_keys_lie_there_than_allowed(world: World) -> None:
-    for _ in range(3):
+    for _ in range(4):
         world.take()
 
     assert len(world.reservoir._shelves["a"].keys) == 4
 
 
 def test_a_changed_route_drains_what_was_made_for_the_old_one(world: World) -> None:
-    world.take()
+    stocked(world)
 
     first = world.take(epoch=1)
     second = world.take(epoch=1)
@@ -83,7 +126,7 @@ def test_a_changed_route_drains_what_was_made_for_the_old_one(world: World) -> N
 def test_a_key_ages_and_a_clock_that_runs_backwards_ages_it_at_once(
     world: World, seconds: float, key: int | None
 ) -> None:
-    world.take()
+    stocked(world)
 
     world.now += seconds
 
@@ -93,7 +136,7 @@ def test_a_key_ages_and_a_clock_that_runs_backwards_ages_it_at_once(
 @pytest.mark.parametrize(("seconds", "key"), [(DEGRADED_SECONDS - 0.1, 0), (DEGRADED_SECONDS, None)])
 def test_a_degraded_key_does_not_outlive_a_breaker(world: World, seconds: float, key: int | None) -> None:
     world.degraded = True
-    world.take()
+    stocked(world)
 
     world.now += seconds
 
@@ -113,8 +156,9 @@ def test_a_defect_is_logged_and_leaves_room_for_the_next_try(world: World, caplo
     def broken() -> dict[str, Any]:
         raise ZeroDivisionError
 
-    world.reservoir.take("a", 0, broken)
-    world.settle()
+    for _ in range(2):
+        world.reservoir.take("a", 0, broken)
+        world.settle()
 
     assert "defect" in caplog.text
     assert [world.take(), world.take()] == [None, 0]

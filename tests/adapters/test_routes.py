@@ -140,6 +140,13 @@ def test_where_the_table_never_could_be_read_the_configured_key_sets_serve(failu
         assert (found, route.regions) == (key_set(WEST), (WEST,))
 
 
+def test_a_table_without_key_sets_does_not_take_the_configured_ones_away() -> None:
+    with closing(World(key_set(WEST))) as world:
+        world.table._key_sets.clear()
+
+        assert world.reader.find("orders")[0] == key_set(WEST)
+
+
 def test_a_table_that_is_back_is_used_again(world: World) -> None:
     world.table.fails = aws_error("InternalServerError", 500)()
     with pytest.raises(StateUnavailableError):

@@ -193,6 +193,16 @@ def test_a_related_key_opens_its_own_wrap_before_anothers(order: int) -> None:
     assert both.blobs_by_member(related) == {east: b"east", west: b"west"}
 
 
+def test_a_related_keys_wrap_opens_although_that_key_has_left_the_key_set() -> None:
+    family = related_key_set()
+    gone, there = family.members
+    bundle = Bundle("orders", Kind.DATA_KEY, bytes(32), (Wrap(gone.arn, b"east"),))
+    left = family.model_copy(update={"members": (there,)})
+
+    assert bundle.blobs_by_member(left) == {there.arn: b"east"}
+    assert not bundle.lacking(left)
+
+
 def test_three_regions_fit_into_s3_metadata_beside_the_encryption_clients_own() -> None:
     id_of_kms, blob = "12345678-1234-1234-1234-123456789012", bytes(184)  # AWS's lengths
     wraps = tuple(Wrap(arn(region, id_of_kms), blob) for region in (EAST, WEST, IRELAND))

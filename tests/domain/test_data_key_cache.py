@@ -95,3 +95,13 @@ def test_nothing_is_left_after_clearing() -> None:
     world.cache.clear()
 
     assert world.cache.take("a") is None
+
+
+def test_an_expired_answer_does_not_lie_there_until_somebody_asks_for_it() -> None:
+    world = World()
+    world.cache.keep("a", "answer")
+
+    world.now += 61
+    world.cache.take("b")
+
+    assert not world.cache._entries

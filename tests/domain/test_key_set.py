@@ -55,10 +55,13 @@ def test_related_multi_region_keys_open_each_others_ciphertexts_and_no_other_key
         MemberKey(region=WEST, arn=arn(WEST, "1234")),
     )
 
-    assert related.opens_ciphertexts_of(replica)
-    assert single.opens_ciphertexts_of(single)
-    assert not related.opens_ciphertexts_of(stranger)
-    assert not single.opens_ciphertexts_of(same_id)
+    assert related.opens(replica.arn)
+    assert single.opens(single.arn)
+    assert not related.opens(stranger.arn)
+    assert not single.opens(same_id.arn)
+    assert not related.opens(replica.arn.replace("111122223333", "444455556666"))
+    assert not related.opens(replica.arn.replace("arn:aws:", "arn:aws-cn:"))
+    assert not related.opens("orders")
 
 
 def members(*names: str, origin: str = "AWS_KMS") -> list[dict[str, str]]:

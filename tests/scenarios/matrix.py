@@ -115,7 +115,7 @@ def expected(fault: Fault, operation: str, place: str) -> tuple[bool, tuple[str,
     """Whether it succeeds, and the regions that may then lack a wrap."""
     wire = {"generate": ("GenerateDataKey",), "encrypt": ("Encrypt",), "decrypt": ("Decrypt",), "rewrap": ("Decrypt",)}
     if fault.meaning is Meaning.NONE or not any(fault.breaks(name) for name in wire[operation]):
-        return True, REGIONS if fault.meaning is Meaning.NONE else ()
+        return True, PLACES[place] if fault.meaning is Meaning.NONE else ()
     if place == "every":
         return False, ()
     if place == "first" and fault.meaning in {Meaning.CALLER, Meaning.THROTTLE}:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -29,6 +30,8 @@ OPERATIONS = {
 WITH_RECIPIENT = ("GenerateDataKey", "Decrypt")  # as in KMS, those that answer with a plaintext
 MAX_BATCH = 100  # their answers, of eight wraps each, are 0.3 MB; Lambda carries 6
 BATCH_AT_ONCE = 8  # each holds a thread of a region or two, of 32
+BATCH_SECONDS = 15.0  # after that none is begun; the last may take a deadline of 8 s, and the function has 30
+NOT_BEGUN = Failure("DependencyTimeoutException", "not begun in time: ask again, with fewer", FaultClass.REGION)
 
 _STATUS = {FaultClass.THROTTLE: 429, FaultClass.REGION: 503, FaultClass.KEY: 409}
 
@@ -92,8 +95,13 @@ class DataKeyApi:
         requests = payload["Requests"]
         if len(payload) > 1 or not isinstance(requests, list) or not 1 <= len(requests) <= MAX_BATCH:
             return _refused(f"a batch has nothing but Requests, a list of 1 to {MAX_BATCH}")
+        deadline = time.monotonic() + BATCH_SECONDS
+
+        def one(request: Any) -> dict[str, Any]:
+            return self._perform(request)[1] if time.monotonic() < deadline else {"Error": NOT_BEGUN.as_error}
+
         with ThreadPoolExecutor(BATCH_AT_ONCE, thread_name_prefix="kms-failover-batch") as threads:
-            return 200, {"Responses": [body for _, body in threads.map(self._perform, requests)]}
+            return 200, {"Responses": list(threads.map(one, requests))}
 
     def _perform(self, payload: Any) -> tuple[int, dict[str, Any]]:
         try:

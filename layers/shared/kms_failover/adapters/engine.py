@@ -160,7 +160,10 @@ class Engine:
         accept: Callable[[dict[str, Any]], None] = lambda _response: None,
     ) -> Answer:
         """Race the members; once more if every region failed that way: a stall of our own looks just like it."""
-        attempts = [Attempt(self._kms[m.region], operation, call(m), self._is_out(m)) for m in members]
+        out = {member.arn for member in members if self._is_out(member)}
+        if len(out) == len(members):
+            out = set()  # where none is left, all have the same chance: at the same time, not one after the other
+        attempts = [Attempt(self._kms[m.region], operation, call(m), m.arn in out) for m in members]
         self._try_open_ones(members[1:], operation, call)
         settings = self._settings
         terms = Terms(
@@ -188,10 +191,12 @@ class Engine:
         deadline = time.monotonic() + self._settings.deadline_seconds
 
         def ask() -> dict[str, Any]:
-            return kms.call(operation, call)
+            return kms.submit(operation, call).future.result(max(0.0, deadline - time.monotonic()))
 
         try:
             return self._patiently(ask, kms, deadline, region_attempts=1)
+        except TimeoutError as error:
+            raise RegionUnavailableError(member.region, "no answer within the deadline") from error
         except Exception as error:
             if classify(error) is FaultClass.REGION:
                 raise RegionUnavailableError(member.region, code_of(error)) from error
@@ -237,9 +242,13 @@ class Engine:
     ) -> Made:
         maker = _member(key_set, answer.region)
         bundle = Bundle(key_set.name, kind, commitment, (Wrap(maker.arn, answer.response["CiphertextBlob"]),))
-        bundle, lacking = self._wraps.complete(bundle, key_set, payload, context, answer)
+        errors: dict[str, BaseException] = {}
+        bundle, lacking = self._wraps.complete(bundle, key_set, payload, context, answer, errors=errors)
         there, wanted = len(key_set.members) - len(lacking), self._settings.min_wraps
         if there < wanted:
+            for error in errors.values():
+                if classify(error) is not FaultClass.REGION:
+                    raise error  # a throttle or a refusal: another region would not help
             raise RegionUnavailableError(", ".join(_regions(lacking)), f"{there} wraps where min_wraps is {wanted}")
         return Made(payload, bundle, maker, _regions(lacking), answer.response)
 

@@ -43,6 +43,8 @@ _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (ConfigurationError, "ValidationException"),
 )
 
+_STATUS = {"NotFoundException": 404, "DependencyTimeoutException": 503, "KMSInternalException": 500}  # facts 3.1
+
 
 def _raises_like_boto3[**P, R](method: Callable[P, R]) -> Callable[P, R]:
     """Our own errors become the ClientError that code written for boto3 already handles."""
@@ -155,7 +157,13 @@ class FailoverKms:
     def refusal(self, code: str, message: str, operation: str) -> ClientError:
         """What boto3 raises for this code: a subclass of ClientError where KMS models it."""
         kind: type[ClientError] = self.exceptions.from_code(code)
-        return kind({"Error": {"Code": code, "Message": message}}, operation)
+        metadata: Any = {
+            "HTTPStatusCode": _STATUS.get(code, 400),
+            "HTTPHeaders": {},
+            "RetryAttempts": 0,
+            "RequestId": "",
+        }
+        return kind({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, operation)
 
     def close(self) -> None:
         """Take no more calls. Those under way finish by themselves, within their time-outs; a repeat does nothing."""

@@ -86,13 +86,12 @@ class KeySetKeys:
             raise
 
     def _open_bundle_locally(self, bundle: Bundle, context: Mapping[str, str]) -> bytes | None:
-        for wrap in bundle.wraps:
-            holder = self._key_set.member_by_arn(wrap.key_arn)
-            if holder is not None and self._local.opens_ciphertexts_of(holder):
-                plaintext = self._locally(self._engine.decrypt_under, wrap.blob, context)
-                bundle.verify(plaintext, context)
-                return plaintext
-        return None
+        blob = bundle.blobs_by_member(self._key_set).get(self._local.arn)
+        if blob is None:
+            return None
+        plaintext = self._locally(self._engine.decrypt_under, blob, context)
+        bundle.verify(plaintext, context)
+        return plaintext
 
     def _locally(
         self,

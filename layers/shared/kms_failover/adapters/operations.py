@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kms_failover.domain.settings import Settings
 
 MAX_MESSAGE_BYTES = 4096 - NONCE_BYTES  # KMS Encrypt takes 4096 (facts 2.3); a message's nonce is wrapped with it
+MAX_DATA_KEY_BYTES = 1024  # botocore kms:GenerateDataKey
 DEFAULT_ALGORITHM = ("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
 
 _SIZE = frozenset({"KeySpec", "NumberOfBytes"})
@@ -55,7 +56,7 @@ class Operations:
         size, message_bytes = _size(request), _message_bytes(request)
         if self._cache is None and self._reservoir is None:
             return self._new_data_key(key_set, route, context, size)
-        identity = (key_set.name, *size.items(), frozenset(context.items()))
+        identity = (key_set.names, *size.items(), frozenset(context.items()))
         if self._cache is None:
             return self._unused_data_key(identity, key_set, route, context, size)
         cached = self._cache.take((identity, route.epoch), message_bytes)
@@ -98,7 +99,7 @@ class Operations:
         key_set, route, context = self._prepare_for(bundle, request)
         if self._cache is None:
             return self._open(bundle, key_set, route, context)
-        identity = (hashlib.sha256(blob).digest(), key_set.name, frozenset(context.items()))
+        identity = (hashlib.sha256(blob).digest(), key_set.names, frozenset(context.items()))
         cached = self._cache.take(identity)
         if cached is not None:
             return _copy(cached)
@@ -223,9 +224,9 @@ def _size(request: Mapping[str, Any]) -> dict[str, Any]:
     spec, size = request.get("KeySpec"), request.get("NumberOfBytes")
     if spec is not None and not isinstance(spec, str):
         raise ParamValidationError(report="KeySpec must be a string")
-    if size is not None and (type(size) is not int or size < MIN_COMMITTED_KEY_BYTES):
+    if size is not None and (type(size) is not int or not MIN_COMMITTED_KEY_BYTES <= size <= MAX_DATA_KEY_BYTES):
         raise ParamValidationError(
-            report=f"NumberOfBytes must be a whole number of at least {MIN_COMMITTED_KEY_BYTES} for a bundle"
+            report=f"NumberOfBytes must be from {MIN_COMMITTED_KEY_BYTES} (for a bundle) to {MAX_DATA_KEY_BYTES}"
         )
     return {name: value for name, value in (("KeySpec", spec), ("NumberOfBytes", size)) if value}
 
@@ -291,4 +292,4 @@ def _copy(answer: Answer) -> Answer:
     """A caller may change what it is given."""
     facts = answer["KmsFailover"]
     regions = {"Regions": list(facts["Regions"]), "MissingRegions": list(facts["MissingRegions"])}
-    return answer | {"KmsFailover": facts | regions}
+    return answer | {"KmsFailover": facts | regions, "ResponseMetadata": dict(answer.get("ResponseMetadata", {}))}

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from kms_failover.adapters.classify import classify
+from kms_failover.adapters.classify import classify, code_of
 from kms_failover.adapters.regional_kms import Call, RegionalKms
 from kms_failover.domain.fault import FaultClass
 from kms_failover.errors import CommitmentError, RegionUnavailableError
@@ -96,10 +96,14 @@ class _Race:
         raise self._verdict()
 
     def _has_no_rival(self) -> bool:
-        """Nobody could overtake the next one, and its own time-outs keep the deadline: it needs no other thread."""
-        _, *rivals = self._waiting
+        """Nobody could overtake the next one, it is known to answer, and its time-outs keep the deadline.
+
+        Time-outs do not bound an answer that comes byte by byte; so a region that is out or not known gets a thread.
+        """
+        attempt, *rivals = self._waiting
         in_time = time.monotonic() + self._terms.call_seconds <= self._terms.deadline
-        return in_time and all(rival.is_out for rival in rivals)
+        answers = attempt.kms.latency.is_known and not attempt.kms.breaker.is_open
+        return in_time and answers and all(rival.is_out for rival in rivals)
 
     def _begin_next(self) -> None:
         self._latest = attempt = self._waiting.popleft()
@@ -134,15 +138,23 @@ class _Race:
         return Answer(region, response, silent, self._failed)
 
     def _verdict(self) -> BaseException:
-        """The error to raise when nobody answered well: a region's fault first, for that may pass."""
+        """The error to raise when nobody answered well: what may pass comes first, then what is worst."""
         errors = list(self._failed.values())
-        if not errors:
+        if self._running:
             silent = ", ".join(attempt.kms.region for attempt, _ in self._running.values())
-            return RegionUnavailableError(silent, "no answer within the deadline")
-        passing = next((error for error in errors if classify(error) is FaultClass.REGION), None)
-        alarming = next((error for error in errors if isinstance(error, CommitmentError)), None)
-        verdict = passing or alarming or errors[0]
+            errors.append(RegionUnavailableError(silent, "no answer within the deadline"))
+        verdict = min(errors, key=_rank)
         for other in errors:
             if other is not verdict:
                 verdict.add_note(f"another region failed as well: {other}")
         return verdict
+
+
+def _rank(error: BaseException) -> int:
+    """Of equals the first counts. That a blob is another key's says least: that region was asked on the chance."""
+    if isinstance(error, CommitmentError):
+        return 2
+    if code_of(error) == "IncorrectKeyException":
+        return 6
+    ranks = {FaultClass.REGION: 0, FaultClass.THROTTLE: 1, FaultClass.KEY: 3, FaultClass.CIPHERTEXT: 4}
+    return ranks.get(classify(error) or FaultClass.CALLER, 5)

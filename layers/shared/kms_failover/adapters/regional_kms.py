@@ -2,8 +2,10 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -35,6 +37,7 @@ _ANSWERS = {
 }
 # What botocore's parser raises over bytes that are no answer: not UTF-8, not Base64, JSON of another shape
 _UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, KeyError)
+MAX_BLOB_BYTES = 6144  # KMS's own limit for a CiphertextBlob (facts 2.2)
 _BYTES = {"AES_256": 32, "AES_128": 16}
 
 # Seen in CloudTrail. A fixed text: botocore would put its own together twice a call, an eighth of what a call costs
@@ -82,6 +85,7 @@ class RegionalKms:
         self._settings = settings
         self._on_fault = on_fault
         self._keys: dict[str, Breaker] = {}
+        self._silent: deque[Call] = deque(maxlen=HEDGES_AT_ONCE)
         self._threads = ThreadPoolExecutor(settings.threads_per_region, thread_name_prefix=f"kms-{region}")
 
     @classmethod
@@ -126,14 +130,17 @@ class RegionalKms:
         return self._perform(Call(self.region), operation, parameters)
 
     def overtaken(self, call: Call) -> None:
-        """Another region answered first although this one had a head start: a silence that need not last to a time-out.
+        """Another region answered first although this one had a head start: silence need not last to a time-out.
 
-        A call that still waits for a thread says nothing about the region.
+        A call that still waits for a thread says nothing about the region. Before its tail is known a region may only
+        be far: then its silence counts once it has lasted longer than a wrap may take.
         """
-        waited = call.started_at is not None and time.monotonic() - call.started_at >= self.latency.hedge_delay_seconds
-        if waited and not call.future.done() and call.counts_now():
+        if call.future.cancel() or call.future.done() or call.started_at is None:
+            return
+        if not self.latency.is_known:
+            self._silent.append(call)
+        elif time.monotonic() - call.started_at >= self.latency.hedge_delay_seconds and call.counts_now():
             self._fault("overtaken")
-        call.future.cancel()
 
     def close(self) -> None:
         """What has been begun goes on to its end."""
@@ -143,13 +150,32 @@ class RegionalKms:
 
     def is_out(self, key_arn: str) -> bool:
         """Whether the region, or this member key in it, has failed and has not answered since."""
-        return self.breaker.is_open or (key_arn in self._keys and self._keys[key_arn].is_open)
+        if self._silent:
+            self._count_silence()
+        key = self._keys.get(key_arn)
+        return self.breaker.is_open or (key is not None and key.is_open)
 
     def claims_trial(self, key_arn: str, now: float) -> bool:
         """True for one caller now and then, while it is out: that one may try, beside its real work."""
         if self.breaker.is_open:
             return self.breaker.claims_trial(now)
-        return key_arn in self._keys and self._keys[key_arn].claims_trial(now)
+        key = self._keys.get(key_arn)
+        return key is not None and key.claims_trial(now)
+
+    def _count_silence(self) -> None:
+        """Calls that were overtaken before the tail was known, and have not been answered since."""
+        for call in tuple(self._silent):
+            started_at = call.started_at
+            if call.future.done():
+                self._forget(call)
+            elif started_at and time.monotonic() - started_at >= self._settings.wrap_deadline_seconds:
+                self._forget(call)
+                if call.counts_now():
+                    self._fault("silent")
+
+    def _forget(self, call: Call) -> None:
+        with suppress(ValueError):  # another thread was faster
+            self._silent.remove(call)
 
     @staticmethod
     def _new_breaker(settings: Settings) -> Breaker:
@@ -201,11 +227,24 @@ def answer_of(client: "KMSClient", region: str, operation: str, parameters: dict
     try:
         answer: dict[str, Any] = getattr(client, operation)(**parameters)
     except _UNREADABLE as error:
+        if not _came_from_the_parser(error):
+            raise  # credentials, a caller's hook, a defect: nothing that a region said
         raise MalformedAnswerError(region, f"an answer to {operation} that is no KMS answer") from error
     for name in _ANSWERS[operation]:
         if not isinstance(answer.get(name), bytes) or not answer[name]:
             raise MalformedAnswerError(region, f"an answer to {operation} without {name}")
+    if len(answer.get("CiphertextBlob", b"")) > MAX_BLOB_BYTES:
+        raise MalformedAnswerError(region, f"an answer to {operation} with more than a blob")
     wanted = parameters.get("NumberOfBytes") or _BYTES.get(parameters.get("KeySpec", ""))
     if wanted is not None and len(answer["Plaintext"]) != wanted:
         raise MalformedAnswerError(region, f"an answer to {operation} with a key of another length")
     return answer
+
+
+def _came_from_the_parser(error: BaseException) -> bool:
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == "botocore.parsers":
+            return True
+        trace = trace.tb_next
+    return False

@@ -39,6 +39,7 @@ class Remembered[T]:
         self._known = known
         self._tried_at = float("-inf")
         self._reading: Future[None] | None = None
+        self._waited_for: Future[None] | None = None
         self._lock = threading.Lock()
         self.error: Exception | None = None  # of the last attempt
 
@@ -49,8 +50,9 @@ class Remembered[T]:
             reading = self._refresh()
             if self._known is None:
                 wait([reading])
-            elif not 0 <= age <= STALE_SECONDS:
+            elif not 0 <= age <= STALE_SECONDS and reading is not self._waited_for:
                 wait([reading], PATIENCE_SECONDS)
+                self._waited_for = reading  # the next caller need not
         return self._known
 
     def get_anew(self) -> T | None:
@@ -66,6 +68,8 @@ class Remembered[T]:
             return self._reading
 
     def _read(self) -> None:
+        if not threading.main_thread().is_alive():
+            return  # the process ends, and waits for this thread
         try:
             self._known, self.error = self._read_it(), None
         except (BotoCoreError, ClientError, ValidationError) as error:  # the last: written by another version of us

@@ -18,7 +18,7 @@ REFRESH_SECONDS = 2.0  # where no settings say otherwise
 class RouteReader:
     """Answers from memory. Reads the routes of those key sets only that somebody uses.
 
-    Where the table cannot be read the last good routes stay; where it never could, `configured` key sets serve.
+    Where the table cannot be read the last good routes stay; where it never could, or is empty, `configured` serve.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class RouteReader:
         return index
 
     def _read_key_sets(self) -> tuple[KeySet, ...]:
-        return self._configured if self._state is None else self._state.key_sets()
+        return self._configured if self._state is None else self._state.key_sets() or self._configured
 
     def _remembered[T](self, what: str, read: Callable[[], T], known: T | None) -> Remembered[T]:
         what = f"{what} in {self._region}'s state table"

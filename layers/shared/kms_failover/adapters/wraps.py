@@ -30,15 +30,17 @@ class Wraps:
         answer: Answer,
         *,
         may_try: bool = False,
+        errors: dict[str, BaseException] | None = None,
     ) -> tuple[Bundle, tuple[MemberKey, ...]]:
         """Encrypt at every region that lacks a wrap, in parallel, under one deadline; what fails is debt, not an error.
 
         Returns the bundle and the member keys that still open none of its wraps. `may_try`: a region that is out gets
-        its trial here, for nobody waits for this bundle.
+        its trial here, for nobody waits for this bundle. `errors`, by region, is filled with what was refused.
         """
         call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
         deadline = time.monotonic() + self._settings.wrap_deadline_seconds
         tried: set[str] = set()
+        noted = {} if errors is None else errors
         while True:
             lacking = bundle.lacking(key_set)
             asked = self._worth_asking([m for m in lacking if m.arn not in tried], answer, may_try=may_try)
@@ -48,14 +50,14 @@ class Wraps:
             calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}) for m in asked}
             patience = min(max(map(self._wrap_patience, asked)), max(0.0, deadline - time.monotonic()))
             wait([call.future for call in calls.values()], timeout=patience)
-            fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call)) is not None)
+            fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call, noted)) is not None)
             bundle = bundle.with_wraps(fresh, key_set)
 
     def _worth_asking(self, members: Sequence[MemberKey], answer: Answer, *, may_try: bool) -> list[MemberKey]:
         """One of each family of related keys: its wrap opens in all their regions. If it fails, another is asked."""
         chosen: list[MemberKey] = []
         for member in members:
-            covered = any(member.opens_ciphertexts_of(other) for other in chosen)
+            covered = any(member.opens(other.arn) for other in chosen)
             if not covered and self._is_worth_asking(member, answer, may_try=may_try):
                 chosen.append(member)
         return chosen
@@ -78,7 +80,7 @@ class Wraps:
         patience = max(settings.first_hedge_delay_seconds, latency.hedge_delay_seconds)
         return min(patience, settings.wrap_deadline_seconds)
 
-    def _wrap(self, key_arn: str, call: Call) -> Wrap | None:
+    def _wrap(self, key_arn: str, call: Call, errors: dict[str, BaseException]) -> Wrap | None:
         """The wrap, if it was made in time."""
         if not call.future.done():
             self._kms[call.region].overtaken(call)
@@ -86,6 +88,7 @@ class Wraps:
             return None
         error = call.future.exception()
         if error is not None:
+            errors[call.region] = error
             logger.warning("no wrap for %s: %s", call.region, code_of(error))
             return None
         return Wrap(key_arn, call.future.result()["CiphertextBlob"])

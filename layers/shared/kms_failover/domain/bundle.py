@@ -93,7 +93,7 @@ class Bundle:
         """
         present = {wrap.key_arn for wrap in self.wraps}
         all_wraps = self.wraps + tuple(wrap for wrap in wraps if wrap.key_arn not in present)
-        former = [wrap for wrap in all_wraps if key_set.member_by_arn(wrap.key_arn) is None]
+        former = [wrap for wrap in all_wraps if not any(member.opens(wrap.key_arn) for member in key_set.members)]
         dropped = former[: max(0, len(all_wraps) - MAX_MEMBER_KEYS)]
         kept = tuple(wrap for wrap in all_wraps if wrap not in dropped)
         return type(self)(self.key_set, self.kind, self.commitment, kept)
@@ -102,12 +102,11 @@ class Bundle:
         """By member key ARN, the blob that this member key opens: its own wrap, or a related multi-Region key's."""
         blobs: dict[str, bytes] = {}
         for wrap in self.wraps:
-            holder = key_set.member_by_arn(wrap.key_arn)
-            if holder is not None:
-                for member in key_set.members:
-                    if member.opens_ciphertexts_of(holder):
-                        blobs.setdefault(member.arn, wrap.blob)
-                blobs[holder.arn] = wrap.blob
+            for member in key_set.members:
+                if member.arn == wrap.key_arn:
+                    blobs[member.arn] = wrap.blob
+                elif member.opens(wrap.key_arn):
+                    blobs.setdefault(member.arn, wrap.blob)
         return blobs
 
     def lacking(self, key_set: KeySet) -> tuple[MemberKey, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kms_failover.domain.settings import CacheLimits
 
+SWEEP_SECONDS = 1.0
 DEGRADED_SECONDS = 5.0  # a bundle that lacks a wrap is given out no longer than a breaker stays open
 
 
@@ -27,10 +28,12 @@ class DataKeyCache[T]:
         self._clock = clock
         self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
         self._lock = threading.Lock()
+        self._swept_at = float("-inf")
 
     def take(self, identity: Hashable, message_bytes: int | None = 0) -> T | None:
         """What was kept under this identity, if it may serve once more for so many bytes; None, not known, for none."""
         with self._lock:
+            self._drop_expired()
             entry = self._entries.get(identity)
             if entry is None or (message_bytes is None and self._limits.max_bytes is not None):
                 return None
@@ -57,6 +60,15 @@ class DataKeyCache[T]:
     def clear(self) -> None:
         with self._lock:
             self._entries.clear()
+
+    def _drop_expired(self) -> None:
+        """Now and then: a key that nobody asks for any more must not lie here until the process ends."""
+        now = self._clock()
+        if 0 <= now - self._swept_at < SWEEP_SECONDS:
+            return
+        self._swept_at = now
+        for identity in [name for name, entry in self._entries.items() if not entry.made_at <= now < entry.expires_at]:
+            del self._entries[identity]
 
     def _serves(self, entry: _Entry[T], message_bytes: int) -> bool:
         """A clock that runs backwards ages a key at once: how old it is cannot be told any more."""

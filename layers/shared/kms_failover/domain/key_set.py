@@ -55,11 +55,17 @@ class MemberKey(Model):
     def key_id(self) -> str:
         return self.arn.rsplit("/", 1)[1]
 
-    def opens_ciphertexts_of(self, other: Self) -> bool:
-        """True for the key itself and for related multi-Region keys (facts 2.1), never for equal material alone."""
-        return self.arn == other.arn or (
-            self.key_id.startswith(MULTI_REGION_KEY_ID_PREFIX) and self.key_id == other.key_id
-        )
+    def opens(self, key_arn: str) -> bool:
+        """Whether this key opens what that key has encrypted: itself, or a related multi-Region key (facts 2.1).
+
+        That one need not be a member any more. Equal material alone never suffices.
+        """
+        if self.arn == key_arn:
+            return True
+        own, other = KEY_ARN.match(self.arn), KEY_ARN.match(key_arn)
+        related = self.key_id.startswith(MULTI_REGION_KEY_ID_PREFIX)
+        same = ("partition", "account", "key_id")
+        return related and own is not None and other is not None and own.group(*same) == other.group(*same)
 
 
 class Rules(Model):

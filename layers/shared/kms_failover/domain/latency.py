@@ -5,6 +5,7 @@ from collections import deque
 REMEMBERED = 100  # calls; p95 of these moves within seconds under load
 FEWEST = 10  # below, a tail is a guess
 TIMES_P95 = 3.0  # well beyond the 95th percentile, where Dean and Barroso hedge ("The Tail at Scale", 2013)
+BEYOND_P95 = 1.25  # at least, whatever the bound: a far region is slow by no fault of its own
 REFRESHED_EVERY = 10  # calls; sorting at every call would cost more than it tells
 
 
@@ -26,7 +27,8 @@ class Latency:
         self._recent.append(seconds)
         self._added += 1
         if self._added >= FEWEST and self._added % REFRESHED_EVERY == 0:
-            self.hedge_delay_seconds = min(self._max, max(self._min, TIMES_P95 * self._p95()))
+            p95 = self._p95()
+            self.hedge_delay_seconds = max(self._min, min(self._max, TIMES_P95 * p95), BEYOND_P95 * p95)
 
     def _p95(self) -> float:
         ordered = sorted(self._recent)
