@@ -9,6 +9,7 @@ import sys
 import time
 
 from kms_failover.adapters.failover_kms import FailoverKms
+from kms_failover.adapters.reservoir import REQUESTS_BEFORE_STOCK
 from kms_failover.domain.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.settings import ReservoirLimits, Settings
@@ -21,7 +22,8 @@ def main() -> None:
     own = KeySet.model_validate_json(sys.argv[1])
     settings = Settings(endpoints=json.loads(sys.argv[2]), reservoir=ReservoirLimits(keys=STOCK))
     kms = FailoverKms.connect(FIRST, None, (own,), settings=settings)
-    kms.generate_data_key(KeyId=own.name, KeySpec="AES_256")
+    for _ in range(REQUESTS_BEFORE_STOCK):
+        kms.generate_data_key(KeyId=own.name, KeySpec="AES_256")
     reservoir = kms._operations._reservoir
     assert reservoir is not None
     while sum(len(shelf.keys) for shelf in reservoir._shelves.values()) < STOCK:

@@ -39,9 +39,9 @@ class CacheLimits:
 class ReservoirLimits:
     """Data keys made ahead, each given out once, so that a caller waits for no KMS call.
 
-    The trade-off: `keys` plaintexts lie in memory before anyone needs them, for up to `max_age_seconds` and until the next
-    call after that, and a revoked permission takes effect only when they are used up or aged. A key is never given out
-    twice. Stock begins with the second request for a key set and encryption context.
+    The trade-off: `keys` plaintexts lie in memory before anyone needs them, for up to `max_age_seconds` and until the
+    next call after that, and a revoked permission takes effect only when they are used up or aged. A key is never given
+    out twice. Stock begins with the second request for a key set and encryption context.
     """
 
     keys: int = 16
