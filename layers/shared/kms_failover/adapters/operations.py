@@ -56,7 +56,7 @@ class Operations:
         size, message_bytes = _size(request), _message_bytes(request)
         if self._cache is None and self._reservoir is None:
             return self._new_data_key(key_set, route, context, size)
-        identity = (key_set.names, *size.items(), frozenset(context.items()))
+        identity = (*_keys_of(key_set), *size.items(), frozenset(context.items()))
         if self._cache is None:
             return self._unused_data_key(identity, key_set, route, context, size)
         cached = self._cache.take((identity, route.epoch), message_bytes)
@@ -99,7 +99,7 @@ class Operations:
         key_set, route, context = self._prepare_for(bundle, request)
         if self._cache is None:
             return self._open(bundle, key_set, route, context)
-        identity = (hashlib.sha256(blob).digest(), key_set.names, frozenset(context.items()))
+        identity = (hashlib.sha256(blob).digest(), *_keys_of(key_set), frozenset(context.items()))
         cached = self._cache.take(identity)
         if cached is not None:
             return _copy(cached)
@@ -231,6 +231,11 @@ def _size(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in (("KeySpec", spec), ("NumberOfBytes", size)) if value}
 
 
+def _keys_of(key_set: KeySet) -> list[str]:
+    """What ties a kept key to its key set: a key set whose CMK has been replaced is another one."""
+    return [key_set.name, *[member.arn for member in key_set.members]]
+
+
 def _message_bytes(request: Mapping[str, Any]) -> int | None:
     value = request.get("MessageBytes")
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
@@ -250,8 +255,11 @@ def _context(request: Mapping[str, Any], name: str = "EncryptionContext") -> dic
     context = request.get(name)
     if context is None:
         return {}
-    if not isinstance(context, Mapping) or not all(isinstance(text, str) for pair in context.items() for text in pair):
+    if type(context) is not dict and not isinstance(context, Mapping):
         raise ParamValidationError(report=f"{name} must be a dict of str to str")
+    for key, value in context.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise ParamValidationError(report=f"{name} must be a dict of str to str")
     return dict(context)
 
 

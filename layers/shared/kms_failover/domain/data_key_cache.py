@@ -32,12 +32,13 @@ class DataKeyCache[T]:
 
     def take(self, identity: Hashable, message_bytes: int | None = 0) -> T | None:
         """What was kept under this identity, if it may serve once more for so many bytes; None, not known, for none."""
+        now = self._clock()
         with self._lock:
-            self._drop_expired()
+            self._drop_expired(now)
             entry = self._entries.get(identity)
             if entry is None or (message_bytes is None and self._limits.max_bytes is not None):
                 return None
-            if not self._serves(entry, message_bytes or 0):
+            if not self._serves(entry, message_bytes or 0, now):
                 del self._entries[identity]
                 return None
             entry.uses += 1
@@ -61,17 +62,16 @@ class DataKeyCache[T]:
         with self._lock:
             self._entries.clear()
 
-    def _drop_expired(self) -> None:
+    def _drop_expired(self, now: float) -> None:
         """Now and then: a key that nobody asks for any more must not lie here until the process ends."""
-        now = self._clock()
         if 0 <= now - self._swept_at < SWEEP_SECONDS:
             return
         self._swept_at = now
         for identity in [name for name, entry in self._entries.items() if not entry.made_at <= now < entry.expires_at]:
             del self._entries[identity]
 
-    def _serves(self, entry: _Entry[T], message_bytes: int) -> bool:
+    def _serves(self, entry: _Entry[T], message_bytes: int, now: float) -> bool:
         """A clock that runs backwards ages a key at once: how old it is cannot be told any more."""
-        fresh = entry.made_at <= self._clock() < entry.expires_at
+        fresh = entry.made_at <= now < entry.expires_at
         room = self._limits.max_bytes is None or entry.message_bytes + message_bytes <= self._limits.max_bytes
         return fresh and room and entry.uses < self._limits.max_uses
