@@ -289,5 +289,16 @@ def test_what_is_no_batch_is_refused_as_one(api: DataKeyApi, wrong: Any) -> None
     assert "Requests" in error["Message"]
 
 
+def test_what_a_batch_has_no_time_for_is_said_and_can_be_asked_again(
+    api: DataKeyApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kms_failover.adapters.data_key_api.BATCH_SECONDS", 0.0)
+
+    answers = api.answer({"Requests": [GENERATE] * 3})["Responses"]
+
+    assert [answer["Error"]["Code"] for answer in answers] == ["DependencyTimeoutException"] * 3
+    assert all(answer["Error"]["AnotherRegionMaySucceed"] for answer in answers)
+
+
 def test_a_whole_batch_may_be_full(api: DataKeyApi) -> None:
     assert len(api.answer({"Requests": [{}] * 100})["Responses"]) == 100
