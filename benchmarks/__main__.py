@@ -64,12 +64,12 @@ def _measure(benchmarks: Mapping[str, Callable[[], list[Figure]]]) -> list[Figur
 
 
 def _said(one: Figure) -> str:
-    met = "met" if one.ok else "missed"
+    met = "for information" if one.goal == "-" else "met" if one.ok else "missed"
     return f"{one.name}: {one.ours} ({one.unit}: {one.peer}), ratio {one.ratio}; goal: {one.goal}, {met}"
 
 
 def _row(one: Figure) -> str:
-    met = "yes" if one.ok else "**no**"
+    met = "-" if one.goal == "-" else "yes" if one.ok else "**no**"
     return f"| {one.name} | {one.ours} | {one.peer} | {one.unit} | {one.ratio} | {one.goal} | {met} |\n"
 
 
