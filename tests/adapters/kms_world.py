@@ -1,5 +1,6 @@
 """KMS in two or three regions, strict, whose calls can be made to fail or to wait; nothing here sleeps."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
@@ -51,11 +52,12 @@ class Kms:
         self.fails: Callable[[], Exception] | None = None
         self.answers: dict[str, Any] | None = None
         self.silent = False
-        self.release = Event()
+        self.begun, self.release = Event(), Event()
 
     def _call(self, operation: str, parameters: dict[str, Any]) -> Any:
         self.calls.append((operation, parameters))
         if self.silent:
+            self.begun.set()
             self.release.wait(FOREVER)
             raise timed_out()
         if self.fails is not None:
@@ -76,6 +78,20 @@ class Kms:
     @property
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.calls]
+
+
+class Later:
+    """Stands for the module `time` in another module; `pass_by` makes it later there."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+        self.sleep = time.sleep
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def pass_by(self, seconds: float) -> None:
+        self._ahead += seconds
 
 
 class World:

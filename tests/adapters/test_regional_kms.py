@@ -12,7 +12,7 @@ from kms_failover.adapters.regional_kms import Call, RegionalKms
 from kms_failover.domain.latency import FEWEST
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import MalformedAnswerError
-from tests.adapters.kms_world import FOREVER, World, aws_error, kms_world, timed_out
+from tests.adapters.kms_world import FOREVER, Later, World, aws_error, kms_world, timed_out
 from tests.domain.strategies import EAST, WEST
 
 
@@ -25,6 +25,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 @pytest.fixture
 def kms(world: World) -> RegionalKms:
     return world.regional[EAST]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Later:
+    later = Later()
+    monkeypatch.setattr("kms_failover.adapters.regional_kms.time", later)
+    return later
 
 
 def client_of(world: World) -> Any:
@@ -40,11 +47,14 @@ def overtake(world: World, kms: RegionalKms, delay: float = 0.0) -> Call:
     for _ in range(FEWEST):
         kms.latency.add(0.001)
     kms.latency.hedge_delay_seconds = delay
+    return cold_overtaking(world, kms)
+
+
+def cold_overtaking(world: World, kms: RegionalKms) -> Call:
     world.kms[EAST].silent = True
-    begun = len(world.kms[EAST].calls)
+    world.kms[EAST].begun.clear()
     call = kms.submit("encrypt", {"KeyId": "k"})
-    while len(world.kms[EAST].calls) == begun:
-        time.sleep(0.001)
+    assert world.kms[EAST].begun.wait(FOREVER)
     kms.overtaken(call)
     return call
 
@@ -172,10 +182,9 @@ def test_a_call_that_has_not_waited_its_regions_own_time_says_nothing_either(wor
     assert not kms.breaker.is_open
 
 
-def test_an_answer_too_late_for_any_wrap_is_a_fault_like_silence(world: World) -> None:
-    kms = RegionalKms(EAST, client_of(world), Settings(wrap_deadline_seconds=0.001, faults_to_open=1))
-    slow = world.kms[EAST].client.meta.events
-    slow.register("before-send.kms", lambda **_event: time.sleep(0.002))
+def test_an_answer_too_late_for_any_wrap_is_a_fault_like_silence(world: World, clock: Later) -> None:
+    kms = RegionalKms(EAST, client_of(world), Settings(faults_to_open=1))
+    world.kms[EAST].client.meta.events.register("before-send.kms", lambda **_event: clock.pass_by(1.0))
 
     kms.call("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"})
     kms.close()
@@ -281,25 +290,15 @@ def test_a_cold_region_that_was_overtaken_may_only_be_far(world: World, kms: Reg
     assert not kms.is_out("k")
 
 
-def test_a_cold_region_that_stays_silent_is_out_once_no_wrap_would_wait_for_it(world: World) -> None:
-    kms = RegionalKms(EAST, client_of(world), Settings(wrap_deadline_seconds=0.01))
+def test_a_cold_region_that_stays_silent_is_out_once_no_wrap_would_wait_for_it(
+    world: World, kms: RegionalKms, clock: Later
+) -> None:
     for _ in range(2):
         cold_overtaking(world, kms)
 
-    time.sleep(0.02)
+    clock.pass_by(Settings().wrap_deadline_seconds)
 
     assert kms.is_out("k")
-    world.kms[EAST].release.set()
-    kms.close()
-
-
-def cold_overtaking(world: World, kms: RegionalKms) -> None:
-    world.kms[EAST].silent = True
-    begun = len(world.kms[EAST].calls)
-    call = kms.submit("encrypt", {"KeyId": "k"})
-    while len(world.kms[EAST].calls) == begun:
-        time.sleep(0.001)
-    kms.overtaken(call)
 
 
 def test_every_answer_counts_for_the_tail_and_earns_for_the_budgets(world: World, kms: RegionalKms) -> None:

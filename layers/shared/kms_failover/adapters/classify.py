@@ -1,9 +1,12 @@
 """From a botocore exception to its class of fault (facts 3.2, 3.3): two families, ClientError and BotoCoreError."""
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.domain.fault import FaultClass, classify_code, classify_exception_names
 from kms_failover.errors import CommitmentError, KmsFailoverError, RegionUnavailableError
+
+# All that a call of KMS can raise and that says something about KMS; what else is raised is a defect
+KMS_ERRORS = (ClientError, BotoCoreError, KmsFailoverError)
 
 _OWN: dict[type[KmsFailoverError], FaultClass] = {
     RegionUnavailableError: FaultClass.REGION,

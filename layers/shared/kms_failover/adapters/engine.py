@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kms_failover.adapters.classify import classify, code_of
+from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.adapters.race import Answer, Attempt, Terms, race
 from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.adapters.wraps import Wraps
@@ -105,8 +105,8 @@ class Engine:
         if not bundle.lacking(key_set):
             return Completed(bundle, (), None)
         opened, answer = self._open(bundle, key_set, route, context)
-        bundle, lacking = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, may_try=True)
-        return Completed(bundle, _regions(lacking), opened.member)
+        wrapped = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, may_try=True)
+        return Completed(wrapped.bundle, _regions(wrapped.lacking), opened.member)
 
     def encrypt_under(self, member: MemberKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         """One wrap under one member key; RegionUnavailableError if its region cannot be asked."""
@@ -197,7 +197,7 @@ class Engine:
             return self._patiently(ask, kms, deadline, region_attempts=1)
         except TimeoutError as error:
             raise RegionUnavailableError(member.region, "no answer within the deadline") from error
-        except Exception as error:
+        except KMS_ERRORS as error:
             if classify(error) is FaultClass.REGION:
                 raise RegionUnavailableError(member.region, code_of(error)) from error
             raise
@@ -218,7 +218,7 @@ class Engine:
         while True:
             try:
                 return ask()
-            except Exception as error:
+            except KMS_ERRORS as error:
                 fault = classify(error)
                 if fault is None or turn >= turns.get(fault, 1) or time.monotonic() >= deadline:
                     raise
@@ -242,15 +242,15 @@ class Engine:
     ) -> Made:
         maker = _member(key_set, answer.region)
         bundle = Bundle(key_set.name, kind, commitment, (Wrap(maker.arn, answer.response["CiphertextBlob"]),))
-        errors: dict[str, BaseException] = {}
-        bundle, lacking = self._wraps.complete(bundle, key_set, payload, context, answer, errors=errors)
-        there, wanted = len(key_set.members) - len(lacking), self._settings.min_wraps
+        wrapped = self._wraps.complete(bundle, key_set, payload, context, answer)
+        missing, wanted = _regions(wrapped.lacking), self._settings.min_wraps
+        there = len(key_set.members) - len(missing)
         if there < wanted:
-            for error in errors.values():
+            for error in wrapped.errors:
                 if classify(error) is not FaultClass.REGION:
                     raise error  # a throttle or a refusal: another region would not help
-            raise RegionUnavailableError(", ".join(_regions(lacking)), f"{there} wraps where min_wraps is {wanted}")
-        return Made(payload, bundle, maker, _regions(lacking), answer.response)
+            raise RegionUnavailableError(", ".join(missing), f"{there} wraps where min_wraps is {wanted}")
+        return Made(payload, wrapped.bundle, maker, missing, answer.response)
 
 
 def _decryption(member: MemberKey, blob: bytes, context: Mapping[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from kms_failover.adapters.reservoir import Reservoir
 from kms_failover.domain.bundle import MIN_COMMITTED_KEY_BYTES, NONCE_BYTES, Bundle, Kind, commit, is_bundle
 from kms_failover.domain.data_key_cache import DataKeyCache
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.kms_limits import MAX_DATA_KEY_BYTES, MAX_PLAINTEXT_BYTES
 from kms_failover.domain.route import Route
 from kms_failover.errors import BundleError, IncorrectKeySetError
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from kms_failover.adapters.routes import RouteReader
     from kms_failover.domain.settings import Settings
 
-MAX_MESSAGE_BYTES = 4096 - NONCE_BYTES  # KMS Encrypt takes 4096 (facts 2.3); a message's nonce is wrapped with it
-MAX_DATA_KEY_BYTES = 1024  # botocore kms:GenerateDataKey
+MAX_MESSAGE_BYTES = MAX_PLAINTEXT_BYTES - NONCE_BYTES  # a message's nonce is wrapped with it
 DEFAULT_ALGORITHM = ("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
 
 _SIZE = frozenset({"KeySpec", "NumberOfBytes"})
@@ -91,7 +91,7 @@ class Operations:
         if not is_bundle(blob):
             if request.get("KeyId") is None:
                 raise BundleError("this is no bundle; to open a plain KMS blob, name its key set in KeyId")
-            key_set, route, context = self._prepare(request, _DECRYPT)
+            (key_set, route), context = self._find(request, "KeyId"), _context(request)
             opened = self._engine.open_blob(blob, key_set, context)
             facts = _facts(key_set, route, (opened.member.region,), opened.member.region, expected=opened.member.region)
             return _opened_answer(opened.response, opened.plaintext, opened.member.arn, facts)
@@ -141,12 +141,13 @@ class Operations:
 
     def rewrap(self, request: Mapping[str, Any]) -> Answer:
         """`AnsweredBy` is the region that opened the bundle; None where nothing was lacking, so nobody was asked."""
+        _refuse_others(request, _DECRYPT)
         bundle = Bundle.parse(_bytes(request, "CiphertextBlob"))
         key_set, route, context = self._prepare_for(bundle, request)
         completed = self._engine.complete(bundle, key_set, route, context)
         regions = _regions(completed.bundle, key_set)
         by = None if completed.member is None else completed.member.region
-        facts = _facts(key_set, route, regions, by, expected=by and self._nearest(bundle, key_set, route))
+        facts = _facts(key_set, route, regions, by, expected=by and self._nearest(_regions(bundle, key_set), route))
         return {"CiphertextBlob": bytes(completed.bundle), "KmsFailover": facts}
 
     def close(self) -> None:
@@ -175,13 +176,12 @@ class Operations:
     def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: dict[str, str]) -> Answer:
         opened = self._engine.open(bundle, key_set, route, context)
         start = NONCE_BYTES if bundle.kind is Kind.MESSAGE else 0
-        nearest = self._nearest(bundle, key_set, route)
-        facts = _facts(key_set, route, _regions(bundle, key_set), opened.member.region, expected=nearest)
+        regions = _regions(bundle, key_set)
+        facts = _facts(key_set, route, regions, opened.member.region, expected=self._nearest(regions, route))
         return _opened_answer(opened.response, opened.plaintext[start:], opened.member.arn, facts)
 
-    def _nearest(self, bundle: Bundle, key_set: KeySet, route: Route) -> str:
-        here = self._engine.region
-        return here if here in _regions(bundle, key_set) else route.regions[0]
+    def _nearest(self, regions: tuple[str, ...], route: Route) -> str:
+        return self._engine.region if self._engine.region in regions else route.regions[0]
 
     def _prepare(self, request: Mapping[str, Any], own: frozenset[str]) -> tuple[KeySet, Route, dict[str, str]]:
         _refuse_others(request, own)
@@ -189,7 +189,6 @@ class Operations:
 
     def _prepare_for(self, bundle: Bundle, request: Mapping[str, Any]) -> tuple[KeySet, Route, dict[str, str]]:
         """A bundle names its key set; a `KeyId` beside it must be one of that key set's names."""
-        _refuse_others(request, _DECRYPT)
         key_set, route = self._routes.find(bundle.key_set)
         if request.get("KeyId") is not None:
             named, _ = self._find(request, "KeyId")

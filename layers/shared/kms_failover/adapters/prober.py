@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from kms_failover.adapters.classify import classify, code_of
+from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.adapters.regional_kms import answer_of
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.health import Outcome
@@ -57,7 +57,7 @@ def _round_trip(client: "KMSClient", member: MemberKey) -> RoundTrip:
     try:
         made = answer_of(client, member.region, "generate_data_key", call | {"KeySpec": "AES_256"})
         opened = answer_of(client, member.region, "decrypt", call | {"CiphertextBlob": made["CiphertextBlob"]})
-    except Exception as error:
+    except KMS_ERRORS as error:
         fault = classify(error)
         if fault is None:
             raise

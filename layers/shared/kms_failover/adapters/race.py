@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from kms_failover.adapters.classify import classify, code_of
+from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.adapters.regional_kms import Call, RegionalKms
 from kms_failover.domain.fault import FaultClass
 from kms_failover.errors import CommitmentError, RegionUnavailableError
@@ -57,7 +57,7 @@ def race(attempts: Sequence[Attempt], terms: Terms) -> Answer:
     as boto3 would; that of a region which was asked beside it counts only when nobody answers well.
 
     Raises:
-        Exception: where nobody answers well, the first attempt's own error: the caller knows what to do with it.
+        Exception: where nobody answers well, of all errors the one that may pass, else the one that says most.
     """
     return _Race(attempts, terms).run()
 
@@ -115,7 +115,7 @@ class _Race:
         patience = remaining if patience_seconds is None else min(patience_seconds, remaining)
         if len(self._running) > 1:
             return wait(self._running, timeout=patience, return_when=FIRST_COMPLETED).done
-        (only,) = self._running  # the common case, at a third of the cost
+        (only,) = self._running  # the common case needs no waiter installed
         with suppress(TimeoutError):
             only.exception(patience)
         return {only} if only.done() else set()
@@ -126,7 +126,7 @@ class _Race:
         try:
             response = result()
             self._terms.accept(response)
-        except Exception as error:  # noted or raised, never lost
+        except KMS_ERRORS as error:
             goes_on = classify(error) in ELSEWHERE or self._terms.goes_on_after(error)
             if attempt is self._first and not goes_on:
                 raise

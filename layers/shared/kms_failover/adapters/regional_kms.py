@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from kms_failover import __version__
-from kms_failover.adapters.classify import classify, code_of
+from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.domain.breaker import Breaker
 from kms_failover.domain.budget import Budget
 from kms_failover.domain.fault import FaultClass
+from kms_failover.domain.kms_limits import MAX_BLOB_BYTES
 from kms_failover.domain.latency import Latency
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import MalformedAnswerError
@@ -37,7 +38,6 @@ _ANSWERS = {
 }
 # What botocore's parser raises over bytes that are no answer: not UTF-8, not Base64, JSON of another shape
 _UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, KeyError)
-MAX_BLOB_BYTES = 6144  # KMS's own limit for a CiphertextBlob (facts 2.2)
 _BYTES = {"AES_256": 32, "AES_128": 16}
 
 # Seen in CloudTrail. A fixed text: botocore would put its own together twice a call, an eighth of what a call costs
@@ -185,7 +185,7 @@ class RegionalKms:
         call.started_at = started_at = time.monotonic()
         try:
             response = answer_of(self.client, self.region, operation, parameters)
-        except Exception as error:  # recorded and raised again
+        except KMS_ERRORS as error:
             self._record(call, parameters["KeyId"], error)
             raise
         self._answered(call, time.monotonic() - started_at)

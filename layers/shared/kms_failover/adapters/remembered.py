@@ -8,9 +8,7 @@ from concurrent.futures import Executor, Future, wait
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-STALE_SECONDS = (
-    30.0  # a process that was frozen, as Lambda does, knows values of long ago; three probe rounds are too old
-)
+STALE_SECONDS = 30.0  # three probe rounds; a process that was frozen, as Lambda does, knows values of long ago
 PATIENCE_SECONDS = 0.25  # how long a caller who could do with an old value waits for a new one
 
 logger = logging.getLogger(__name__)

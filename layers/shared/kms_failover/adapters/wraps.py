@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
+from dataclasses import dataclass
 
 from kms_failover.adapters.classify import classify, code_of
 from kms_failover.adapters.race import Answer
@@ -14,6 +15,15 @@ from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """`lacking` are member keys that still open none of the wraps, `errors` why some of them do not."""
+
+    bundle: Bundle
+    lacking: tuple[MemberKey, ...]
+    errors: tuple[BaseException, ...]
 
 
 class Wraps:
@@ -30,27 +40,25 @@ class Wraps:
         answer: Answer,
         *,
         may_try: bool = False,
-        errors: dict[str, BaseException] | None = None,
-    ) -> tuple[Bundle, tuple[MemberKey, ...]]:
+    ) -> Wrapped:
         """Encrypt at every region that lacks a wrap, in parallel, under one deadline; what fails is debt, not an error.
 
-        Returns the bundle and the member keys that still open none of its wraps. `may_try`: a region that is out gets
-        its trial here, for nobody waits for this bundle. `errors`, by region, is filled with what was refused.
+        `may_try`: a region that is out gets its trial here, for nobody waits for this bundle.
         """
         call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
         deadline = time.monotonic() + self._settings.wrap_deadline_seconds
         tried: set[str] = set()
-        noted = {} if errors is None else errors
+        errors: list[BaseException] = []
         while True:
             lacking = bundle.lacking(key_set)
             asked = self._worth_asking([m for m in lacking if m.arn not in tried], answer, may_try=may_try)
             if not asked:
-                return bundle, lacking
+                return Wrapped(bundle, lacking, tuple(errors))
             tried |= {member.arn for member in asked}
             calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}) for m in asked}
             patience = min(max(map(self._wrap_patience, asked)), max(0.0, deadline - time.monotonic()))
             wait([call.future for call in calls.values()], timeout=patience)
-            fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call, noted)) is not None)
+            fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call, errors)) is not None)
             bundle = bundle.with_wraps(fresh, key_set)
 
     def _worth_asking(self, members: Sequence[MemberKey], answer: Answer, *, may_try: bool) -> list[MemberKey]:
@@ -80,15 +88,15 @@ class Wraps:
         patience = max(settings.first_hedge_delay_seconds, latency.hedge_delay_seconds)
         return min(patience, settings.wrap_deadline_seconds)
 
-    def _wrap(self, key_arn: str, call: Call, errors: dict[str, BaseException]) -> Wrap | None:
-        """The wrap, if it was made in time."""
+    def _wrap(self, key_arn: str, call: Call, errors: list[BaseException]) -> Wrap | None:
+        """The wrap, if it was made in time; `errors` is added to if it was refused."""
         if not call.future.done():
             self._kms[call.region].overtaken(call)
             logger.warning("no wrap for %s: no answer in time", call.region)
             return None
         error = call.future.exception()
         if error is not None:
-            errors[call.region] = error
+            errors.append(error)
             logger.warning("no wrap for %s: %s", call.region, code_of(error))
             return None
         return Wrap(key_arn, call.future.result()["CiphertextBlob"])

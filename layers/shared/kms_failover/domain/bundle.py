@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kms_failover.domain.key_set import KEY_ARN, KEY_SET_NAME, MAX_MEMBER_KEYS, KeySet, MemberKey
+from kms_failover.domain.kms_limits import MAX_BLOB_BYTES
 from kms_failover.errors import BundleError, CommitmentError
 
 MAGIC = b"KFB\x01"
 COMMITMENT_BYTES = 32
 NONCE_BYTES = 32
-MAX_BLOB_BYTES = 6144  # KMS's own limit for a CiphertextBlob (facts 2.2)
 MAX_BUNDLE_BYTES = MAX_MEMBER_KEYS * (MAX_BLOB_BYTES + 512)
 MIN_COMMITTED_KEY_BYTES = 16  # below, a public commitment would let a reader try all keys
 
