@@ -183,3 +183,21 @@ def kms_world(monkeypatch: pytest.MonkeyPatch, *regions: str, **options: Any) ->
             yield world
         finally:
             world.close()
+
+
+# What most tests ask of it
+
+
+def code_of(call: Any, **parameters: Any) -> str:
+    with pytest.raises(ClientError) as refused:
+        call(**parameters)
+    return refused.value.response["Error"]["Code"]
+
+
+def generate(world: World, **parameters: Any) -> dict[str, Any]:
+    asked = {"KeyId": "orders", "KeySpec": "AES_256", "EncryptionContext": CONTEXT}
+    return world.failover.generate_data_key(**asked | parameters)
+
+
+def opened(world: World, blob: bytes, **parameters: Any) -> dict[str, Any]:
+    return world.failover.decrypt(CiphertextBlob=blob, **{"EncryptionContext": CONTEXT} | parameters)
