@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt
 
-.PHONY: help drill test conformance bench fault-matrix moto-patch check format lock lock-to build deploy cloud cloud-down clean python
+.PHONY: help drill test simulate conformance bench fault-matrix moto-patch check format lock lock-to build deploy cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files,
 
 test: $(VENV)/ready ## all tests; ARGS for pytest
 	@$(VENV)/bin/python -m pytest $(ARGS)
+
+simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, ARGS
+	@$(VENV)/bin/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
 
 # A profile that is only in the environment is not meant: a real account has to be named here
 PROFILE = $(if $(filter command,$(firstword $(origin AWS_PROFILE))),$(AWS_PROFILE))

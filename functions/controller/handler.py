@@ -13,5 +13,5 @@ logger = Logger(service=EVENT_SOURCE)
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  # whatever woke it, everything is read anew
-    routes = bootstrap.controller(context).run()
-    return {"routes": {route.key_set: {"regions": route.regions, "epoch": route.epoch} for route in routes}}
+    judgements = bootstrap.controller(context).run()
+    return {"routes": {j.key_set: {"regions": j.route.regions, "epoch": j.route.epoch} for j in judgements}}

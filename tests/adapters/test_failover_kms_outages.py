@@ -20,7 +20,7 @@ from tests.adapters.kms_world import (
     timed_out,
     unreachable,
 )
-from tests.domain.strategies import EAST, IRELAND, WEST
+from tests.domain.strategies import EAST, IRELAND, WEST, judgement
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_disabled_key_makes_its_key_set_go_elsewhere(world: World) -> None:
 
 def test_new_keys_are_made_where_the_route_says(world: World) -> None:
     moved = world.route.model_copy(update={"regions": (WEST, EAST), "epoch": 3})
-    world.state.put_route(moved, previous_epoch=None)
+    world.state.put_judgement(judgement(moved))
 
     facts = generate(world)["KmsFailover"]
 

@@ -16,7 +16,7 @@ from kms_failover.domain.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError
 from tests.adapters.kms_world import FOREVER, aws_error
 from tests.domain.memory_state import MemoryState
-from tests.domain.strategies import EAST, NOON, WEST, arn, key_set
+from tests.domain.strategies import EAST, NOON, WEST, arn, judgement, key_set
 
 
 def unreadable() -> Exception:
@@ -98,7 +98,7 @@ def test_the_table_is_read_once_while_it_is_fresh(world: World) -> None:
 def test_a_changed_route_is_used_after_a_refresh_and_no_caller_waits_for_it(world: World) -> None:
     world.reader.find("orders")
     moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
-    world.table.put_route(moved, previous_epoch=None)
+    world.table.put_judgement(judgement(moved))
     still = world.reader.find("orders")[1].regions
 
     world.after(REFRESH_SECONDS + 0.1)
@@ -119,7 +119,7 @@ def test_a_changed_route_is_used_after_a_refresh_and_no_caller_waits_for_it(worl
 )
 def test_while_the_table_cannot_be_read_the_last_good_route_stays(world: World, failure: Exception) -> None:
     moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
-    world.table.put_route(moved, previous_epoch=None)
+    world.table.put_judgement(judgement(moved))
     world.reader.find("orders")
     world.table.fails = failure
 
@@ -183,7 +183,7 @@ def test_only_the_routes_of_key_sets_in_use_are_read(world: World) -> None:
 def test_a_process_that_was_frozen_does_not_go_by_the_route_of_long_ago(world: World) -> None:
     world.reader.find("orders")
     moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
-    world.table.put_route(moved, previous_epoch=None)
+    world.table.put_judgement(judgement(moved))
     world.now += STALE_SECONDS + 1
 
     found = world.reader.find("orders")[1]
@@ -194,7 +194,7 @@ def test_a_process_that_was_frozen_does_not_go_by_the_route_of_long_ago(world: W
 def test_a_clock_that_was_set_back_makes_no_route_eternal(world: World) -> None:
     world.reader.find("orders")
     moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
-    world.table.put_route(moved, previous_epoch=None)
+    world.table.put_judgement(judgement(moved))
     world.now -= 3600
 
     assert world.reader.find("orders")[1].regions == (WEST, EAST)

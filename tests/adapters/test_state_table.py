@@ -1,5 +1,6 @@
 """The state's contract, held by the DynamoDB table and by the fake that other tests use in its place."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta, timezone
 from typing import Any
@@ -13,10 +14,11 @@ from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Outcome, Verdict
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.route import Intent, Route, first_route
+from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError
 from tests.adapters.tables import create_state_table
 from tests.domain.memory_state import MemoryState
-from tests.domain.strategies import EAST, NOON, WEST, arn, health, key_set, observation
+from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set, observation
 
 type State = StateTable | MemoryState
 
@@ -49,10 +51,11 @@ def test_key_sets_come_back_as_they_were_put_by_name(state: State) -> None:
 
 
 def test_nothing_is_there_before_it_is_written(state: State) -> None:
-    assert (state.key_sets(), state.health("orders"), state.route("orders")) == ((), {}, None)
+    assert (state.key_sets(), state.judgement("orders"), state.route("orders")) == ((), None, None)
+    assert (state.judgements(), state.all_intents(), state.owed("orders", EAST, 9)) == ({}, {}, 0)
     assert (state.history("orders"), state.intents("orders"), state.material("orders", EAST)) == ((), (), None)
     assert (list(state.debts("orders")), list(state.refusals("orders"))) == ([], [])
-    assert state.observations("orders", NOON) == ()
+    assert (state.observations(NOON), state.ignored_events(9)) == ((), ())
 
 
 def test_observations_come_oldest_first_from_a_moment_on_and_of_this_observer(state: State) -> None:
@@ -60,9 +63,10 @@ def test_observations_come_oldest_first_from_a_moment_on_and_of_this_observer(st
     for one in reversed(seen):
         state.add_observation(one)
     state.add_observation(observation(5, Outcome.OK).model_copy(update={"observer": EAST}))
-    state.add_observation(observation(5, Outcome.OK).model_copy(update={"key_set": "invoices"}))
+    own = observation(5, Outcome.OK, key_set="orders")
+    state.add_observation(own)
 
-    assert state.observations("orders", NOON) == tuple(seen[1:])
+    assert state.observations(NOON) == (*seen[1:4], own, seen[4])
 
 
 def test_the_same_observation_again_is_the_same_item(state: State) -> None:
@@ -72,24 +76,28 @@ def test_the_same_observation_again_is_the_same_item(state: State) -> None:
     for again in (one, one, elsewhere):
         state.add_observation(again)
 
-    assert len(state.observations("orders", NOON)) == 1
+    assert len(state.observations(NOON)) == 1
 
 
-def test_verdicts_come_back_by_region(state: State) -> None:
-    for seen in (health(EAST), health(WEST), health(EAST, Verdict.IMPAIRED)):
-        state.put_health("orders", seen)
+def test_what_one_moment_has_to_say_of_several_keys_is_kept_apart(state: State) -> None:
+    seen = {observation(0, Outcome.OK, region=r, key_set=k) for r in (EAST, WEST) for k in ("", "orders", "invoices")}
+    for one in seen:
+        state.add_observation(one.model_copy(update={"id": "the same"}))
 
-    assert state.health("orders") == {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST)}
+    assert len(state.observations(NOON)) == len(seen)
 
 
-def test_a_route_is_written_only_over_the_epoch_that_was_read(state: State) -> None:
-    state.put_route(route(0), previous_epoch=None)
-    state.put_route(route(1), previous_epoch=0)
+def test_a_judgement_is_written_only_over_the_version_that_was_read(state: State) -> None:
+    first, second = judgement(route(0)), judgement(route(1), health(EAST, Verdict.IMPAIRED), version=1)
+    state.put_judgement(first)
+    state.put_judgement(second)
 
-    for stale in (None, 0, 2):
+    for stale in (first, second, judgement(route(9), version=3)):
         with pytest.raises(EpochConflictError):
-            state.put_route(route(9), previous_epoch=stale)
+            state.put_judgement(stale)
 
+    assert state.judgement("orders") == second
+    assert state.judgements() == {"orders": second}
     assert state.route("orders") == route(1)
 
 
@@ -109,6 +117,33 @@ def test_an_intent_is_written_only_if_it_is_newer(state: State) -> None:
             state.put_intent("orders", stale)
 
     assert state.intents("orders") == (second,)
+    assert state.all_intents() == {"orders": [second]}
+
+
+def test_intents_of_a_key_set_are_not_those_of_one_whose_name_begins_so(state: State) -> None:
+    for name in ("orders", "orders-archive"):
+        state.put_intent(name, Intent(epoch=1, written_in=WEST, reason=name))
+
+    assert [intent.reason for intent in state.intents("orders")] == ["orders"]
+    assert sorted(state.all_intents()) == ["orders", "orders-archive"]
+
+
+def test_what_is_owed_is_counted_no_further_than_asked(state: State) -> None:
+    for owed_to, key in ((EAST, "a"), (EAST, "b"), (EAST, "c"), (WEST, "d")):
+        state.put_debt(Debt(key_set="orders", owed_to=owed_to, bucket="bucket", key=key, since=NOON))
+
+    assert [state.owed("orders", EAST, most) for most in (1, 3, 9)] == [1, 3, 3]
+
+
+def test_ignored_events_come_newest_first(state: State) -> None:
+    events = [
+        IgnoredEvent(id=str(n), source="aws.kms", detail_type="t", at=NOON + timedelta(seconds=n), reason="r")
+        for n in range(3)
+    ]
+    for event in events:
+        state.add_ignored_event(event)
+
+    assert state.ignored_events(2) == (events[2], events[1])
 
 
 def test_a_debt_keeps_its_first_day_until_it_is_cleared(state: State) -> None:
@@ -164,14 +199,25 @@ def test_each_region_writes_its_own_intent_and_reads_all(table: Any) -> None:
     assert [intent.epoch for intent in west.intents("orders")] == [2, 1]
 
 
-def test_each_region_has_its_own_route_and_verdicts(table: Any) -> None:
+def test_each_region_has_its_own_judgement(table: Any) -> None:
     east, west = StateTable(table, EAST), StateTable(table, WEST)
 
-    east.put_route(route(0), previous_epoch=None)
-    east.put_health("orders", health(EAST))
+    east.put_judgement(judgement(route(0)))
 
     assert west.route("orders") is None
-    assert west.health("orders") == {}
+    assert west.judgements() == {}
+
+
+def test_a_fact_with_a_field_of_a_later_version_is_read_all_the_same(table: Any) -> None:
+    state = StateTable(table, WEST)
+    state.put_judgement(judgement(route(0), health(EAST)))
+    item = table.scan()["Items"][0]
+    body = json.loads(item["body"])
+    body["later"] = body["route"]["later"] = body["verdicts"][0]["later"] = 1
+
+    table.put_item(Item=item | {"body": json.dumps(body)})
+
+    assert state.judgement("orders") == judgement(route(0), health(EAST))
 
 
 def test_observations_expire(table: Any) -> None:
@@ -185,7 +231,7 @@ def test_observations_expire(table: Any) -> None:
 def test_nothing_else_expires(table: Any) -> None:
     state = StateTable(table, WEST)
     state.put_key_set(key_set())
-    state.put_route(route(0), previous_epoch=None)
+    state.put_judgement(judgement(route(0)))
     state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="b", key="k", since=NOON))
 
     assert not [item for item in table.scan()["Items"] if "expires_at" in item]
@@ -215,14 +261,14 @@ def paged(table: Any) -> Any:
 def test_every_page_is_read(paged: Any) -> None:
     state = StateTable(paged, WEST)
 
-    assert len(state.observations("orders", NOON)) == 8
+    assert len(state.observations(NOON)) == 8
     assert len(list(state.debts("orders"))) == 8
 
 
 def test_too_many_observations_leave_the_newest_and_stop_reading(paged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_table, "MAX_OBSERVATIONS", 3)
 
-    seen = StateTable(paged, WEST).observations("orders", NOON)
+    seen = StateTable(paged, WEST).observations(NOON)
 
     assert [(one.at - NOON).total_seconds() for one in seen] == [5, 6, 7]
     assert paged.pages <= 2
@@ -232,4 +278,4 @@ def test_an_error_of_dynamodbs_own_is_not_taken_for_a_conflict(table: Any) -> No
     table.delete()
 
     with pytest.raises(Exception, match="ResourceNotFoundException"):
-        StateTable(table, WEST).put_route(route(0), previous_epoch=None)
+        StateTable(table, WEST).put_judgement(judgement(route(0)))

@@ -1,13 +1,16 @@
 """The state table in memory. tests/adapters/test_state_table.py holds it to the same contract as the real one."""
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Observation, RegionHealth
+from kms_failover.domain.health import Observation
+from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.route import Intent, Route
+from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError
 
 
@@ -17,9 +20,10 @@ class MemoryState:
     def __init__(self, region: str, *key_sets: KeySet) -> None:
         self.region = region
         self._key_sets = {key_set.name: key_set for key_set in key_sets}
-        self._observations: dict[tuple[str, str, datetime, str, str, str], Observation] = {}
-        self._health: dict[tuple[str, str], RegionHealth] = {}
-        self._routes: dict[str, Route] = {}
+        self._observations: dict[tuple[datetime, str, str, str, str], Observation] = {}
+        self._in_order: list[tuple[datetime, str, str, str, str]] = []
+        self._ignored: dict[str, IgnoredEvent] = {}
+        self._judgements: dict[tuple[str, str], Judgement] = {}
         self._history: dict[tuple[str, int], Route] = {}
         self._intents: dict[tuple[str, str], Intent] = {}
         self._debts: dict[tuple[str, str], Debt] = {}
@@ -34,39 +38,54 @@ class MemoryState:
 
     def add_observation(self, observation: Observation) -> None:
         at = observation.at.astimezone(UTC)
-        key = (observation.key_set, observation.observer, at, observation.region, observation.source, observation.id)
-        self._observations[key] = observation
+        key = (at, observation.region, observation.source, observation.key_set, observation.id)
+        if observation.observer == self.region:  # no other region's are ever read here
+            if key not in self._observations:
+                insort(self._in_order, key)
+            self._observations[key] = observation
 
-    def observations(self, key_set: str, since: datetime) -> tuple[Observation, ...]:
-        return tuple(
-            self._observations[key]
-            for key in sorted(self._observations)
-            if key[0] == key_set and key[1] == self.region and key[2] >= since
-        )
+    def observations(self, since: datetime) -> tuple[Observation, ...]:
+        first = bisect_left(self._in_order, (since, "", "", "", ""))
+        return tuple(self._observations[key] for key in self._in_order[first:])
 
-    def health(self, key_set: str) -> dict[str, RegionHealth]:
-        return {region: health for (name, region), health in self._health.items() if name == key_set}
+    def add_ignored_event(self, event: IgnoredEvent) -> None:
+        self._ignored[event.id] = event
 
-    def put_health(self, key_set: str, health: RegionHealth) -> None:
-        self._health[key_set, health.region] = health
+    def ignored_events(self, at_most: int) -> tuple[IgnoredEvent, ...]:
+        newest_first = sorted(self._ignored.values(), key=lambda event: (event.at, event.id), reverse=True)
+        return tuple(newest_first[:at_most])
+
+    def judgements(self) -> dict[str, Judgement]:
+        return {name: found for (observer, name), found in self._judgements.items() if observer == self.region}
+
+    def judgement(self, key_set: str) -> Judgement | None:
+        return self._judgements.get((self.region, key_set))
+
+    def put_judgement(self, judgement: Judgement) -> None:
+        there = self._judgements.get((self.region, judgement.key_set))
+        if (there.version if there else -1) != judgement.version - 1:
+            raise EpochConflictError(judgement.key_set)
+        self._judgements[self.region, judgement.key_set] = judgement
 
     def route(self, key_set: str) -> Route | None:
-        return self._routes.get(key_set)
-
-    def put_route(self, route: Route, *, previous_epoch: int | None) -> None:
-        there = self._routes.get(route.key_set)
-        if (there.epoch if there else None) != previous_epoch:
-            raise EpochConflictError(route.key_set)
-        self._routes[route.key_set] = route
+        judgement = self.judgement(key_set)
+        return judgement.route if judgement else None
 
     def add_history(self, route: Route) -> None:
         self._history[route.key_set, route.epoch] = route
 
-    def history(self, key_set: str) -> tuple[Route, ...]:
-        return tuple(self._history[key] for key in sorted(self._history, reverse=True) if key[0] == key_set)
+    def history(self, key_set: str, at_most: int = 50) -> tuple[Route, ...]:
+        found = [self._history[key] for key in sorted(self._history, reverse=True) if key[0] == key_set]
+        return tuple(found[:at_most])
 
     def intents(self, key_set: str) -> tuple[Intent, ...]:
         return tuple(intent for (name, _), intent in sorted(self._intents.items()) if name == key_set)
+
+    def all_intents(self) -> dict[str, list[Intent]]:
+        found: dict[str, list[Intent]] = {}
+        for (name, _), intent in sorted(self._intents.items()):
+            found.setdefault(name, []).append(intent)
+        return found
 
     def put_intent(self, key_set: str, intent: Intent) -> None:
         there = self._intents.get((key_set, self.region))
@@ -84,6 +103,9 @@ class MemoryState:
         return (
             debt for (name, _), debt in sorted(self._debts.items()) if name == key_set and owed_to in {"", debt.owed_to}
         )
+
+    def owed(self, key_set: str, region: str, at_most: int) -> int:
+        return min(len(list(self.debts(key_set, region))), at_most)
 
     def put_refusal(self, refusal: Refusal) -> None:
         self._refusals[refusal.key_set, refusal.id] = refusal

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Rules
 from kms_failover.domain.route import Intent, Mode, Route
 
@@ -62,7 +63,11 @@ key_sets = st.builds(
     rules=st.builds(
         Rules,
         faults_to_impair=st.integers(1, 5),
+        of_rounds=st.none() | st.integers(5, 8),
         faults_to_impair_when_corroborated=st.integers(1, 5),
+        key_faults_to_leave=st.integers(1, 3),
+        minimum_answers=st.integers(1, 3),
+        debt_allowed_to_return=st.integers(0, 2),
         corroboration_seconds=st.integers(1, 120),
         healthy_after_seconds=st.integers(1, 1200),
         unknown_after_seconds=st.integers(10, 300),
@@ -73,23 +78,38 @@ moments = st.integers(-3600, 0).map(lambda seconds: NOON + timedelta(seconds=sec
 
 
 def observation(
-    seconds: float, outcome: Outcome, source: Source = Source.PROBE, *, region: str = EAST, code: str = "Code"
+    seconds: float,
+    outcome: Outcome,
+    source: Source = Source.PROBE,
+    *,
+    region: str = EAST,
+    code: str = "Code",
+    subject: str = "",
+    key_set: str = "",
 ) -> Observation:
-    """`seconds` after noon; negative before it."""
+    """`seconds` after noon; negative before it. Of the whole region, or of a key set's own key there."""
     return Observation(
-        key_set="orders",
+        key_set=key_set,
         observer=WEST,
         region=region,
         source=source,
         outcome=outcome,
         at=NOON + timedelta(seconds=seconds),
-        id=f"{source}{seconds}",
+        id=f"{source}{seconds}{key_set}",
+        subject=subject,
         code=code,
     )
 
 
 observations = st.lists(
-    st.builds(observation, st.integers(-360, 0), st.sampled_from(Outcome), st.sampled_from(Source)),
+    st.builds(
+        observation,
+        st.integers(-360, 120),
+        st.sampled_from(Outcome),
+        st.sampled_from(Source),
+        subject=st.sampled_from(("", "event")),
+        key_set=st.sampled_from(("", "orders")),
+    ),
     max_size=24,
     unique_by=lambda o: o.id,
 )
@@ -99,9 +119,17 @@ healths = st.builds(
     verdict=st.sampled_from(Verdict),
     key_usable=st.booleans(),
     since=moments,
+    key_answers=st.booleans(),
     last_fault_at=st.none() | moments,
-    impairments=st.lists(moments, max_size=6).map(tuple),
+    last_key_fault_at=st.none() | moments,
+    losses=st.lists(moments, max_size=6).map(tuple),
 )
+
+
+def judgement(route: Route, *verdicts: RegionHealth, version: int = 0) -> Judgement:
+    return Judgement(
+        key_set=route.key_set, observer=route.observer, version=version, route=route, verdicts=tuple(verdicts)
+    )
 
 
 def health(region: str, verdict: Verdict = Verdict.HEALTHY, *, key_usable: bool = True) -> RegionHealth:
@@ -122,8 +150,10 @@ intents = st.builds(
     mode=st.sampled_from(Mode),
     region=st.none() | regions | st.just("af-south-1"),
     failback=st.booleans(),
+    insist=st.booleans(),
     epoch=st.integers(0, 9),
     written_in=regions,
+    at=st.none() | moments,
     author=st.just("ana"),
     reason=st.just("said so"),
 )
@@ -135,7 +165,7 @@ routes = st.builds(
     epoch=st.integers(0, 9),
     intent_epoch=st.integers(0, 9),
     decided_at=moments,
+    moved_at=moments,
     reason=st.just("before"),
-    announced=st.booleans(),
     changes=st.lists(moments, max_size=8).map(tuple),
 )

@@ -6,7 +6,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.health import MAX_DOUBLINGS, Observation, Outcome, RegionHealth, Source, Verdict, judge
+from kms_failover.domain.health import (
+    CLOCK_SKEW,
+    MAX_DOUBLINGS,
+    Observation,
+    Outcome,
+    RegionHealth,
+    Source,
+    Verdict,
+    judge,
+)
 from kms_failover.domain.key_set import KeySet, Rules
 from tests.domain.strategies import EAST, NOON, RULES, healths, key_sets, observation, observations
 
@@ -14,15 +23,19 @@ FAULT, OK, THROTTLED, KEY_FAULT = Outcome.REGION_FAULT, Outcome.OK, Outcome.INCO
 NEW = RegionHealth(region=EAST, since=NOON - timedelta(hours=1))
 
 
-def probes(*outcomes: Outcome, end: float = 0) -> list[Observation]:
-    """Rounds 10 s apart, the last one at `end`."""
-    return [observation(end - 10 * back, outcome) for back, outcome in enumerate(reversed(outcomes))]
+def probes(*outcomes: Outcome, end: float = 0, key_set: str = "") -> list[Observation]:
+    """Rounds 10 s apart, the last one at `end`; of the region, or of a key set's own key."""
+    return [observation(end - 10 * back, one, key_set=key_set) for back, one in enumerate(reversed(outcomes))]
+
+
+def own(*outcomes: Outcome, end: float = 0) -> list[Observation]:
+    return probes(*outcomes, end=end, key_set="orders")
 
 
 def impaired(*, minutes_ago: int = 5, times: int = 1) -> RegionHealth:
     lost = NOON - timedelta(minutes=minutes_ago)
     return NEW.model_copy(
-        update={"verdict": Verdict.IMPAIRED, "since": lost, "last_fault_at": lost, "impairments": (lost,) * times}
+        update={"verdict": Verdict.IMPAIRED, "since": lost, "last_fault_at": lost, "losses": (lost,) * times}
     )
 
 
@@ -75,7 +88,7 @@ def test_without_a_failed_probe_no_other_signal_makes_a_region_impaired(
 def test_silence_alone_never_makes_a_usable_region_unroutable(before: RegionHealth, rules: KeySet) -> None:
     after = judge(before, [], rules.rules, NOON)
 
-    assert after.routable == before.routable
+    assert after.routable or not before.routable
 
 
 @given(healths, observations, key_sets)
@@ -86,7 +99,7 @@ def test_judging_again_at_the_same_moment_changes_no_verdict(
 
     again = judge(once, seen, rules.rules, NOON)
 
-    assert (again.verdict, again.key_usable, again.impairments) == (once.verdict, once.key_usable, once.impairments)
+    assert (again.verdict, again.key_usable, again.losses) == (once.verdict, once.key_usable, once.losses)
 
 
 def test_three_failed_rounds_in_a_row_make_a_region_impaired_and_two_make_it_suspect() -> None:
@@ -95,7 +108,7 @@ def test_three_failed_rounds_in_a_row_make_a_region_impaired_and_two_make_it_sus
 
     assert two.verdict is Verdict.SUSPECT
     assert three.verdict is Verdict.IMPAIRED
-    assert three.impairments == (NOON,)
+    assert three.losses == (NOON,)
 
 
 def test_two_failed_rounds_are_enough_when_another_signal_agrees() -> None:
@@ -189,28 +202,155 @@ def test_each_further_loss_within_an_hour_doubles_the_way_back_up_to_a_bound() -
 
 def test_losses_of_more_than_an_hour_ago_are_forgotten() -> None:
     old = (NOON - timedelta(minutes=61), NOON - timedelta(minutes=59))
-    before = NEW.model_copy(update={"impairments": old})
+    before = NEW.model_copy(update={"losses": old})
 
-    assert judge(before, probes(OK), RULES, NOON).impairments == old[1:]
-
-
-def test_a_key_fault_makes_the_key_unusable_and_says_nothing_about_the_region() -> None:
-    after = judge(NEW, probes(OK, KEY_FAULT), RULES, NOON)
-
-    assert not after.key_usable
-    assert not after.routable
-    assert after.verdict is Verdict.HEALTHY
+    assert judge(before, probes(OK), RULES, NOON).losses == old[1:]
 
 
-def test_a_key_is_usable_again_with_the_first_good_round_and_not_through_silence_or_throttling() -> None:
-    lost = NEW.model_copy(update={"key_usable": False})
+def test_two_faults_of_the_key_in_a_row_make_it_unusable_and_say_nothing_about_the_region() -> None:
+    once = judge(NEW, [*probes(OK), *own(OK, KEY_FAULT)], RULES, NOON)
+    twice = judge(once, [*probes(OK), *own(OK, KEY_FAULT, KEY_FAULT)], RULES, NOON)
 
-    assert judge(lost, probes(KEY_FAULT, OK), RULES, NOON).key_usable
-    assert not judge(lost, probes(THROTTLED, FAULT), RULES, NOON).key_usable
-    assert not judge(lost, [], RULES, NOON).key_usable
+    assert once.key_usable
+    assert not twice.key_usable
+    assert not twice.routable
+    assert twice.verdict is Verdict.HEALTHY
+    assert twice.key_reason == "2 probes of it in a row failed with Code"
+    assert twice.losses == (NOON,)
+
+
+def test_what_was_done_to_the_key_is_told_with_its_loss() -> None:
+    disabled = observation(-15, KEY_FAULT, Source.KMS_EVENT, code="DisableKey", key_set="orders")
+
+    after = judge(NEW, [disabled, *own(KEY_FAULT, KEY_FAULT)], RULES, NOON)
+
+    assert after.key_reason.endswith(", after DisableKey")
+
+
+def test_a_doubled_fault_of_the_key_is_one() -> None:
+    doubled = [*own(KEY_FAULT), observation(-3, KEY_FAULT, key_set="orders")]
+
+    assert judge(NEW, doubled, RULES, NOON).key_usable
+
+
+def test_a_key_is_usable_again_after_a_quiet_minute_with_an_answer_and_not_through_silence_or_throttling() -> None:
+    fault = NOON - timedelta(seconds=RULES.key_usable_after_seconds)
+    lost = NEW.model_copy(
+        update={"key_usable": False, "key_answers": False, "key_reason": "lost", "last_key_fault_at": fault}
+    )
+
+    def usable(*outcomes: Outcome, before: RegionHealth = lost) -> bool:
+        return judge(before, own(*outcomes), RULES, NOON).key_usable
+
+    assert usable(KEY_FAULT, OK) is False
+    assert usable(OK)
+    assert not usable(THROTTLED, FAULT)
+    assert not usable()
+    assert not usable(OK, before=lost.model_copy(update={"last_key_fault_at": fault + timedelta(seconds=1)}))
+
+
+def test_a_key_that_answered_once_is_usable_when_its_time_has_come_without_being_asked_again() -> None:
+    fault = NOON - timedelta(hours=1)
+    lost = NEW.model_copy(update={"key_usable": False, "key_answers": True, "last_key_fault_at": fault})
+
+    assert judge(lost, [], RULES, NOON).key_usable
+
+
+def test_a_key_that_is_lost_again_and_again_takes_longer_to_be_usable() -> None:
+    fault = NOON - timedelta(seconds=RULES.key_usable_after_seconds)
+    lost = NEW.model_copy(update={"key_usable": False, "last_key_fault_at": fault, "losses": (fault,) * 2})
+
+    assert not judge(lost, own(OK), RULES, NOON).key_usable
 
 
 def test_a_keys_own_event_alone_does_not_make_it_unusable() -> None:
-    after = judge(NEW, [*probes(OK), observation(-1, KEY_FAULT, Source.KMS_EVENT)], RULES, NOON)
+    event = observation(-1, KEY_FAULT, Source.KMS_EVENT, key_set="orders")
 
-    assert after.key_usable
+    assert judge(NEW, [*probes(OK), event, *own(OK)], RULES, NOON).key_usable
+
+
+def test_an_own_keys_probe_says_nothing_about_the_region() -> None:
+    after = judge(NEW, [*probes(OK), *own(FAULT, FAULT, FAULT, end=1)], RULES, NOON)
+
+    assert after.verdict is Verdict.HEALTHY
+
+
+def test_k_of_n_finds_a_region_that_answers_now_and_then() -> None:
+    often = Rules(faults_to_impair=3, of_rounds=5)
+    seen = probes(FAULT, OK, FAULT, OK, FAULT)
+
+    assert judge(NEW, seen, often, NOON).verdict is Verdict.IMPAIRED
+    assert judge(NEW, seen, RULES, NOON).verdict is Verdict.SUSPECT
+    assert "3 of the last 5 probe rounds failed" in judge(NEW, seen, often, NOON).reason
+
+
+def test_k_of_n_does_not_give_up_a_region_whose_latest_round_was_answered() -> None:
+    often = Rules(faults_to_impair=3, of_rounds=5)
+
+    assert judge(NEW, probes(FAULT, FAULT, FAULT, OK), often, NOON).verdict is Verdict.HEALTHY
+
+
+def test_a_region_that_fails_every_third_round_is_not_lost_whoever_agrees() -> None:
+    health = NEW
+    for end in range(-600, 1, 10):
+        rounds = [FAULT if (end // 10 - back) % 3 == 0 else OK for back in range(30, -1, -1)]
+        agreeing = observation(end, FAULT, Source.DATA_PLANE)
+        now = NOON + timedelta(seconds=end)
+        health = judge(health, [*probes(*rounds, end=end), agreeing], RULES, now)
+        assert health.routable
+
+
+def test_rounds_that_throttling_mutes_leave_a_region_unknown_and_say_why() -> None:
+    after = judge(NEW, probes(THROTTLED, THROTTLED), RULES, NOON)
+
+    assert after.verdict is Verdict.UNKNOWN
+    assert after.reason == "nothing but Code from the probe within 180 s"
+
+
+def test_faults_of_long_ago_make_nothing_impaired_now() -> None:
+    after = judge(NEW, probes(FAULT, FAULT, FAULT, end=-RULES.unknown_after_seconds - 1), RULES, NOON)
+
+    assert after.verdict is Verdict.UNKNOWN
+
+
+def test_what_claims_to_come_from_the_future_waits_for_its_time() -> None:
+    ahead = probes(FAULT, FAULT, FAULT, end=CLOCK_SKEW.total_seconds() + 30)
+    skewed = probes(FAULT, FAULT, FAULT, end=CLOCK_SKEW.total_seconds())
+
+    assert judge(NEW, [*probes(OK), *ahead], RULES, NOON).verdict is not Verdict.IMPAIRED
+    assert judge(NEW, [*probes(OK), *skewed], RULES, NOON).verdict is Verdict.IMPAIRED
+
+
+def test_a_closing_update_takes_its_opening_one_back_in_whatever_order_they_come() -> None:
+    opened = observation(-20, FAULT, Source.HEALTH_EVENT, subject="issue")
+    closed = observation(-10, THROTTLED, Source.HEALTH_EVENT, subject="issue")
+    another = observation(-20, FAULT, Source.HEALTH_EVENT, subject="another")
+    rounds = probes(OK, FAULT, FAULT)
+
+    assert judge(NEW, [*rounds, closed, opened], RULES, NOON).verdict is Verdict.SUSPECT
+    assert judge(NEW, [*rounds, opened], RULES, NOON).verdict is Verdict.IMPAIRED
+    assert judge(NEW, [*rounds, closed, opened, another], RULES, NOON).verdict is Verdict.IMPAIRED
+
+
+def test_a_refuge_has_answered_its_latest_rounds_as_many_as_the_key_set_wants() -> None:
+    careful = Rules(minimum_answers=2)
+
+    assert not judge(NEW, probes(FAULT, OK), careful, NOON).is_refuge
+    assert judge(NEW, probes(FAULT, OK), RULES, NOON).is_refuge
+    assert judge(NEW, probes(FAULT, OK, OK), careful, NOON).is_refuge
+    assert not judge(NEW, [], RULES, NOON).is_refuge
+
+
+def test_nothing_new_gives_the_very_same_verdict() -> None:
+    once = judge(NEW, probes(OK), RULES, NOON)
+
+    assert judge(once, probes(OK, OK), RULES, NOON) is once
+
+
+@given(healths, observations, key_sets)
+def test_what_lies_outside_its_own_window_never_matters(
+    before: RegionHealth, seen: list[Observation], rules: KeySet
+) -> None:
+    inside = [o for o in seen if o.at >= NOON - rules.rules.window]
+
+    assert judge(before, seen, rules.rules, NOON) == judge(before, inside, rules.rules, NOON)

@@ -107,9 +107,20 @@ def test_a_key_set_answers_to_its_name_its_alias_and_its_members() -> None:
 
 
 def test_a_window_reaches_back_as_far_as_a_verdict_does() -> None:
-    rules = Rules(unknown_after_seconds=100, corroboration_seconds=300)
+    """A run of faults with every other round mute, the signal that agrees with its first, and a clock's skew."""
+    corroborated = Rules(unknown_after_seconds=100, corroboration_seconds=300, of_rounds=5)
+    quiet = Rules(unknown_after_seconds=1000)
 
-    assert rules.window.total_seconds() == 600
+    assert corroborated.window.total_seconds() == 300 + 5 * 10 * 2 + 60
+    assert quiet.window.total_seconds() == 1000 + 60
+
+
+@pytest.mark.parametrize(
+    "rules", [{"faults_to_impair": 3, "of_rounds": 2}, {"of_rounds_when_corroborated": 1}, {"minimum_answers": 0}]
+)
+def test_rules_that_could_never_hold_are_refused(rules: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        Rules.model_validate(rules)
 
 
 def test_a_key_set_survives_its_way_through_json() -> None:

@@ -8,13 +8,23 @@ import pytest
 from pydantic import ValidationError
 
 from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Verdict
+from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.operating import CHANGES_INTENT, MAX_REFUSALS, ActionName, Command, Runbook
-from kms_failover.domain.route import Intent, Mode, decide, first_route, newest
-from kms_failover.errors import IntentRefusedError, UnknownKeySetError
+from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.operating import (
+    CHANGES_INTENT,
+    LONGEST_EXPIRY_MINUTES,
+    MAX_REFUSALS,
+    ActionName,
+    Command,
+    Runbook,
+)
+from kms_failover.domain.route import Intent, Mode, Route, decide, first_route, in_force
+from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError
 from tests.domain.memory_state import MemoryState
-from tests.domain.strategies import EAST, NOON, WEST, health, key_set
+from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
 
 BUCKETS = [{"name": "orders-east", "region": EAST}, {"name": "orders-west", "region": WEST}]
 ORDERS = KeySet.model_validate(key_set().model_dump(mode="json") | {"buckets": BUCKETS})
@@ -45,7 +55,13 @@ class World:
 
     @property
     def intent(self) -> Intent:
-        return newest(self.state.intents("orders"))
+        return in_force(self.state.intents("orders"), NOON)
+
+    def judge(self, *verdicts: RegionHealth, route: Route | None = None) -> None:
+        """What the controller has written last."""
+        known = self.state.judgement("orders")
+        version = known.version + 1 if known else 0
+        self.state.put_judgement(judgement(route or first_route(ORDERS, WEST, NOON), *verdicts, version=version))
 
 
 def test_a_failover_forces_the_region_with_its_evidence_and_wakes_the_controller() -> None:
@@ -104,7 +120,7 @@ def test_a_failover_to_nowhere_names_the_regions_there_are(region: str | None) -
 @pytest.mark.parametrize("seen", [health(WEST, Verdict.IMPAIRED), health(WEST, key_usable=False)])
 def test_a_failover_to_an_unusable_region_needs_insistence(seen: Any) -> None:
     world = World()
-    world.state.put_health("orders", seen)
+    world.judge(seen)
 
     with pytest.raises(IntentRefusedError, match="say Insist"):
         world.do(ActionName.FAILOVER, Region=WEST)
@@ -117,11 +133,11 @@ def test_a_failback_needs_a_healthy_preferred_region() -> None:
     world = World()
     for seen in (None, health(EAST, Verdict.SUSPECT), health(EAST, Verdict.IMPAIRED), health(EAST, key_usable=False)):
         if seen:
-            world.state.put_health("orders", seen)
+            world.judge(seen)
         with pytest.raises(IntentRefusedError, match="not healthy"):
             world.do(ActionName.FAILBACK)
 
-    world.state.put_health("orders", health(EAST))
+    world.judge(health(EAST))
     world.do(ActionName.FAILBACK)
 
     assert world.intent.failback
@@ -132,9 +148,8 @@ def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
     orders = ORDERS
     lost = {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST)}
     route = decide(orders, first_route(orders, WEST, NOON), lost, Intent(), NOON)
-    world.state.put_route(route, previous_epoch=None)
+    world.judge(lost[EAST], route=route)
     world.state.add_history(route)
-    world.state.put_health("orders", lost[EAST])
     for key in ("a", "b"):
         world.state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="orders-west", key=key, since=NOON))
     world.state.put_refusal(Refusal(key_set="orders", bucket="orders-west", key="x", since=NOON, reason="no format"))
@@ -152,6 +167,9 @@ def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
     assert answer["Debt"] == {EAST: 2, WEST: 0}
     assert answer["Refusals"] == [{"bucket": "orders-west", "key": "x", "reason": "no format"}]
     assert [entry["Epoch"] for entry in answer["History"]] == [1]
+    assert answer["Route"]["SecondsSinceChange"] == 0
+    assert (answer["Route"]["ChangesWithinTheHour"], answer["Route"]["ChangesAllowed"]) == (1, 6)
+    assert answer["Return"] == f"waits for {EAST} to be healthy"
     assert json.loads(json.dumps(answer)) == answer
 
 
@@ -214,3 +232,102 @@ def test_an_intent_is_dated_by_the_clock_it_was_given() -> None:
     runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="r", Author="ana"))
 
     assert world.intent.at == later
+
+
+def test_an_intent_ends_when_it_was_told_to() -> None:
+    world = World()
+
+    answer = world.do(ActionName.HOLD, ExpiresInMinutes=30)
+
+    assert world.intent.expires_at == NOON + timedelta(minutes=30)
+    assert answer["Intent"]["expires_at"] == "2026-11-23T12:30:00Z"
+
+
+@pytest.mark.parametrize("minutes", [0, -1, LONGEST_EXPIRY_MINUTES + 1, "soon"])
+def test_an_intent_that_ends_never_or_at_once_is_no_command(minutes: Any) -> None:
+    with pytest.raises(ValidationError):
+        World().do(ActionName.HOLD, ExpiresInMinutes=minutes)
+
+
+def test_insisting_travels_with_the_intent() -> None:
+    world = World()
+
+    world.do(ActionName.FAILOVER, Region=WEST, Insist=True)
+
+    assert world.intent.insist
+
+
+def test_after_a_command_a_controller_that_decided_before_it_cannot_write_any_more() -> None:
+    world = World()
+    world.judge(health(EAST))
+    read_before = world.state.judgement("orders")
+    assert read_before is not None
+
+    world.do(ActionName.HOLD)
+
+    with pytest.raises(EpochConflictError):
+        world.state.put_judgement(read_before.model_copy(update={"version": read_before.version + 1}))
+
+
+def test_a_command_gets_through_although_controllers_write_meanwhile() -> None:
+    world = World()
+    world.judge(health(EAST))
+    put, conflicts = world.state.put_judgement, iter([True, True, False])
+
+    def contended(written: Judgement) -> None:
+        if next(conflicts):
+            raise EpochConflictError("orders")
+        put(written)
+
+    world.state.put_judgement = contended  # type: ignore[method-assign]  # what happens meanwhile
+    world.do(ActionName.HOLD)
+
+    assert world.intent.mode is Mode.HOLD
+    assert world.wakes == 1
+
+
+@pytest.mark.parametrize(
+    ("seen", "owed", "failback", "expected"),
+    [
+        (health(EAST, Verdict.IMPAIRED), 0, False, f"waits for {EAST} to be healthy"),
+        (health(EAST), 0, False, "waits for an operator: failback, or release where the route is held or forced"),
+        (health(EAST), 2, True, f"waits for 2 objects owed to {EAST} to be repaid"),
+        (health(EAST), 0, True, "at the controller's next run"),
+    ],
+)
+def test_the_answer_says_what_the_way_back_waits_for(seen: Any, owed: int, failback: Any, expected: str) -> None:
+    world = World()
+    moved = first_route(ORDERS, WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    world.judge(seen, route=moved)
+    for number in range(owed):
+        world.state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="b", key=f"{number}", since=NOON))
+    if failback:
+        world.do(ActionName.FAILBACK)
+
+    assert world.do(ActionName.STATUS)["Return"] == expected
+
+
+def test_where_the_preferred_region_leads_no_way_back_is_needed() -> None:
+    assert World().do(ActionName.STATUS)["Return"] == "not needed"
+
+
+def test_the_days_that_material_has_left_are_counted() -> None:
+    world = World()
+    record = MaterialRecord(
+        key_set="orders",
+        region=EAST,
+        key_arn=ORDERS.members[0].arn,
+        key_material_id="ab" * 32,
+        valid_to=NOON + timedelta(days=9, hours=23),
+    )
+    world.state.put_material(record)
+
+    assert world.do(ActionName.STATUS)["Material"][EAST]["DaysLeft"] == 9
+
+
+def test_events_that_nobody_knew_are_shown() -> None:
+    world = World()
+    ignored = IgnoredEvent(id="1", source="aws.kms", detail_type="KMS Something New", at=NOON, reason="unknown")
+    world.state.add_ignored_event(ignored)
+
+    assert world.do(ActionName.STATUS)["IgnoredEvents"] == [ignored.model_dump(mode="json")]

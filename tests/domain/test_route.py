@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import Failback, KeySet, Rules
-from kms_failover.domain.route import Intent, Mode, Route, decide, first_route, newest
+from kms_failover.domain.route import Intent, Mode, Route, decide, first_route, in_force, in_order, returns_to
 from tests.domain.strategies import (
     EAST,
     IRELAND,
@@ -63,7 +63,6 @@ def test_an_epoch_grows_by_one_exactly_when_the_regions_change(
     after = decide(orders, before, seen, intent, NOON)
 
     assert after.epoch - before.epoch == (1 if after.regions != before.regions else 0)
-    assert after.announced == (before.announced and after.regions == before.regions)
 
 
 @given(key_sets, routes, healths_of_regions, intents)
@@ -115,14 +114,24 @@ def test_the_newest_intent_wins_whatever_the_order(all_intents: list[Intent], ra
     shuffled = list(all_intents)
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis types it loosely
 
-    winner = newest(shuffled)
+    winner = in_force(shuffled, NOON)
 
-    assert winner == newest(all_intents)
+    assert winner == in_force(all_intents, NOON)
     assert all((winner.epoch, winner.written_in) >= (i.epoch, i.written_in) for i in all_intents)
 
 
 def test_without_intents_the_service_decides() -> None:
-    assert newest([]).mode is Mode.AUTOMATIC
+    assert in_force([], NOON).mode is Mode.AUTOMATIC
+
+
+def test_an_intent_that_has_expired_is_as_if_released_and_brings_no_older_one_back() -> None:
+    older = Intent(mode=Mode.FORCE, region=WEST, epoch=1)
+    hold = Intent(mode=Mode.HOLD, epoch=2, author="ana", expires_at=NOON)
+
+    before, after = (in_force([older, hold], NOON - timedelta(seconds=s)) for s in (1, 0))
+
+    assert before is hold
+    assert (after.mode, after.epoch, after.reason) == (Mode.AUTOMATIC, 2, "the hold by ana has expired")
 
 
 def test_a_lost_region_goes_last_with_its_reason_and_evidence() -> None:
@@ -130,7 +139,10 @@ def test_a_lost_region_goes_last_with_its_reason_and_evidence() -> None:
 
     assert after.regions == (WEST, EAST)
     assert after.reason == f"{EAST} is impaired: seen"
-    assert after.evidence == (f"{EAST}: impaired, seen", f"{WEST}: healthy, seen")
+    assert after.evidence == (
+        f"{EAST}: impaired since 12:00:00 UTC, seen",
+        f"{WEST}: healthy since 12:00:00 UTC, seen",
+    )
     assert after.decided_at == NOON
 
 
@@ -147,7 +159,7 @@ def test_a_held_route_does_not_return_by_itself_and_an_automatic_one_does() -> N
     held, automatic = key_set(failback=Failback.HELD), key_set(failback=Failback.AUTOMATIC)
 
     assert decide(held, route(WEST, EAST), HEALTHY, AUTOMATIC, NOON).regions[0] == WEST
-    assert decide(automatic, route(WEST, EAST), HEALTHY, AUTOMATIC, NOON).regions[0] == EAST
+    assert decide(automatic, route(WEST, EAST), HEALTHY, AUTOMATIC, NOON, owed=0).regions[0] == EAST
 
 
 def test_nothing_returns_to_a_region_that_is_not_healthy_yet() -> None:
@@ -155,12 +167,12 @@ def test_nothing_returns_to_a_region_that_is_not_healthy_yet() -> None:
 
     for verdict in (Verdict.SUSPECT, Verdict.UNKNOWN, Verdict.IMPAIRED):
         seen = HEALTHY | {EAST: health(EAST, verdict)}
-        assert decide(automatic, route(WEST, EAST), seen, AUTOMATIC, NOON).regions[0] == WEST
+        assert decide(automatic, route(WEST, EAST), seen, AUTOMATIC, NOON, owed=0).regions[0] == WEST
 
 
 @pytest.mark.parametrize("verdict", [Verdict.SUSPECT, Verdict.UNKNOWN])
 def test_a_region_that_does_not_answer_its_probe_is_no_refuge(verdict: Verdict) -> None:
-    west = health(WEST, verdict).model_copy(update={"answers": False})
+    west = health(WEST, verdict).model_copy(update={"ready": False})
     seen = {EAST: health(EAST, Verdict.IMPAIRED), WEST: west}
 
     after = decide(ORDERS, route(EAST, WEST), seen, AUTOMATIC, NOON)
@@ -178,9 +190,9 @@ def test_what_others_report_of_a_region_that_answers_does_not_bar_the_way_to_it(
 
 def test_an_approval_does_not_outlive_a_later_loss() -> None:
     order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="back", at=NOON - timedelta(days=30))
-    lost_again = HEALTHY | {EAST: HEALTHY[EAST].model_copy(update={"impairments": (NOON - timedelta(minutes=20),)})}
+    lost_again = HEALTHY | {EAST: HEALTHY[EAST].model_copy(update={"losses": (NOON - timedelta(minutes=20),)})}
 
-    after = decide(ORDERS, route(WEST, EAST, intent_epoch=3), lost_again, order, NOON)
+    after = decide(ORDERS, route(WEST, EAST, intent_epoch=3), lost_again, order, NOON, owed=0)
 
     assert after.regions == (WEST, EAST)
 
@@ -188,9 +200,9 @@ def test_an_approval_does_not_outlive_a_later_loss() -> None:
 def test_an_ordered_return_is_carried_out_once_and_not_again_after_the_next_loss() -> None:
     order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="it is back", at=NOON)
 
-    returned = decide(ORDERS, route(WEST, EAST, intent_epoch=3), HEALTHY, order, NOON)
+    returned = decide(ORDERS, route(WEST, EAST, intent_epoch=3), HEALTHY, order, NOON, owed=0)
     lost = decide(ORDERS, returned, EAST_LOST, order, NOON)
-    healthy_again = decide(ORDERS, lost, HEALTHY, order, NOON)
+    healthy_again = decide(ORDERS, lost, HEALTHY, order, NOON, owed=0)
 
     assert returned.regions == (EAST, WEST)
     assert returned.reason == "failback to us-east-1 ordered by ana: it is back"
@@ -202,14 +214,36 @@ def test_an_ordered_return_waits_for_a_region_that_sees_the_recovery_later() -> 
     order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="it is back", at=NOON)
 
     waiting = decide(ORDERS, route(WEST, EAST, intent_epoch=3), EAST_LOST, order, NOON)
-    returned = decide(ORDERS, waiting, HEALTHY, order, NOON)
+    returned = decide(ORDERS, waiting, HEALTHY, order, NOON, owed=0)
 
     assert waiting.regions == (WEST, EAST)
     assert returned.regions == (EAST, WEST)
 
 
-def test_a_forced_region_leads_even_if_it_is_lost() -> None:
-    force = Intent(mode=Mode.FORCE, region=EAST, epoch=1, author="ana", reason="I insist")
+def test_a_forced_region_is_left_when_it_is_lost_and_returned_to_when_it_is_well() -> None:
+    force = Intent(mode=Mode.FORCE, region=EAST, epoch=1, author="ana", reason="r")
+    there = decide(ORDERS, route(WEST, EAST), HEALTHY, force, NOON)
+
+    lost = decide(ORDERS, there, EAST_LOST, force, NOON)
+    owing = decide(ORDERS, lost, HEALTHY, force, NOON, owed=1)
+    back = decide(ORDERS, lost, HEALTHY, force, NOON, owed=0)
+
+    assert [r.regions[0] for r in (there, lost, owing, back)] == [EAST, WEST, WEST, EAST]
+    assert back.reason == "back in us-east-1, forced by ana: r"
+
+
+def test_a_force_to_a_region_that_is_lost_here_waits_until_it_is_not() -> None:
+    force = Intent(mode=Mode.FORCE, region=EAST, epoch=1, author="ana", reason="r")
+
+    waiting = decide(ORDERS, route(WEST, EAST), EAST_LOST, force, NOON)
+    gone = decide(ORDERS, waiting, HEALTHY, force, NOON)
+
+    assert (waiting.regions[0], waiting.intent_epoch) == (WEST, 0)
+    assert (gone.regions[0], gone.intent_epoch) == (EAST, 1)
+
+
+def test_a_forced_region_leads_even_if_it_is_lost_where_the_operator_insists() -> None:
+    force = Intent(mode=Mode.FORCE, region=EAST, insist=True, epoch=1, author="ana", reason="I insist")
 
     after = decide(ORDERS, route(WEST, EAST), EAST_LOST, force, NOON)
 
@@ -228,8 +262,8 @@ def test_forcing_a_region_without_a_key_is_as_if_nothing_was_said() -> None:
 def test_too_many_changes_in_an_hour_stop_what_is_merely_better() -> None:
     automatic = key_set(failback=Failback.AUTOMATIC)
 
-    calm = decide(automatic, route(WEST, EAST, changes=5), HEALTHY, AUTOMATIC, NOON)
-    flapping = decide(automatic, route(WEST, EAST, changes=6), HEALTHY, AUTOMATIC, NOON)
+    calm = decide(automatic, route(WEST, EAST, changes=5), HEALTHY, AUTOMATIC, NOON, owed=0)
+    flapping = decide(automatic, route(WEST, EAST, changes=6), HEALTHY, AUTOMATIC, NOON, owed=0)
 
     assert calm.regions == (EAST, WEST)
     assert flapping.regions == (WEST, EAST)
@@ -268,4 +302,83 @@ def test_before_anything_is_known_the_key_sets_own_order_is_the_route() -> None:
     first = first_route(key_set(WEST, EAST, rules=Rules.model_validate({})), IRELAND, NOON)
 
     assert first.regions == (WEST, EAST)
-    assert first.announced
+
+
+RETURN = key_set(failback=Failback.AUTOMATIC)
+
+
+def test_a_return_waits_until_the_debt_is_counted_and_repaid() -> None:
+    def head(owed: int | None, orders: KeySet = RETURN) -> str:
+        return decide(orders, route(WEST, EAST), HEALTHY, AUTOMATIC, NOON, owed).regions[0]
+
+    tolerant = key_set(failback=Failback.AUTOMATIC, rules=Rules(debt_allowed_to_return=2))
+
+    assert [head(None), head(1), head(0)] == [WEST, WEST, EAST]
+    assert [head(3, tolerant), head(2, tolerant)] == [WEST, EAST]
+
+
+def test_a_return_tells_what_was_owed() -> None:
+    after = decide(RETURN, route(WEST, EAST), HEALTHY, AUTOMATIC, NOON, owed=0)
+
+    assert after.evidence[-1] == "owed to us-east-1: 0 objects"
+
+
+def test_whoever_insists_on_a_return_does_not_wait_for_its_debt() -> None:
+    order = Intent(failback=True, insist=True, epoch=1, author="ana", reason="now", at=NOON)
+
+    after = decide(ORDERS, route(WEST, EAST), HEALTHY, order, NOON, owed=5)
+
+    assert after.regions[0] == EAST
+
+
+def test_debt_never_keeps_a_route_in_a_lost_region() -> None:
+    after = decide(ORDERS, route(EAST, WEST), EAST_LOST, AUTOMATIC, NOON, owed=None)
+
+    assert after.regions[0] == WEST
+
+
+@given(key_sets, routes, healths_of_regions, intents)
+def test_only_the_region_that_returns_to_names_is_ever_returned_to(
+    orders: KeySet, before: Route, seen: Health, intent: Intent
+) -> None:
+    expected = returns_to(orders, before, seen, intent)
+
+    after = decide(orders, before, seen, intent, NOON, owed=0)
+
+    moved = after.regions[0] != before.regions[0]
+    if expected is None and moved:
+        forced = intent.mode is Mode.FORCE and after.regions[0] == intent.region
+        assert forced or not seen[before.regions[0]].routable
+    elif moved:
+        assert after.regions[0] == expected
+
+
+def test_the_approval_of_a_clock_that_is_a_little_slow_counts() -> None:
+    order = Intent(failback=True, epoch=1, author="ana", reason="back", at=NOON - timedelta(seconds=30))
+    moved = route(WEST, EAST).model_copy(update={"moved_at": NOON})
+
+    after = decide(ORDERS, moved, HEALTHY, order, NOON, owed=0)
+
+    assert after.regions[0] == EAST
+
+
+def test_a_change_behind_the_first_region_does_not_end_an_approval() -> None:
+    orders = key_set(EAST, WEST, IRELAND)
+    order = Intent(failback=True, epoch=1, author="ana", reason="back", at=NOON - timedelta(minutes=10))
+    before = route(WEST, EAST, IRELAND)
+    lost = {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST), IRELAND: health(IRELAND)}
+
+    reordered = decide(orders, before, lost, order, NOON - timedelta(minutes=5))
+    after = decide(orders, reordered, lost | {EAST: health(EAST)}, order, NOON, owed=0)
+
+    assert (reordered.regions, reordered.moved_at) == ((WEST, IRELAND, EAST), before.moved_at)
+    assert reordered.reason == "us-west-2 leads; the order behind it follows what is usable"
+    assert after.regions[0] == EAST
+
+
+def test_every_member_key_has_its_place_in_the_order_also_one_that_the_route_does_not_know() -> None:
+    orders = key_set(EAST, WEST, IRELAND)
+
+    members = in_order(orders, route(WEST, EAST))
+
+    assert [member.region for member in members] == [WEST, EAST, IRELAND]

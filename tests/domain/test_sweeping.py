@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from kms_failover.domain import sweeping
 from kms_failover.domain.debt import Debt
-from kms_failover.domain.health import RegionHealth, Verdict
+from kms_failover.domain.health import Verdict
+from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.route import first_route
 from kms_failover.domain.sweeping import RewrapMessage, SweepService, Swept, key_set_in
 from kms_failover.errors import EventFormatError, UnknownKeySetError
 from tests.domain.rewrap_world import HERE, THERE, key_set
+from tests.domain.strategies import health, judgement
 
 debts = st.builds(
     Debt,
@@ -31,10 +34,10 @@ class Ledger:
         self.held = list({debt.id: debt for debt in debts}.values())
         self.impaired = impaired
 
-    def health(self, key_set: str) -> dict[str, RegionHealth]:
+    def judgement(self, name: str) -> Judgement | None:
         verdicts = {HERE: Verdict.HEALTHY, THERE: Verdict.HEALTHY} | {self.impaired: Verdict.IMPAIRED}
-        since = datetime(2026, 11, 23, tzinfo=UTC)
-        return {region: RegionHealth(region=region, verdict=v, since=since) for region, v in verdicts.items() if region}
+        route = first_route(key_set(), HERE, datetime(2026, 11, 23, tzinfo=UTC))
+        return judgement(route, *(health(region, verdict) for region, verdict in verdicts.items() if region))
 
     def debts(self, key_set: str, owed_to: str) -> Iterator[Debt]:
         return (debt for debt in self.held if debt.key_set == key_set and debt.owed_to == owed_to)

@@ -31,7 +31,6 @@ def lose_east(prod: Stack) -> None:
         for number in range(3):
             prod.state.add_observation(
                 Observation(
-                    key_set="orders",
                     observer=WEST,
                     region=region,
                     source=Source.PROBE,
@@ -48,10 +47,10 @@ def test_a_lost_region_changes_the_route_in_the_table_and_in_the_answer(prod: St
 
     answer = lambda_handler({}, prod.context("controller"))
 
-    route = prod.state.route("orders")
+    judgement = prod.state.judgement("orders")
     assert json.loads(json.dumps(answer)) == {"routes": {"orders": {"regions": [WEST, EAST], "epoch": 1}}}
-    assert route is not None
-    assert (route.regions, route.announced) == ((WEST, EAST), True)
+    assert judgement is not None
+    assert (judgement.route.regions, judgement.is_announced) == ((WEST, EAST), True)
 
 
 def test_whatever_wakes_it_the_route_is_the_same(prod: Stack) -> None:

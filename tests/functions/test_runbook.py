@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from functions.runbook.handler import lambda_handler
-from kms_failover.domain.route import Mode, newest
-from tests.domain.strategies import EAST, WEST
+from kms_failover.domain.route import Mode, in_force
+from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import Stack, stack
 
 WHO = {"KeySet": "orders", "Reason": "drill", "Author": "ana"}
@@ -27,14 +27,14 @@ def run(prod: Stack, **command: Any) -> dict[str, Any]:
 def test_a_failover_is_written_with_its_evidence_and_answered_with_the_status(prod: Stack) -> None:
     answer = run(prod, Action="failover", Region=WEST)
 
-    intent = newest(prod.state.intents("orders"))
+    intent = in_force(prod.state.intents("orders"), NOON)
     assert (intent.mode, intent.region, intent.author) == (Mode.FORCE, WEST, "ana")
     assert answer["KeySet"] == "orders"
     assert json.loads(json.dumps(answer)) == answer
 
 
 def test_automations_empty_parameters_mean_nothing(prod: Stack) -> None:
-    answer = run(prod, Action="status", Region="", Reason="", Author="")
+    answer = run(prod, Action="status", Region="", Reason="", Author="", ExpiresInMinutes="")
 
     assert answer["Route"]["Regions"] == [EAST, WEST]
 

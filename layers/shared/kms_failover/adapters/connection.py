@@ -99,7 +99,7 @@ class Connection:
     def _reporter(self) -> "FaultReporter | None":
         from kms_failover.adapters.reports import FaultReporter
 
-        return FaultReporter(self.region, self._state, self._routes.key_sets) if self._state is not None else None
+        return FaultReporter(self.region, self._state) if self._state is not None else None
 
     @cached_property
     def _state(self) -> "StateTable | None":

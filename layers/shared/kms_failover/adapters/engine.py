@@ -13,7 +13,7 @@ from kms_failover.adapters.wraps import Wraps
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.route import Route
+from kms_failover.domain.route import Route, in_order
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import BundleError, ConfigurationError, RegionUnavailableError
 
@@ -128,8 +128,7 @@ class Engine:
 
     def _by_route(self, key_set: KeySet, route: Route) -> list[MemberKey]:
         """Member keys in the route's order; those that are out come last, never not at all."""
-        order = {region: at for at, region in enumerate(route.regions)}
-        return sorted(key_set.members, key=lambda m: (self._is_out(m), order.get(m.region, len(order))))
+        return sorted(in_order(key_set, route), key=self._is_out)
 
     def _nearest_first(self, members: Sequence[MemberKey]) -> list[MemberKey]:
         return sorted(members, key=lambda m: (self._is_out(m), m.region != self.region))

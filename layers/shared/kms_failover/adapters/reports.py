@@ -11,8 +11,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.health import Observation, Outcome, Source
-from kms_failover.domain.key_set import KeySet
-from kms_failover.errors import StateUnavailableError
 
 REPORT_SECONDS = 5.0  # at most one report a region in this time, whatever the traffic
 
@@ -29,12 +27,10 @@ class FaultReporter:
         self,
         region: str,
         state: StateTable,
-        key_sets: Callable[[], tuple[KeySet, ...]],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._region = region
         self._state = state
-        self._key_sets = key_sets
         self._clock = clock
         self._last: dict[str, datetime] = {}
         self._lock = threading.Lock()
@@ -56,17 +52,14 @@ class FaultReporter:
 
     def _report(self, region: str, code: str, at: datetime) -> None:
         try:
-            for key_set in self._key_sets():
-                if key_set.member_in(region) is not None:
-                    self._state.add_observation(self._observation(key_set.name, region, code, at))
-        except (BotoCoreError, ClientError, StateUnavailableError) as error:
+            self._state.add_observation(self._observation(region, code, at))
+        except (BotoCoreError, ClientError) as error:
             logger.warning("a region fault of %s could not be reported: %s", region, error)
         except Exception:  # the entry point of its thread: the probe sees the region as well
             logger.exception("defect in reporting a region fault of %s", region)
 
-    def _observation(self, key_set: str, region: str, code: str, at: datetime) -> Observation:
+    def _observation(self, region: str, code: str, at: datetime) -> Observation:
         return Observation(
-            key_set=key_set,
             observer=self._region,
             region=region,
             source=Source.DATA_PLANE,

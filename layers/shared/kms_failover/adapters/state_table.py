@@ -3,17 +3,19 @@
 Reads and writes only this region's copy; DynamoDB carries the items to the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Observation, RegionHealth
+from kms_failover.domain.health import Observation
+from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.route import Intent, Route
+from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError
 
 if TYPE_CHECKING:
@@ -21,13 +23,15 @@ if TYPE_CHECKING:
 
 OBSERVATION_LIFE = timedelta(hours=2)  # TTL; twice the hour over which impairments are counted
 MAX_OBSERVATIONS = 2000  # a day's worth at one a round would be 8640; a window is minutes
+IGNORED_EVENT_LIFE = timedelta(days=30)
 MAX_HISTORY = 50  # what `status` shows
 
 
 class StateTable:
-    """Items by `pk`, `sk` and `body`, the fact's JSON.
+    """Items by `pk`, `sk` and `body`, the fact's JSON. Fields that a later version adds to a fact are ignored.
 
-    `pk` is `key-sets`, `key-set#<name>`, `observations#<name>#<observer>`, `debt#<name>` or `refusal#<name>`.
+    `pk` is `key-sets`, `observations#<observer>`, `control#<observer>`, `history#<observer>#<key set>`, `intents`,
+    `material#<key set>`, `debt#<key set>`, `refusal#<key set>` or `ignored#<observer>`.
     """
 
     def __init__(self, table: "Table", region: str) -> None:
@@ -40,62 +44,77 @@ class StateTable:
         self._put("key-sets", key_set.name, key_set)
 
     def key_sets(self) -> tuple[KeySet, ...]:
-        return tuple(KeySet.model_validate_json(str(item["body"])) for item in self._query("key-sets", ""))
+        return tuple(_fact(KeySet, item) for item in self._query("key-sets", ""))
 
     # Observations
 
     def add_observation(self, observation: Observation) -> None:
         """Writing the same observation again changes nothing: its time and id are its key."""
         at = observation.at.astimezone(UTC).isoformat()
-        partition = f"observations#{observation.key_set}#{observation.observer}"
-        sort_key = f"{at}#{observation.region}#{observation.source}#{observation.id}"
+        sort_key = f"{at}#{observation.region}#{observation.source}#{observation.key_set}#{observation.id}"
         expires = int((observation.at + OBSERVATION_LIFE).timestamp())
-        self._put(partition, sort_key, observation, expires_at=expires)
+        self._put(f"observations#{observation.observer}", sort_key, observation, expires_at=expires)
 
-    def observations(self, key_set: str, since: datetime) -> tuple[Observation, ...]:
+    def observations(self, since: datetime) -> tuple[Observation, ...]:
         """This region's own observations from `since` on, oldest first; where they are too many, the newest."""
-        partition, start = f"observations#{key_set}#{self.region}", since.astimezone(UTC).isoformat()
+        partition, start = f"observations#{self.region}", since.astimezone(UTC).isoformat()
         items = self._query(partition, start=start, limit=MAX_OBSERVATIONS, newest_first=True)
-        return tuple(Observation.model_validate_json(str(item["body"])) for item in items)[::-1]
+        return tuple(_fact(Observation, item) for item in items)[::-1]
 
-    # Verdicts and routes
+    def add_ignored_event(self, event: IgnoredEvent) -> None:
+        sort_key = f"{event.at.astimezone(UTC).isoformat()}#{event.id}"
+        expires = int((event.at + IGNORED_EVENT_LIFE).timestamp())
+        self._put(f"ignored#{self.region}", sort_key, event, expires_at=expires)
 
-    def health(self, key_set: str) -> dict[str, RegionHealth]:
-        """This region's verdicts, by the region they are about."""
-        items = self._query(f"key-set#{key_set}", f"health#{self.region}#")
-        found = (RegionHealth.model_validate_json(str(item["body"])) for item in items)
-        return {health.region: health for health in found}
+    def ignored_events(self, at_most: int) -> tuple[IgnoredEvent, ...]:
+        """Newest first."""
+        items = self._query(f"ignored#{self.region}", "", limit=at_most, newest_first=True)
+        return tuple(_fact(IgnoredEvent, item) for item in items)
 
-    def put_health(self, key_set: str, health: RegionHealth) -> None:
-        self._put(f"key-set#{key_set}", f"health#{self.region}#{health.region}", health)
+    # Judgements: verdicts and route, this region's own
 
-    def route(self, key_set: str) -> Route | None:
-        item = self._get(f"key-set#{key_set}", f"route#{self.region}")
-        return Route.model_validate_json(str(item["body"])) if item else None
+    def judgements(self) -> dict[str, Judgement]:
+        """By key set."""
+        found = (_fact(Judgement, item) for item in self._query(f"control#{self.region}", ""))
+        return {judgement.key_set: judgement for judgement in found}
 
-    def put_route(self, route: Route, *, previous_epoch: int | None) -> None:
-        """Write the route; EpochConflictError if another than `previous_epoch` is there (None: nothing yet)."""
+    def judgement(self, key_set: str) -> Judgement | None:
+        item = self._get(f"control#{self.region}", key_set)
+        return _fact(Judgement, item) if item else None
+
+    def put_judgement(self, judgement: Judgement) -> None:
+        """EpochConflictError unless the version before this one is there; before version 0 there is none."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if previous_epoch is not None:
+        if judgement.version:
             condition = {
                 "ConditionExpression": "epoch = :previous",
-                "ExpressionAttributeValues": {":previous": previous_epoch},
+                "ExpressionAttributeValues": {":previous": judgement.version - 1},
             }
-        self._put_if(f"key-set#{route.key_set}", f"route#{self.region}", route, route.epoch, condition)
+        self._put_if(f"control#{self.region}", judgement.key_set, judgement, judgement.version, condition)
+
+    def route(self, key_set: str) -> Route | None:
+        judgement = self.judgement(key_set)
+        return judgement.route if judgement else None
 
     def add_history(self, route: Route) -> None:
-        self._put(f"key-set#{route.key_set}", f"history#{self.region}#{route.epoch:010d}", route)
+        self._put(f"history#{self.region}#{route.key_set}", f"{route.epoch:010d}", route)
 
-    def history(self, key_set: str) -> tuple[Route, ...]:
+    def history(self, key_set: str, at_most: int = MAX_HISTORY) -> tuple[Route, ...]:
         """This region's route changes, newest first."""
-        items = self._query(f"key-set#{key_set}", f"history#{self.region}#", limit=MAX_HISTORY, newest_first=True)
-        return tuple(Route.model_validate_json(str(item["body"])) for item in items)
+        items = self._query(f"history#{self.region}#{key_set}", "", limit=at_most, newest_first=True)
+        return tuple(_fact(Route, item) for item in items)
 
     # Intents: each region writes its own item, so that two regions never overwrite each other
 
     def intents(self, key_set: str) -> tuple[Intent, ...]:
-        items = self._query(f"key-set#{key_set}", "intent#")
-        return tuple(Intent.model_validate_json(str(item["body"])) for item in items)
+        return tuple(_fact(Intent, item) for item in self._query("intents", f"{key_set}#"))
+
+    def all_intents(self) -> dict[str, list[Intent]]:
+        """By key set."""
+        found: dict[str, list[Intent]] = {}
+        for item in self._query("intents", ""):
+            found.setdefault(str(item["sk"]).partition("#")[0], []).append(_fact(Intent, item))
+        return found
 
     def put_intent(self, key_set: str, intent: Intent) -> None:
         """EpochConflictError if this region has already written an intent of this epoch or a newer one."""
@@ -103,7 +122,7 @@ class StateTable:
             "ConditionExpression": "attribute_not_exists(pk) OR epoch < :epoch",
             "ExpressionAttributeValues": {":epoch": intent.epoch},
         }
-        self._put_if(f"key-set#{key_set}", f"intent#{self.region}", intent, intent.epoch, condition)
+        self._put_if("intents", f"{key_set}#{self.region}", intent, intent.epoch, condition)
 
     # Debts and refusals
 
@@ -120,7 +139,11 @@ class StateTable:
     def debts(self, key_set: str, owed_to: str = "") -> Iterator[Debt]:
         """Every debt of the key set, or those owed to one region."""
         prefix = f"{owed_to}#" if owed_to else ""
-        return (Debt.model_validate_json(str(item["body"])) for item in self._query(f"debt#{key_set}", prefix))
+        return (_fact(Debt, item) for item in self._query(f"debt#{key_set}", prefix))
+
+    def owed(self, key_set: str, region: str, at_most: int) -> int:
+        """How many objects of the key set are owed to the region; counts no further than `at_most`."""
+        return sum(1 for _ in self._query(f"debt#{key_set}", f"{region}#", limit=at_most))
 
     def put_refusal(self, refusal: Refusal) -> None:
         self._put(f"refusal#{refusal.key_set}", refusal.id, refusal)
@@ -129,16 +152,16 @@ class StateTable:
         self._table.delete_item(Key={"pk": f"refusal#{key_set}", "sk": refusal_id})
 
     def refusals(self, key_set: str) -> Iterator[Refusal]:
-        return (Refusal.model_validate_json(str(item["body"])) for item in self._query(f"refusal#{key_set}", ""))
+        return (_fact(Refusal, item) for item in self._query(f"refusal#{key_set}", ""))
 
     # Material
 
     def material(self, key_set: str, region: str) -> MaterialRecord | None:
-        item = self._get(f"key-set#{key_set}", f"material#{region}")
-        return MaterialRecord.model_validate_json(str(item["body"])) if item else None
+        item = self._get(f"material#{key_set}", region)
+        return _fact(MaterialRecord, item) if item else None
 
     def put_material(self, record: MaterialRecord) -> None:
-        self._put(f"key-set#{record.key_set}", f"material#{record.region}", record)
+        self._put(f"material#{record.key_set}", record.region, record)
 
     # DynamoDB
 
@@ -175,6 +198,7 @@ class StateTable:
             "ExpressionAttributeValues": values,
             "ScanIndexForward": not newest_first,
             "ConsistentRead": True,
+            **({"Limit": limit} if limit is not None else {}),
         }
         seen = 0
         while True:
@@ -187,6 +211,10 @@ class StateTable:
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _fact[F: Model](kind: type[F], item: Mapping[str, Any]) -> F:
+    return kind.model_validate_json(str(item["body"]), extra="ignore")
 
 
 def _item(partition: str, sort_key: str, body: Model, epoch: int, expires_at: int | None) -> dict[str, Any]:

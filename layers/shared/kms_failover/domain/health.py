@@ -1,16 +1,18 @@
 """From observations to a verdict: what one region concludes about another region's KMS, for one key set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Model, Rules
+from kms_failover.domain.key_set import SKEW_SECONDS, Model, Rules
 
-LEAST_BETWEEN_ROUNDS = timedelta(seconds=5)  # half of the probe's 10 s
-MAX_DOUBLINGS = 4  # repeated impairments within an hour lengthen the way back, up to 16 times
+LEAST_BETWEEN_ROUNDS = timedelta(seconds=4)  # the probe's own least pause; what lies closer is one round
+MAX_DOUBLINGS = 4  # repeated losses within an hour lengthen the way back, up to 16 times
+LOSSES_COUNT_FOR = timedelta(hours=1)
+CLOCK_SKEW = timedelta(seconds=SKEW_SECONDS)  # what claims to come from later counts when its time has come
 
 
 class Outcome(StrEnum):
@@ -30,15 +32,20 @@ class Source(StrEnum):
 
 
 class Observation(Model):
-    """One signal about one region's KMS: seen from `observer`, at `at`; `id` makes a repeat the same observation."""
+    """One signal about one region's KMS: seen from `observer`, at `at`; `id` makes a repeat the same observation.
 
-    key_set: str
+    With a `key_set` it is about that key set's own key, without one about the whole region. Of several with one
+    `subject` (an AWS Health event, an alarm) only the latest stands: a closing update takes the opening one back.
+    """
+
+    key_set: str = ""
     observer: str
     region: str
     source: Source
     outcome: Outcome
     at: AwareDatetime
     id: str
+    subject: str = ""
     code: str = ""
     latency_ms: Annotated[float, Field(ge=0)] = 0.0
 
@@ -51,132 +58,207 @@ class Verdict(StrEnum):
 
 
 class RegionHealth(Model):
-    """A verdict with what it rests on; `impairments` are the times of the past hour at which the region was lost."""
+    """A verdict with what it rests on; `losses` are the times of the past hour at which the region became unusable."""
 
     region: str
     verdict: Verdict = Verdict.UNKNOWN
-    key_usable: bool = True
-    since: AwareDatetime
-    last_fault_at: AwareDatetime | None = None
-    impairments: tuple[AwareDatetime, ...] = ()
     reason: str = "nothing observed yet"
-    recovery_announced: bool = True
-    answers: bool = True
-
-    @property
-    def is_refuge(self) -> bool:
-        """Whether a route may flee to this region: its latest probe round was answered, whatever others report."""
-        return self.routable and self.answers and self.verdict is not Verdict.UNKNOWN
+    since: AwareDatetime
+    key_usable: bool = True
+    key_reason: str = ""
+    key_answers: bool = True
+    ready: bool = True
+    last_fault_at: AwareDatetime | None = None
+    last_key_fault_at: AwareDatetime | None = None
+    losses: tuple[AwareDatetime, ...] = ()
 
     @property
     def routable(self) -> bool:
         """Whether a route may prefer this region. The unknown stay where they are: silence alone moves nothing."""
         return self.key_usable and self.verdict is not Verdict.IMPAIRED
 
+    @property
+    def is_refuge(self) -> bool:
+        """Whether a route may flee to this region: it answered its latest probe rounds, whatever others report."""
+        return self.routable and self.ready and self.verdict is not Verdict.UNKNOWN
+
+    @property
+    def may_be_returned_to(self) -> bool:
+        return self.routable and self.ready and self.verdict is Verdict.HEALTHY
+
+    def in_words(self) -> str:
+        key = "" if self.key_usable else f"; its key is not usable: {self.key_reason}"
+        return f"{self.verdict} since {self.since:%H:%M:%S} UTC, {self.reason}{key}"
+
 
 def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Rules, now: datetime) -> RegionHealth:
-    """The verdict at `now`, given all of the window's observations of this region, in any order, repeats included.
+    """The verdict at `now`, given the window's observations of this region, in any order, repeats included.
 
-    With the default rules, faults of the probe at 12:00:00, :10 and :20 make it impaired at :20; if the data plane
-    has reported a fault as well, it is impaired at :10.
+    Those about a key set's own key are to be that key set's only. With the default rules, faults of the probe at
+    12:00:00, :10 and :20 make the region impaired at :20; if the data plane has reported a fault as well, at :10.
     """
-    ordered = sorted(set(observations), key=lambda o: (o.at, o.id))
-    probes = [o for o in ordered if o.source is Source.PROBE]
-    faults = [o for o in ordered if o.outcome is Outcome.REGION_FAULT]
-    streak = _trailing_faults(probes)
-    last_fault_at = max((o.at for o in faults), default=previous.last_fault_at)
-    if previous.last_fault_at and (last_fault_at is None or previous.last_fault_at > last_fault_at):
-        last_fault_at = previous.last_fault_at
-    corroborated = _corroboration(faults, streak, rules, now)
-    verdict, reason = _verdict(previous, probes, streak, corroborated, last_fault_at, rules, now)
-    impairments = tuple(t for t in previous.impairments if now - t < timedelta(hours=1))
-    if verdict is Verdict.IMPAIRED and previous.verdict is not Verdict.IMPAIRED:
-        impairments = (*impairments, now)
+    found = _findings(_in_time(observations, now - rules.window, now + CLOCK_SKEW), previous, rules)
+    losses = tuple(t for t in previous.losses if now - t < LOSSES_COUNT_FOR)
+    verdict, reason = _verdict(previous, found, len(losses), rules, now)
+    key_usable, key_reason = _key(previous, found, len(losses), rules, now)
     changed = verdict is not previous.verdict
-    recovered = verdict is Verdict.HEALTHY and previous.verdict is Verdict.IMPAIRED
-    return RegionHealth(
-        region=previous.region,
-        verdict=verdict,
-        key_usable=_key_usable(previous, probes),
-        since=now if changed else previous.since,
-        last_fault_at=last_fault_at,
-        impairments=impairments,
-        recovery_announced=previous.recovery_announced and not recovered,
-        answers=_is_fresh(probes, rules, now) and not streak,
-        reason=reason if changed or verdict is Verdict.IMPAIRED else previous.reason,
-    )
+    if previous.routable and (verdict is Verdict.IMPAIRED or not key_usable):
+        losses = (*losses, now)
+    known = {
+        "verdict": verdict,
+        "reason": reason if changed or verdict in _REASON_MAY_CHANGE else previous.reason,
+        "since": now if changed else previous.since,
+        "key_usable": key_usable,
+        "key_reason": key_reason,
+        "key_answers": _key_answers(previous, found),
+        "ready": _is_ready(found, rules, now),
+        "last_fault_at": found.last_fault_at,
+        "last_key_fault_at": found.last_key_fault_at,
+        "losses": losses,
+    }
+    new = {name: value for name, value in known.items() if getattr(previous, name) != value}
+    return previous.model_copy(update=new) if new else previous
 
 
-def _trailing_faults(probes: Sequence[Observation]) -> list[Observation]:
-    """The run of region faults at the end. What says nothing about the region neither breaks nor extends it.
+_REASON_MAY_CHANGE = frozenset({Verdict.IMPAIRED, Verdict.UNKNOWN})  # of the others, why it came to be is told
 
-    Faults that lie closer than half a round count as one: a doubled probe must not halve the time to a verdict.
+
+class _Round(NamedTuple):
+    at: datetime
+    fault: bool
+    code: str
+
+
+class _Findings(NamedTuple):
+    """What the observations come to; rounds newest first, and no more of them than matter; reports newest first."""
+
+    rounds: list[_Round]
+    key_rounds: list[_Round]
+    reports: list[Observation]
+    last_fault_at: datetime | None
+    last_key_fault_at: datetime | None
+    last_word: str
+
+
+def _in_time(observations: Iterable[Observation], earliest: datetime, latest: datetime) -> list[Observation]:
+    """Newest first, each once."""
+    known = {(o.at, o.source, o.id, o.key_set): o for o in observations if earliest <= o.at <= latest}
+    return [known[key] for key in sorted(known, reverse=True)]
+
+
+def _findings(newest_first: Sequence[Observation], previous: RegionHealth, rules: Rules) -> _Findings:
+    """Rounds that throttling or refusals made mute neither break nor extend a run: they are left out."""
+    rounds: list[_Round] = []
+    key_rounds: list[_Round] = []
+    reports: dict[tuple[str, str], Observation] = {}
+    last_fault_at, last_key_fault_at = previous.last_fault_at, previous.last_key_fault_at
+    last_word = ""
+    most = rules.most_rounds
+    for seen in newest_first:
+        outcome = seen.outcome
+        if outcome is Outcome.REGION_FAULT and (last_fault_at is None or seen.at > last_fault_at):
+            last_fault_at = seen.at
+        if seen.source is not Source.PROBE:
+            reports.setdefault((seen.source, seen.subject or seen.id), seen)  # of each subject the latest
+        elif seen.key_set:
+            if outcome is Outcome.KEY_FAULT and (last_key_fault_at is None or seen.at > last_key_fault_at):
+                last_key_fault_at = seen.at
+            if outcome is Outcome.OK or outcome is Outcome.KEY_FAULT:
+                _add_round(key_rounds, seen, most)
+        else:
+            last_word = last_word or seen.code
+            if outcome is Outcome.OK or outcome is Outcome.REGION_FAULT:
+                _add_round(rounds, seen, most)
+    return _Findings(rounds, key_rounds, list(reports.values()), last_fault_at, last_key_fault_at, last_word)
+
+
+def _add_round(rounds: list[_Round], seen: Observation, most: int) -> None:
+    """What lies closer together than the least pause is one round, and a good answer in it counts.
+
+    So a doubled probe does not halve the time to a verdict.
     """
-    streak: list[Observation] = []
-    for probe in reversed(probes):
-        if probe.outcome is Outcome.REGION_FAULT:
-            if not streak or streak[-1].at - probe.at >= LEAST_BETWEEN_ROUNDS:
-                streak.append(probe)
-        elif probe.outcome is not Outcome.INCONCLUSIVE:
-            break
-    return streak[::-1]
+    failed = seen.outcome is not Outcome.OK
+    if rounds and rounds[-1].at - seen.at < LEAST_BETWEEN_ROUNDS:
+        if not failed:
+            rounds[-1] = rounds[-1]._replace(fault=False)
+    elif len(rounds) < most:
+        rounds.append(_Round(seen.at, failed, seen.code))
 
 
-def _corroboration(
-    faults: Sequence[Observation], streak: Sequence[Observation], rules: Rules, now: datetime
-) -> Observation | None:
-    """Another signal's fault, near the beginning of the probe's own streak or later."""
-    start = streak[0].at if streak else now
-    earliest = start - timedelta(seconds=rules.corroboration_seconds)
-    return next((o for o in reversed(faults) if o.source is not Source.PROBE and o.at >= earliest), None)
-
-
-def _verdict(
-    previous: RegionHealth,
-    probes: Sequence[Observation],
-    streak: Sequence[Observation],
-    corroboration: Observation | None,
-    last_fault_at: datetime | None,
-    rules: Rules,
-    now: datetime,
-) -> tuple[Verdict, str]:
-    needed = rules.faults_to_impair_when_corroborated if corroboration else rules.faults_to_impair
-    if len(streak) >= needed:
-        agrees = f"; {corroboration.source} agrees ({corroboration.code})" if corroboration else ""
-        return Verdict.IMPAIRED, f"{len(streak)} probe rounds in a row failed, the last with {streak[-1].code}{agrees}"
+def _verdict(previous: RegionHealth, found: _Findings, losses: int, rules: Rules, now: datetime) -> tuple[Verdict, str]:
+    rounds = found.rounds
+    fresh = _is_fresh(rounds, rules, now)
+    agreeing = _corroboration(found, rules, now)
+    if fresh and rounds[0].fault:
+        k, n = rules.faults_to_impair, rules.rounds
+        if agreeing:
+            k, n = rules.faults_to_impair_when_corroborated, rules.rounds_when_corroborated
+        failed = sum(probe.fault for probe in rounds[:n])
+        if failed >= k:
+            agrees = f"; {agreeing.source} agrees ({agreeing.code})" if agreeing else ""
+            return Verdict.IMPAIRED, f"{failed} of the last {n} probe rounds failed with {rounds[0].code}{agrees}"
     if previous.verdict is Verdict.IMPAIRED:
-        return _recovery(previous, probes, streak, last_fault_at, rules, now)
-    if not _is_fresh(probes, rules, now):
-        return Verdict.UNKNOWN, f"no probe round within {rules.unknown_after_seconds} s"
-    if streak:
-        return Verdict.SUSPECT, f"{len(streak)} probe round(s) failed with {streak[-1].code}"
-    known_before = previous.verdict is Verdict.HEALTHY and corroboration and corroboration.at <= previous.since
-    if corroboration and not known_before:
-        return Verdict.SUSPECT, f"{corroboration.source} reports {corroboration.code}; the probe does not see it"
+        return _recovery(previous, found, losses, rules, now)
+    if not fresh:
+        said = f"nothing but {found.last_word}" if found.last_word and not rounds else "no answer"
+        return Verdict.UNKNOWN, f"{said} from the probe within {rules.unknown_after_seconds} s"
+    if rounds[0].fault:
+        return Verdict.SUSPECT, f"the latest probe round failed with {rounds[0].code}"
+    known_before = previous.verdict is Verdict.HEALTHY and agreeing and agreeing.at <= previous.since
+    if agreeing and not known_before:
+        return Verdict.SUSPECT, f"{agreeing.source} reports {agreeing.code}; the probe does not see it"
     return Verdict.HEALTHY, "probe rounds succeed"
 
 
+def _corroboration(found: _Findings, rules: Rules, now: datetime) -> Observation | None:
+    """Another signal's fault, near the beginning of the probe's own run of faults or later."""
+    considered = found.rounds[: max(rules.rounds, rules.rounds_when_corroborated)]
+    start = min((probe.at for probe in considered if probe.fault), default=now)
+    earliest = start - timedelta(seconds=rules.corroboration_seconds)
+    faults = (o for o in found.reports if o.outcome is Outcome.REGION_FAULT and o.at >= earliest)
+    return next(faults, None)
+
+
 def _recovery(
-    previous: RegionHealth,
-    probes: Sequence[Observation],
-    streak: Sequence[Observation],
-    last_fault_at: datetime | None,
-    rules: Rules,
-    now: datetime,
+    previous: RegionHealth, found: _Findings, losses: int, rules: Rules, now: datetime
 ) -> tuple[Verdict, str]:
-    doublings = min(max(len(previous.impairments) - 1, 0), MAX_DOUBLINGS)
-    dwell = timedelta(seconds=rules.healthy_after_seconds * 2**doublings)
-    reference = last_fault_at or previous.since
-    answered = any(o.outcome is Outcome.OK and o.at > reference for o in probes)
-    if answered and _is_fresh(probes, rules, now) and not streak and now - reference >= dwell:
+    dwell = _dwell(rules.healthy_after_seconds, losses)
+    reference = found.last_fault_at or previous.since
+    fresh = _is_fresh(found.rounds, rules, now)
+    if fresh and not found.rounds[0].fault and found.rounds[0].at > reference and now - reference >= dwell:
         return Verdict.HEALTHY, f"{int(dwell.total_seconds())} s without a region fault"
     return Verdict.IMPAIRED, previous.reason
 
 
-def _is_fresh(probes: Sequence[Observation], rules: Rules, now: datetime) -> bool:
-    return bool(probes) and now - probes[-1].at <= timedelta(seconds=rules.unknown_after_seconds)
+def _key(previous: RegionHealth, found: _Findings, losses: int, rules: Rules, now: datetime) -> tuple[bool, str]:
+    """Whether the key set's own key can be used. An event about a key is a reason to ask it, not an answer."""
+    rounds = found.key_rounds
+    if previous.key_usable:
+        latest = rounds[: rules.key_faults_to_leave]
+        if len(latest) < rules.key_faults_to_leave or not all(probe.fault for probe in latest):
+            return True, ""
+        event = next((o for o in found.reports if o.outcome is Outcome.KEY_FAULT), None)
+        after = f", after {event.code}" if event else ""
+        return False, f"{len(latest)} probes of it in a row failed with {latest[0].code}{after}"
+    dwell = _dwell(rules.key_usable_after_seconds, losses)
+    quiet = found.last_key_fault_at is None or now - found.last_key_fault_at >= dwell
+    return (True, "") if quiet and _key_answers(previous, found) else (False, previous.key_reason)
 
 
-def _key_usable(previous: RegionHealth, probes: Sequence[Observation]) -> bool:
-    conclusive = [o for o in probes if o.outcome in {Outcome.OK, Outcome.KEY_FAULT}]
-    return conclusive[-1].outcome is Outcome.OK if conclusive else previous.key_usable
+def _key_answers(previous: RegionHealth, found: _Findings) -> bool:
+    """What the key itself said last; it is asked less often than observations are looked at."""
+    return not found.key_rounds[0].fault if found.key_rounds else previous.key_answers
+
+
+def _dwell(seconds: int, losses: int) -> timedelta:
+    return timedelta(seconds=seconds * 2 ** min(max(losses - 1, 0), MAX_DOUBLINGS))
+
+
+def _is_fresh(rounds: Sequence[_Round], rules: Rules, now: datetime) -> bool:
+    return bool(rounds) and now - rounds[0].at <= timedelta(seconds=rules.unknown_after_seconds)
+
+
+def _is_ready(found: _Findings, rules: Rules, now: datetime) -> bool:
+    latest = found.rounds[: rules.minimum_answers]
+    fresh = _is_fresh(latest, rules, now)
+    return fresh and len(latest) == rules.minimum_answers and not any(probe.fault for probe in latest)

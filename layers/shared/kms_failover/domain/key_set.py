@@ -13,6 +13,7 @@ KEY_ARN = re.compile(
 )
 MULTI_REGION_KEY_ID_PREFIX = "mrk-"  # facts 2.1: related multi-Region keys share an id of this form
 SECONDS_A_ROUND = 10  # the probe's, design "Decision rules"
+SKEW_SECONDS = 60  # between the clocks of two hosts
 MAX_MEMBER_KEYS = 8  # a bundle of eight wraps is 2 KB; S3 user metadata ends there (facts 6.1)
 
 KEY_SET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
@@ -69,24 +70,52 @@ class MemberKey(Model):
 
 
 class Rules(Model):
-    """When a region is impaired, and when it is healthy again. Seconds, counts.
+    """When a region is left, and when it may be returned to. Seconds, counts.
 
     The defaults are the design's: three silent probe rounds, or two that another signal agrees with, move a region;
-    ten quiet minutes bring it back.
+    ten quiet minutes bring it back. `of_rounds` makes it k of n: 3 of the last 5, say; None is as many, in a row.
     """
 
     faults_to_impair: int = Field(3, ge=1, le=60)
+    of_rounds: int | None = Field(None, ge=1, le=60)
     faults_to_impair_when_corroborated: int = Field(2, ge=1, le=60)
+    of_rounds_when_corroborated: int | None = Field(None, ge=1, le=60)
     corroboration_seconds: int = Field(60, ge=1, le=3600)
     healthy_after_seconds: int = Field(600, ge=1, le=86_400)
     unknown_after_seconds: int = Field(180, ge=10, le=3600)
+    key_faults_to_leave: int = Field(2, ge=1, le=60)
+    key_usable_after_seconds: int = Field(60, ge=1, le=86_400)
+    minimum_answers: int = Field(1, ge=1, le=60)  # probe rounds in a row that a refuge has answered
+    debt_allowed_to_return: int = Field(0, ge=0)  # objects owed to a region that may be returned to
     changes_per_hour: int = Field(6, ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _faults_fit_into_their_rounds(self) -> Self:
+        if self.rounds < self.faults_to_impair:
+            raise ValueError("of_rounds must not be smaller than faults_to_impair")
+        if self.rounds_when_corroborated < self.faults_to_impair_when_corroborated:
+            raise ValueError("of_rounds_when_corroborated must not be smaller than faults_to_impair_when_corroborated")
+        return self
+
+    @property
+    def rounds(self) -> int:
+        """The n of k of n."""
+        return self.of_rounds or self.faults_to_impair
+
+    @property
+    def rounds_when_corroborated(self) -> int:
+        return self.of_rounds_when_corroborated or self.faults_to_impair_when_corroborated
+
+    @property
+    def most_rounds(self) -> int:
+        """How many of the latest probe rounds can matter to a verdict."""
+        return max(self.rounds, self.rounds_when_corroborated, self.key_faults_to_leave, self.minimum_answers)
 
     @property
     def window(self) -> timedelta:
-        """How far back observations can matter to a verdict."""
-        rounds = max(self.faults_to_impair, self.faults_to_impair_when_corroborated) * SECONDS_A_ROUND
-        return timedelta(seconds=max(self.unknown_after_seconds, self.corroboration_seconds, rounds) * 2)
+        """How far back observations can matter: a run of faults, what corroborates it, and a clock's skew."""
+        run = self.most_rounds * SECONDS_A_ROUND * 2  # rounds are late or mute now and then
+        return timedelta(seconds=max(self.unknown_after_seconds, self.corroboration_seconds + run) + SKEW_SECONDS)
 
 
 class Material(Model):

@@ -6,8 +6,12 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.health import RegionHealth, Verdict
-from kms_failover.domain.key_set import Failback, KeySet, Model
+from kms_failover.domain.health import CLOCK_SKEW, RegionHealth
+from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Model
+
+type Health = Mapping[str, RegionHealth]
+
+AN_HOUR = timedelta(hours=1)
 
 
 class Mode(StrEnum):
@@ -17,20 +21,29 @@ class Mode(StrEnum):
 
 
 class Intent(Model):
-    """What an operator wants. The newest epoch wins in every region; of equal epochs the greater `written_in`."""
+    """What an operator wants. The newest epoch wins in every region; of equal epochs the greater `written_in`.
+
+    `failback` approves one return to the preferred region. `insist` is for what the service would not do by itself:
+    stay in a forced region that is lost, return before the debt is repaid. After `expires_at` it is as if released.
+    """
 
     mode: Mode = Mode.AUTOMATIC
     region: str | None = None
     failback: bool = False
+    insist: bool = False
     epoch: int = Field(0, ge=0)
     written_in: str = ""
     author: str = ""
     reason: str = ""
     at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
 
 
 class Route(Model):
-    """For one key set, seen from one region: the regions to use, in order."""
+    """For one key set, seen from one region: the regions to use, in order.
+
+    `moved_at` is when the first one last became the first; `changes` are the times of the past hour's changes.
+    """
 
     key_set: str
     observer: str
@@ -38,15 +51,26 @@ class Route(Model):
     epoch: int = Field(0, ge=0)
     intent_epoch: int = Field(0, ge=0)
     decided_at: AwareDatetime
+    moved_at: AwareDatetime
     reason: str
     evidence: tuple[str, ...] = ()
-    announced: bool = False
     changes: tuple[AwareDatetime, ...] = ()
 
 
-def newest(intents: Sequence[Intent]) -> Intent:
-    """The intent in force; automatic where nobody has said anything."""
-    return max(intents, key=lambda intent: (intent.epoch, intent.written_in), default=Intent())
+def in_order(key_set: KeySet, route: Route) -> list[MemberKey]:
+    """Every member key in the route's order: one that the route does not know comes last, never not at all."""
+    order = {region: at for at, region in enumerate(route.regions)}
+    return sorted(key_set.members, key=lambda member: order.get(member.region, len(order)))
+
+
+def in_force(intents: Sequence[Intent], now: datetime) -> Intent:
+    """The newest intent; automatic where nobody has said anything, or where what was said has expired."""
+    newest = max(intents, key=lambda intent: (intent.epoch, intent.written_in), default=Intent())
+    if newest.expires_at is None or now < newest.expires_at:
+        return newest
+    return Intent(
+        epoch=newest.epoch, written_in=newest.written_in, reason=f"the {newest.mode} by {newest.author} has expired"
+    )
 
 
 def first_route(key_set: KeySet, observer: str, now: datetime) -> Route:
@@ -56,110 +80,164 @@ def first_route(key_set: KeySet, observer: str, now: datetime) -> Route:
         observer=observer,
         regions=key_set.regions,
         decided_at=now,
+        moved_at=now,
         reason="the key set's own order",
-        announced=True,
     )
 
 
+def returns_to(key_set: KeySet, previous: Route, health: Health, intent: Intent) -> str | None:
+    """The region that the next decision would return to, if its debt allows: whoever decides counts that debt first."""
+    if intent.mode is Mode.HOLD or _must_leave(key_set, previous, health):
+        return None
+    target = _target(key_set, intent)
+    if target == _current(key_set, previous)[0]:
+        return None
+    if intent.mode is Mode.FORCE and _is_new(intent, previous):
+        return None  # an order is not a return: it goes where it says, whatever is owed
+    approved = intent.mode is Mode.FORCE or _is_approved(intent, previous, health.get(target))
+    healthy = target in health and health[target].may_be_returned_to
+    return target if healthy and (approved or key_set.failback is Failback.AUTOMATIC) else None
+
+
 def decide(
-    key_set: KeySet, previous: Route, health: Mapping[str, RegionHealth], intent: Intent, now: datetime
+    key_set: KeySet,
+    previous: Route,
+    health: Health,
+    intent: Intent,
+    now: datetime,
+    owed: int | None = None,
 ) -> Route:
-    """The next route; the very same object where nothing changes, so that a caller writes changes only."""
-    regions, reason = _wanted(key_set, previous, health, intent)
-    recent = tuple(t for t in previous.changes if now - t < timedelta(hours=1))
-    # An approved return stands until it is carried out: this region may see the recovery later than the operator did
-    returns_later = intent.failback and regions[0] != key_set.regions[0]
-    ordered_by_operator = intent.epoch > previous.intent_epoch and not returns_later
-    intent_epoch = intent.epoch if ordered_by_operator else previous.intent_epoch
+    """The next route; the very same object where nothing changes, so that a caller writes changes only.
+
+    `owed` counts the objects owed to the region that `returns_to` names; None, not counted: no return.
+    """
+    regions, reason = _wanted(key_set, previous, health, intent, owed)
+    carried_out = _is_new(intent, previous) and not _still_to_come(key_set, intent, regions)
+    intent_epoch = intent.epoch if carried_out else previous.intent_epoch
     if regions == previous.regions:
-        if not ordered_by_operator:
-            return previous
-        return previous.model_copy(update={"intent_epoch": intent_epoch})
-    if (
-        len(recent) >= key_set.rules.changes_per_hour
-        and not ordered_by_operator
-        and not _must_leave(key_set, previous, health)
-    ):
+        return previous.model_copy(update={"intent_epoch": intent_epoch}) if carried_out else previous
+    recent = tuple(t for t in previous.changes if now - t < AN_HOUR)
+    leaves = _must_leave(key_set, previous, health)
+    if len(recent) >= key_set.rules.changes_per_hour and not carried_out and not leaves:
         return previous  # flapping is worse than a route that is merely not the best; an operator may still move it
+    moves = regions[0] != previous.regions[0]
     return previous.model_copy(
         update={
             "regions": regions,
             "epoch": previous.epoch + 1,
             "intent_epoch": intent_epoch,
             "decided_at": now,
+            "moved_at": now if moves else previous.moved_at,
             "reason": reason,
-            "evidence": tuple(f"{h.region}: {h.verdict}, {h.reason}" for h in health.values()),
-            "announced": False,
+            "evidence": _evidence(key_set, health, owed if moves and not leaves else None, regions[0]),
             "changes": (*recent, now),
         }
     )
 
 
-def _must_leave(key_set: KeySet, previous: Route, health: Mapping[str, RegionHealth]) -> bool:
+def _wanted(
+    key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None
+) -> tuple[tuple[str, ...], str]:
+    current = _current(key_set, previous)
+    if intent.mode is Mode.HOLD:
+        return current, f"held by {intent.author}: {intent.reason}"
+    target = _target(key_set, intent)
+    if intent.mode is Mode.FORCE and target == intent.region and (intent.insist or _obeys(intent, previous, health)):
+        return _to_front(target, current), f"forced to {target} by {intent.author}: {intent.reason}"
+    usable = [r for r in key_set.regions if r not in health or health[r].routable]
+    if not usable:
+        return current, "no region is usable: the last good route stays"
+    head = _head(key_set, previous, health, intent, owed)
+    if head not in usable:
+        return current, "no other region answers its probe: the last good route stays"
+    rest = [r for r in usable if r != head]
+    lost = [r for r in key_set.regions if r not in usable]
+    return (head, *rest, *lost), _reason(head, current[0], health, intent)
+
+
+def _head(key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None) -> str:
+    """Away from a lost region at once, to one that answers; back when it is healthy and nothing is owed to it.
+
+    Where no other answers either, the observer's own network is the likelier culprit: the last good route stays.
+    """
+    head = _current(key_set, previous)[0]
+    if head in health and not health[head].routable:
+        order = _to_front(_target(key_set, intent), key_set.regions)
+        return next((r for r in order if r in health and health[r].is_refuge), head)
+    target = returns_to(key_set, previous, health, intent)
+    if target is None or owed is None:
+        return head
+    insists = intent.insist and _is_approved(intent, previous, health.get(target))
+    return target if insists or owed <= key_set.rules.debt_allowed_to_return else head
+
+
+def _target(key_set: KeySet, intent: Intent) -> str:
+    """Where the key set is best: at the forced region while a force stands, else at the first it names."""
+    forced = intent.region if intent.mode is Mode.FORCE else None
+    return forced if forced is not None and forced in key_set.regions else key_set.regions[0]
+
+
+def _current(key_set: KeySet, previous: Route) -> tuple[str, ...]:
+    """The previous order, of the regions that the key set has now."""
+    kept = tuple(r for r in previous.regions if r in key_set.regions)
+    return kept + tuple(r for r in key_set.regions if r not in kept)
+
+
+def _must_leave(key_set: KeySet, previous: Route, health: Health) -> bool:
     """Whether the route leads to a region that is lost, or that the key set no longer has."""
     head = previous.regions[0]
     return head not in key_set.regions or (head in health and not health[head].routable)
 
 
-def _wanted(
-    key_set: KeySet, previous: Route, health: Mapping[str, RegionHealth], intent: Intent
-) -> tuple[tuple[str, ...], str]:
-    current = tuple(r for r in previous.regions if r in key_set.regions)
-    current += tuple(r for r in key_set.regions if r not in current)
-    if intent.mode is Mode.HOLD:
-        return current, f"held by {intent.author}: {intent.reason}"
-    if intent.mode is Mode.FORCE and intent.region in key_set.regions:
-        forced = intent.region
-        return _to_front(forced, current), f"forced to {forced} by {intent.author}: {intent.reason}"
-    usable = [r for r in key_set.regions if r not in health or health[r].routable]
-    if not usable:
-        return current, "no region is usable: the last good route stays"
-    head = _head(key_set, current, usable, health, intent, previous)
-    if head not in usable:
-        return current, "no other region answers its probe: the last good route stays"
-    rest = [r for r in usable if r != head]
-    lost = [r for r in key_set.regions if r not in usable]
-    return (head, *rest, *lost), _automatic_reason(head, current[0], health, intent)
+def _is_new(intent: Intent, previous: Route) -> bool:
+    return intent.epoch > previous.intent_epoch
 
 
-def _head(
-    key_set: KeySet,
-    current: tuple[str, ...],
-    usable: Sequence[str],
-    health: Mapping[str, RegionHealth],
-    intent: Intent,
-    previous: Route,
-) -> str:
-    """Away from a lost region at once, to one that answers; back to the preferred one when it is, as the key set says.
+def _still_to_come(key_set: KeySet, intent: Intent, regions: Sequence[str]) -> bool:
+    """An approved return stands until it is carried out: this region may see the recovery later than the operator.
 
-    Where no other answers either, the observer's own network is the likelier culprit: the last good route stays.
+    So does a force to a region that is lost here.
     """
-    if current[0] not in usable:
-        refuges = [r for r in usable if r in health and health[r].is_refuge]
-        return refuges[0] if refuges else current[0]
-    preferred = usable[0]
-    if preferred == current[0] or (preferred in health and health[preferred].verdict is not Verdict.HEALTHY):
-        return current[0]
-    approved = _is_approved(intent, previous, health.get(preferred))
-    return preferred if approved or key_set.failback is Failback.AUTOMATIC else current[0]
+    awaited = intent.failback or (intent.mode is Mode.FORCE and intent.region in key_set.regions)
+    return awaited and regions[0] != _target(key_set, intent)
+
+
+def _obeys(intent: Intent, previous: Route, health: Health) -> bool:
+    """A new force is carried out where its region is not lost, one that stands as long as it is not."""
+    region = intent.region or ""
+    usable = region not in health or health[region].routable
+    return usable and (_is_new(intent, previous) or previous.regions[0] == region)
 
 
 def _is_approved(intent: Intent, previous: Route, health: RegionHealth | None) -> bool:
-    """An approval is of this recovery: it ends with the route's next change and with the region's next impairment."""
-    if not intent.failback or intent.epoch <= previous.intent_epoch or intent.at is None:
+    """An approval is of this recovery: it ends with the route's next move and with the region's next loss.
+
+    Both are told by clocks of different hosts, so what follows the approval within their skew does not end it.
+    """
+    if not intent.failback or intent.at is None or not _is_new(intent, previous):
         return False
-    impaired_since = health is not None and any(lost > intent.at for lost in health.impairments)
-    return not impaired_since and previous.decided_at <= intent.at
+    until = intent.at + CLOCK_SKEW
+    lost_since = health is not None and any(lost > until for lost in health.losses)
+    return not lost_since and previous.moved_at <= until
 
 
-def _automatic_reason(head: str, was: str, health: Mapping[str, RegionHealth], intent: Intent) -> str:
+def _reason(head: str, was: str, health: Health, intent: Intent) -> str:
+    if head == was:
+        return f"{head} leads; the order behind it follows what is usable"
     if was in health and not health[was].routable:
         lost = health[was]
         return f"{was} is {lost.verdict}: {lost.reason}" if lost.key_usable else f"the key in {was} is not usable"
+    if intent.mode is Mode.FORCE:
+        return f"back in {head}, forced by {intent.author}: {intent.reason}"
     if intent.failback:
         return f"failback to {head} ordered by {intent.author}: {intent.reason}"
     return f"{head} is usable and preferred"
 
 
-def _to_front(region: str, regions: tuple[str, ...]) -> tuple[str, ...]:
+def _evidence(key_set: KeySet, health: Health, owed: int | None, head: str) -> tuple[str, ...]:
+    lines = [f"{r}: {health[r].in_words()}" for r in key_set.regions if r in health]
+    return (*lines, *([f"owed to {head}: {owed} objects"] if owed is not None else []))
+
+
+def _to_front(region: str, regions: Sequence[str]) -> tuple[str, ...]:
     return (region, *(r for r in regions if r != region))

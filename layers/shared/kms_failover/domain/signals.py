@@ -1,27 +1,43 @@
-"""Events of AWS and of drills, turned into observations: once each, in any order."""
+"""Events of AWS and of drills, turned into observations: once each, in any order, however late."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime
 
-from kms_failover.domain.health import Observation, Outcome, Source
-from kms_failover.domain.key_set import KeySet
-from kms_failover.errors import EventFormatError
+from kms_failover.domain.aws_events import Signal, event_time, read
+from kms_failover.domain.event_fields import shown
+from kms_failover.domain.health import Observation, Outcome
+from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.errors import LONGEST_SHOWN, EventFormatError
 
-HEALTH_SERVICES = frozenset({"KMS", "MULTIPLE_SERVICES"})  # facts 4.1: broad incidents come as the latter
-DRILL_SOURCE = "kms-failover.drill"
-ALARM_INFIX = "-kms-impaired-"  # `<deployment>-kms-impaired-<region>`: the template names its alarms so
-HARMFUL_CALLS = frozenset({"DisableKey", "ScheduleKeyDeletion", "DeleteImportedKeyMaterial", "PutKeyPolicy"})
-API_CALL = "AWS API Call via CloudTrail"
-
-type Found = tuple[str, Source, Outcome, str, str]  # region, source, outcome, code, what makes a repeat a repeat
+LONGEST_DELIVERY = timedelta(days=1)  # EventBridge tries for 24 hours (facts 8.2)
 
 
-class ObservationWriter(Protocol):
+class IgnoredEvent(Model):
+    """An event that no handler knows, kept for a month for people to look at; never its content."""
+
+    id: str
+    source: str
+    detail_type: str
+    at: AwareDatetime
+    reason: str
+
+
+class Taken(Model):
+    """What became of an event: how many observations it made, or why it made none."""
+
+    observations: int = 0
+    ignored: IgnoredEvent | None = None
+
+
+class SignalState(Protocol):
+    """Satisfied by the state table."""
+
     def add_observation(self, observation: Observation) -> None: ...
+    def add_ignored_event(self, event: IgnoredEvent) -> None: ...
 
 
 class SignalService:
@@ -29,128 +45,90 @@ class SignalService:
         self,
         observer: str,
         key_sets: Callable[[], tuple[KeySet, ...]],
-        state: ObservationWriter,
+        state: SignalState,
         wake_controller: Callable[[], None],
+        probe_keys: Callable[[tuple[str, ...]], None],
+        clock: Callable[[], datetime],
     ) -> None:
         self._observer = observer
         self._key_sets = key_sets
         self._state = state
         self._wake_controller = wake_controller
+        self._probe_keys = probe_keys
+        self._clock = clock
 
-    def take(self, event: Mapping[str, Any]) -> list[Observation]:
-        """Write what the event says about each key set; the same event again writes the same items again.
+    def take(self, event: object) -> Taken:
+        """Write what the event, any JSON, says; the same event again writes the same items again.
 
-        Raises:
-            EventFormatError: no handler knows this shape; nothing was written.
+        What may have taken a key away is no answer but a question: the probe asks the keys of the key sets concerned,
+        however late the event is.
         """
-        found = _read(event)
-        key_sets = self._key_sets()
         try:
-            observations = self._observations(event, found, key_sets)
-        except (TypeError, AttributeError, ValidationError) as error:
-            raise EventFormatError(f"a {event['source']} event with a value of the wrong type") from error
+            signal = read(event)
+        except EventFormatError as error:
+            return self._ignore(event, str(error))
+        observations = tuple(self._observations(signal))
         for observation in observations:
             self._state.add_observation(observation)
         if observations:
             self._wake_controller()
-        return observations
+        if in_doubt := tuple(o.key_set for o in observations if o.outcome is Outcome.KEY_FAULT):
+            self._probe_keys(in_doubt)
+        return Taken(observations=len(observations))
 
-    def _observations(self, event: Mapping[str, Any], found: Found, key_sets: tuple[KeySet, ...]) -> list[Observation]:
-        region, source, outcome, code, identity = found
-        at = _at(event)
-        return [
-            Observation(
-                key_set=key_set.name,
-                observer=self._observer,
-                region=region,
-                source=source,
-                outcome=outcome,
-                code=code,
-                at=at,
-                id=hashlib.sha256(identity.encode()).hexdigest()[:32],
-            )
-            for key_set in key_sets
-            if _concerns(key_set, region, source, event)
-        ]
+    def _observations(self, signal: Signal) -> Iterator[Observation]:
+        """One about a whole region that any key set has a key in; about a key, one for each key set that has it."""
+        key_sets = self._key_sets()
+        if signal.keys is None:
+            if any(key_set.member_in(signal.region) for key_set in key_sets):
+                yield self._observation(signal, signal.region)
+            return
+        for key_set in key_sets:
+            for member in key_set.members:
+                if signal.names(member):
+                    yield self._observation(signal, member.region, key_set.name)
+
+    def _observation(self, signal: Signal, region: str, key_set: str = "") -> Observation:
+        return Observation(
+            key_set=key_set,
+            observer=self._observer,
+            region=region,
+            source=signal.source,
+            outcome=signal.outcome,
+            code=signal.code,
+            at=signal.at,
+            id=_id(signal),
+            subject=signal.subject,
+        )
+
+    def _ignore(self, event: object, reason: str) -> Taken:
+        fields = event if isinstance(event, Mapping) else {}
+        ignored = IgnoredEvent(
+            id=_id_of_stranger(event, fields.get("id")),
+            source=shown(fields.get("source")),
+            detail_type=shown(fields.get("detail-type")),
+            at=self._time_of_stranger(event),
+            reason=reason,
+        )
+        self._state.add_ignored_event(ignored)
+        return Taken(ignored=ignored)
+
+    def _time_of_stranger(self, event: object) -> datetime:
+        """Now, if the event's own time cannot be true: it would be out of people's sight, or on top for years."""
+        at, now = event_time(event), self._clock()
+        return at if at is not None and now - LONGEST_DELIVERY <= at <= now else now
 
 
-def _read(event: Mapping[str, Any]) -> Found:
-    readers: dict[str, Callable[[Mapping[str, Any]], Found]] = {
-        "aws.health": _health,
-        "aws.cloudwatch": _alarm,
-        "aws.kms": _kms,
-        DRILL_SOURCE: _drill,
-    }
-    source = event.get("source")
-    if not isinstance(source, str) or source not in readers or not isinstance(event.get("detail"), Mapping):
-        raise EventFormatError(f"no handler for an event of source {source!r}, type {event.get('detail-type')!r}")
-    try:
-        return readers[source](event)
-    except (KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise EventFormatError(f"a {source} event of type {event.get('detail-type')!r} lacks {error}") from error
+def _id(signal: Signal) -> str:
+    """Sorts what takes back after what it takes back: of one subject's updates of one time, the greatest id stands.
 
-
-def _at(event: Mapping[str, Any]) -> datetime:
-    """The event's own time, so that a late one is late; `2026-01-27T09:01:22Z`."""
-    try:
-        at = datetime.fromisoformat(event["time"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise EventFormatError("an event without a time in ISO 8601") from error
-    if at.tzinfo is None:
-        raise EventFormatError(f"an event whose time has no zone: {event['time']}")
-    return at
-
-
-def _health(event: Mapping[str, Any]) -> Found:
-    """Decide on `eventRegion`, never on the region that delivered it (facts 4.1).
-
-    AWS's own sample is open with its end time set, so an issue counts as over when either says so.
+    Worked example: AWS Health opens and closes an issue with one lastUpdatedTime, ids "0ab…" and "1cd…": it is closed.
     """
-    detail = event["detail"]
-    if event.get("detail-type") != "AWS Health Event" or detail["service"] not in HEALTH_SERVICES:
-        raise EventFormatError(f"an AWS Health event of service {detail['service']!r}")
-    ongoing = detail["eventTypeCategory"] == "issue" and detail["statusCode"] == "open" and not detail.get("endTime")
-    outcome = Outcome.REGION_FAULT if ongoing else Outcome.INCONCLUSIVE
-    identity = f"{detail['eventArn']} {detail['communicationId']}"
-    return detail["eventRegion"], Source.HEALTH_EVENT, outcome, detail["eventTypeCode"], identity
+    takes_back = "0" if signal.outcome is Outcome.REGION_FAULT else "1"
+    return takes_back + hashlib.sha256(signal.identity.encode()).hexdigest()[:31]
 
 
-def _alarm(event: Mapping[str, Any]) -> Found:
-    name, state = event["detail"]["alarmName"], event["detail"]["state"]["value"]
-    _, infix, region = name.rpartition(ALARM_INFIX)
-    if not infix:
-        raise EventFormatError(f"alarm {name!r} is none of this service's")
-    outcome = Outcome.REGION_FAULT if state == "ALARM" else Outcome.INCONCLUSIVE
-    return region, Source.ALARM, outcome, f"{name} {state}", f"{name} {event['detail']['state']['timestamp']}"
-
-
-def _kms(event: Mapping[str, Any]) -> Found:
-    """A key's own event says nothing about its region; the probe finds out what it did to the key."""
-    detail_type = event.get("detail-type")
-    if detail_type == API_CALL:
-        call = event["detail"]["eventName"]
-        if call not in HARMFUL_CALLS:
-            raise EventFormatError(f"a CloudTrail record of {call}")
-        return event["region"], Source.KMS_EVENT, Outcome.KEY_FAULT, call, event["id"]
-    known = {"KMS Imported Key Material Expiration", "KMS CMK Deletion", "KMS CMK Rotation"}
-    if detail_type not in known:
-        raise EventFormatError(f"an aws.kms event of type {detail_type!r}")
-    outcome = Outcome.INCONCLUSIVE if detail_type == "KMS CMK Rotation" else Outcome.KEY_FAULT
-    return event["region"], Source.KMS_EVENT, outcome, str(detail_type), event["id"]
-
-
-def _drill(event: Mapping[str, Any]) -> Found:
-    return event["detail"]["region"], Source.DRILL, Outcome.REGION_FAULT, "drill", event["id"]
-
-
-def _concerns(key_set: KeySet, region: str, source: Source, event: Mapping[str, Any]) -> bool:
-    """Events about a region concern each key set with a key there; a key's own event only the set it belongs to."""
-    member = key_set.member_in(region)
-    if member is None:
-        return False
-    return source is not Source.KMS_EVENT or member.arn in _named_keys(event)
-
-
-def _named_keys(event: Mapping[str, Any]) -> set[str]:
-    resources = event["detail"].get("resources") or []
-    return set(event.get("resources") or []) | {r.get("ARN", "") for r in resources if isinstance(r, Mapping)}
+def _id_of_stranger(event: object, named: object) -> str:
+    if isinstance(named, str) and 0 < len(named) <= LONGEST_SHOWN and named.isprintable():
+        return named
+    return hashlib.sha256(repr(event).encode(errors="backslashreplace")).hexdigest()[:32]

@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Any, Protocol
 
 from kms_failover.domain.debt import Debt
-from kms_failover.domain.health import RegionHealth, Verdict
+from kms_failover.domain.health import Verdict
+from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import EventFormatError, UnknownKeySetError
 
@@ -34,7 +35,7 @@ class DebtLedger(Protocol):
     """Satisfied by the state table."""
 
     def debts(self, key_set: str, owed_to: str) -> Iterator[Debt]: ...
-    def health(self, key_set: str) -> dict[str, RegionHealth]: ...
+    def judgement(self, key_set: str) -> Judgement | None: ...
 
 
 class RewrapQueue(Protocol):
@@ -84,7 +85,9 @@ class SweepService:
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         if not here:
             return
-        impaired = {r for r, health in self.ledger.health(key_set.name).items() if health.verdict is Verdict.IMPAIRED}
+        judgement = self.ledger.judgement(key_set.name)
+        verdicts = judgement.verdicts if judgement else ()
+        impaired = {health.region for health in verdicts if health.verdict is Verdict.IMPAIRED}
         for region in key_set.regions:
             if region not in impaired:
                 read = islice(self.ledger.debts(key_set.name, region), MAX_READ)

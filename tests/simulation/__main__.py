@@ -1,0 +1,157 @@
+"""`make simulate`: many seeded schedules in virtual time, every invariant checked at each write.
+
+Exit status 0: every invariant held. 1: one did not, and the last lines say how to see it again. 2: wrong usage.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.simulation.checks import Violation
+from tests.simulation.schedule import Schedule
+
+EXIT_VIOLATED = 1
+CHUNK = 250  # seeds a worker takes at a time
+SHOWN_SEEDS = 10
+PROGRESS_SECONDS = 2.0
+
+
+@dataclass
+class Tally:
+    """What some schedules came to."""
+
+    runs: int = 0
+    moves: int = 0
+    changes: int = 0
+    simulated_hours: float = 0.0
+    violations: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        self.runs += other.runs
+        self.moves += other.moves
+        self.changes += other.changes
+        self.simulated_hours += other.simulated_hours
+        self.violations += other.violations
+
+
+def simulate(seeds: Sequence[int]) -> Tally:
+    tally = Tally()
+    for seed in seeds:
+        schedule = Schedule(seed)
+        try:
+            schedule.run()
+        except Violation as violation:
+            tally.violations.append((seed, str(violation)))
+        except Exception as error:  # noqa: BLE001  # a defect is told with its seed, and the others have their turn
+            tally.violations.append((seed, f"error: {error!r}"))
+        tally.runs += 1
+        tally.moves += schedule.world.checks.moves
+        tally.changes += schedule.world.checks.changes
+        tally.simulated_hours += schedule.world.seconds / 3600
+    return tally
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    if options.replay is not None:
+        return replay(options.replay)
+    started = time.monotonic()
+    tally = Tally()
+    with ProcessPoolExecutor(options.jobs) as pool:
+        shown = started
+        for part in pool.map(simulate, _chunks(options.seed, options.runs)):
+            tally.add(part)
+            if time.monotonic() - shown >= PROGRESS_SECONDS:
+                shown = time.monotonic()
+                _progress(tally, options.runs, shown - started)
+    _clear_progress()
+    seconds = time.monotonic() - started
+    if options.json:
+        options.json.write_text(json.dumps(_figures(tally, options, seconds), indent=2) + "\n", "utf-8")
+    for seed, what in tally.violations[:SHOWN_SEEDS]:
+        print(f"seed {seed}: {what}; see it again with make simulate REPLAY={seed}")
+    moved = f"{tally.changes} route changes, {tally.moves} of them to another region"
+    print(f"{moved}, in {tally.simulated_hours:.0f} simulated hours; {tally.runs / seconds * 60:.0f} runs a minute")
+    last = options.seed + options.runs - 1
+    print(f"simulate: {tally.runs} runs, seeds {options.seed} to {last}, {len(tally.violations)} violations")
+    return EXIT_VIOLATED if tally.violations else 0
+
+
+def replay(seed: int) -> int:
+    """One schedule, with everything that happens in it."""
+    schedule = Schedule(seed)
+    try:
+        schedule.run()
+    except Violation as violation:
+        found = str(violation)
+    else:
+        found = ""
+    world = schedule.world
+    print(f"{', '.join(world.key_set.regions)}; failback {world.key_set.failback}; {world.key_set.rules}")
+    print(*schedule.diary, sep="\n")
+    for observer in world.observers:
+        for route in observer.replica.history(world.key_set.name, 10_000)[::-1]:
+            when = f"{observer.region} epoch {route.epoch}, {route.decided_at:%H:%M:%S}"
+            print(f"{when}: {' > '.join(route.regions)}: {route.reason}")
+    print(f"simulate: seed {seed}, {found or 'no violation'}")
+    return EXIT_VIOLATED if found else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("make simulate", description=__doc__)
+    parser.add_argument("--runs", type=_positive, default=10_000, help="how many schedules (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first one; each next one's is one more")
+    parser.add_argument("--jobs", type=_positive, default=os.process_cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="run one schedule and print what happens in it")
+    parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _chunks(first: int, runs: int) -> Iterator[range]:
+    end = first + runs
+    return (range(start, min(start + CHUNK, end)) for start in range(first, end, CHUNK))
+
+
+def _figures(tally: Tally, options: argparse.Namespace, seconds: float) -> dict[str, object]:
+    return {
+        "runs": tally.runs,
+        "first_seed": options.seed,
+        "violations": len(tally.violations),
+        "violated_seeds": [seed for seed, _ in tally.violations],
+        "route_changes": tally.changes,
+        "moves": tally.moves,
+        "simulated_hours": round(tally.simulated_hours),
+        "runs_a_minute": round(tally.runs / seconds * 60),
+        "jobs": options.jobs,
+    }
+
+
+def _progress(tally: Tally, runs: int, seconds: float) -> None:
+    if not sys.stderr.isatty() and tally.runs % (100 * CHUNK):
+        return
+    left = (runs - tally.runs) * seconds / max(tally.runs, 1)
+    end = "\r" if sys.stderr.isatty() else "\n"
+    text = f"  {tally.runs}/{runs} schedules, {len(tally.violations)} violations, about {left:.0f} s left "
+    print(text, end=end, file=sys.stderr, flush=True)
+
+
+def _clear_progress() -> None:
+    if sys.stderr.isatty():
+        print("\r" + " " * 79 + "\r", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Guards taken out one at a time: the simulator must see each one missing, by the invariant that it serves."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+from kms_failover.domain import controlling, health, route
+from kms_failover.domain.health import Observation, Outcome, RegionHealth, Verdict
+from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.key_set import Failback, KeySet, Rules
+from kms_failover.domain.route import Intent, Mode, Route
+from tests.domain.memory_state import MemoryState
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """`seen_by`: invariants of which one must fail first."""
+
+    name: str
+    seen_by: frozenset[str]
+    without_guard: Callable[[], AbstractContextManager[Any]]
+
+
+def _patched(*targets: tuple[object, str, object]) -> Callable[[], AbstractContextManager[Any]]:
+    @contextmanager
+    def apply() -> Iterator[None]:
+        with ExitStack() as stack:
+            for target, name, value in targets:
+                stack.enter_context(patch.object(target, name, value))
+            yield
+
+    return apply
+
+
+def _property(value: Callable[[Any], Any]) -> property:
+    return property(value)
+
+
+_decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, route.in_force
+_findings, _verdict, _without = health._findings, health._verdict, Judgement.without
+
+
+def _throttled_is_a_fault(seen: Sequence[Observation], *rest: Any) -> Any:
+    mute, fault = Outcome.INCONCLUSIVE, Outcome.REGION_FAULT
+    return _findings([o.model_copy(update={"outcome": fault}) if o.outcome is mute else o for o in seen], *rest)
+
+
+def _one_fault_suffices(previous: RegionHealth, found: Any, losses: int, rules: Rules, now: datetime) -> Any:
+    hasty = rules.model_copy(update={"faults_to_impair": 1, "faults_to_impair_when_corroborated": 1})
+    return _verdict(previous, found, losses, hasty, now)
+
+
+def _reports_suffice(previous: RegionHealth, found: Any, losses: int, rules: Rules, now: datetime) -> Any:
+    reported = [o for o in found.reports if o.outcome is Outcome.REGION_FAULT]
+    if reported and previous.verdict is not Verdict.IMPAIRED:
+        return Verdict.IMPAIRED, "somebody says so"
+    return _verdict(previous, found, losses, rules, now)
+
+
+def _never_impaired(previous: RegionHealth, found: Any, losses: int, rules: Rules, now: datetime) -> Any:
+    verdict, reason = _verdict(previous, found, losses, rules, now)
+    return (Verdict.SUSPECT if verdict is Verdict.IMPAIRED else verdict), reason
+
+
+def _hold_is_nothing(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
+    said = intent.model_copy(update={"mode": Mode.AUTOMATIC}) if intent.mode is Mode.HOLD else intent
+    return _wanted(key_set, previous, seen, said, owed)
+
+
+def _debt_is_nothing(
+    key_set: KeySet, previous: Route, seen: Any, intent: Intent, now: datetime, owed: int | None = None
+) -> Route:
+    return _decide(key_set, previous, seen, intent, now, None if owed is None else 0)
+
+
+def _held_is_automatic(key_set: KeySet, *rest: Any) -> Any:
+    return _returns_to(key_set.model_copy(update={"failback": Failback.AUTOMATIC}), *rest)
+
+
+def _lost_regions_dropped(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
+    regions, reason = _wanted(key_set, previous, seen, intent, owed)
+    return tuple(r for r in regions if r not in seen or seen[r].routable) or regions, reason
+
+
+def _oldest_intent(intents: Sequence[Intent], now: datetime) -> Intent:
+    return _in_force([min(intents, key=lambda intent: intent.epoch)] if intents else [], now)
+
+
+def _intents_never_expire(intents: Sequence[Intent], now: datetime) -> Intent:
+    return _in_force([intent.model_copy(update={"expires_at": None}) for intent in intents], now)
+
+
+def _unconditional(self: MemoryState, judgement: Judgement) -> None:
+    self._judgements[self.region, judgement.key_set] = judgement
+
+
+def _forgets_what_came_since(self: Judgement, told: Judgement) -> Judgement:
+    return _without(self, told).model_copy(update={"pending": (), "recovered": ()})
+
+
+def _route_order_only(key_set: KeySet, previous: Route) -> Any:
+    return [member for member in key_set.members if member.region in previous.regions[:1]]
+
+
+def _anybody_announces(_before: Judgement, after: Judgement, _now: datetime) -> bool:
+    return not after.is_announced
+
+
+MUTATIONS = (
+    Mutation(
+        "a lost region counts as usable",
+        frozenset({"usable"}),
+        _patched((RegionHealth, "routable", _property(lambda _h: True))),
+    ),
+    Mutation(
+        "no number of faults makes a region lost",
+        frozenset({"usable"}),
+        _patched((health, "_verdict", _never_impaired)),
+    ),
+    Mutation(
+        "one fault makes a region lost", frozenset({"evidence"}), _patched((health, "_verdict", _one_fault_suffices))
+    ),
+    Mutation(
+        "a report alone makes a region lost", frozenset({"evidence"}), _patched((health, "_verdict", _reports_suffice))
+    ),
+    Mutation("a throttle is a fault", frozenset({"evidence"}), _patched((health, "_findings", _throttled_is_a_fault))),
+    Mutation(
+        "a doubled round counts twice", frozenset({"evidence"}), _patched((health, "LEAST_BETWEEN_ROUNDS", timedelta()))
+    ),
+    Mutation(
+        "no dwell", frozenset({"dwell"}), _patched((health, "_dwell", lambda _seconds, _losses: timedelta(days=-1)))
+    ),
+    Mutation(
+        "any region is a refuge",
+        frozenset({"refuge"}),
+        _patched((RegionHealth, "is_refuge", _property(lambda h: h.routable))),
+    ),
+    Mutation("no limit to changes", frozenset({"rate"}), _patched((route, "AN_HOUR", timedelta(seconds=1)))),
+    Mutation("a hold holds nothing", frozenset({"hold"}), _patched((route, "_wanted", _hold_is_nothing))),
+    Mutation(
+        "the oldest intent wins",
+        frozenset({"hold", "intent", "usable", "agreement", "failback"}),
+        _patched((controlling, "in_force", _oldest_intent)),
+    ),
+    Mutation(
+        "intents never expire",
+        frozenset({"usable", "evidence", "agreement", "intent"}),
+        _patched((controlling, "in_force", _intents_never_expire)),
+    ),
+    Mutation(
+        "held returns by itself",
+        frozenset({"failback"}),
+        _patched((controlling, "returns_to", _held_is_automatic), (route, "returns_to", _held_is_automatic)),
+    ),
+    Mutation("debt is not counted", frozenset({"debt"}), _patched((controlling, "decide", _debt_is_nothing))),
+    Mutation(
+        "nothing ever returns",
+        frozenset({"agreement"}),
+        _patched((controlling, "returns_to", lambda *_: None), (route, "returns_to", lambda *_: None)),
+    ),
+    Mutation(
+        "lost regions are left out of the route",
+        frozenset({"opens"}),
+        _patched((route, "_wanted", _lost_regions_dropped)),
+    ),
+    Mutation("wraps at the first region only", frozenset({"opens"}), _patched((route, "in_order", _route_order_only))),
+    Mutation(
+        "judgements are written unconditionally",
+        frozenset({"history", "announced", "evidence", "intent"}),
+        _patched((MemoryState, "put_judgement", _unconditional)),
+    ),
+    Mutation(
+        "two announce at once",
+        frozenset({"announced"}),
+        _patched((controlling, "_is_mine_to_announce", _anybody_announces)),
+    ),
+    Mutation(
+        "what came meanwhile is not announced",
+        frozenset({"history", "announced"}),
+        _patched((Judgement, "without", _forgets_what_came_since)),
+    ),
+)

@@ -1,0 +1,40 @@
+"""What is really so: which region's KMS works, seen from where. The service learns of it by its probes alone."""
+
+from dataclasses import dataclass, field
+
+from kms_failover.domain.health import Outcome
+
+
+@dataclass
+class Truth:
+    """Faults by region, by observer and region, and by what they are."""
+
+    broken: set[str] = field(default_factory=set)
+    cut: set[tuple[str, str]] = field(default_factory=set)  # from an observer to a region
+    keyless: set[str] = field(default_factory=set)
+    throttled: set[str] = field(default_factory=set)
+    flaky: dict[str, int] = field(default_factory=dict)  # every n-th round fails
+    rounds: int = 0
+
+    def region_outcome(self, observer: str, region: str) -> Outcome:
+        if region in self.broken or (observer, region) in self.cut:
+            return Outcome.REGION_FAULT
+        if region in self.throttled:
+            return Outcome.INCONCLUSIVE
+        every = self.flaky.get(region)
+        return Outcome.REGION_FAULT if every and self.rounds % every == 0 else Outcome.OK
+
+    def key_outcome(self, observer: str, region: str) -> Outcome:
+        seen = self.region_outcome(observer, region)
+        return Outcome.KEY_FAULT if seen is Outcome.OK and region in self.keyless else seen
+
+    def opens(self, observer: str, region: str) -> bool:
+        """Whether a caller in `observer` gets an answer from the key in `region`, if need be by trying again."""
+        return region not in self.broken and (observer, region) not in self.cut and region not in self.keyless
+
+    def heal(self) -> None:
+        self.broken.clear()
+        self.cut.clear()
+        self.keyless.clear()
+        self.throttled.clear()
+        self.flaky.clear()

@@ -1,0 +1,322 @@
+"""Two or three regions in virtual time, each with its own copy of the state, its own clocks and the real controller.
+
+What happens is chosen by somebody else: a seeded schedule, or Hypothesis. Whatever it is, `Checks` looks on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from kms_failover.domain import route as routes
+from kms_failover.domain.bundle import Bundle, Kind, Wrap
+from kms_failover.domain.controlling import Controller
+from kms_failover.domain.health import Observation, Outcome, Source
+from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.key_set import Failback, Rules
+from kms_failover.domain.operating import ActionName, Command, Runbook
+from kms_failover.domain.route import Intent, Route, first_route
+from kms_failover.errors import EpochConflictError, IntentRefusedError
+from tests.domain.strategies import NOON, key_set
+from tests.simulation.checks import Checks, Seen, Violation
+from tests.simulation.replica import Crash, OutOfReachError, Replica
+from tests.simulation.truth import Truth
+
+KEY_SET = "orders"
+OWN_KEY_EVERY = 3  # rounds; the service asks own keys far less often, which only takes longer
+WATCHED_SECONDS = 300.0
+LATE_SECONDS = 20.0  # after which an event or a copy that could not be delivered is tried again
+
+
+@dataclass
+class Observer:
+    """One region's stack."""
+
+    region: str
+    replica: Replica
+    clock_skew: float
+    probe_skew: float
+    route: Route  # as its callers know it: fail-static
+    announced: list[int] = field(default_factory=list)
+    announcing_fails: bool = False
+    crashed: bool = False
+    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    rounds: int = 0
+    key_fault_at: float = float("-inf")
+
+
+class World:
+    def __init__(
+        self,
+        regions: Sequence[str],
+        rules: Rules,
+        failback: Failback,
+        skews: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        """`skews`: by region, seconds by which its controller's and its probe's clocks are wrong."""
+        self.seconds = 0.0
+        self.truth = Truth()
+        self.key_set = key_set(*regions, rules=rules, failback=failback)
+        self.observers = [self._observer(region, *(skews or {}).get(region, (0.0, 0.0))) for region in regions]
+        self.checks = Checks(self.key_set, self.truth)
+        self.cut_copies: set[frozenset[str]] = set()  # between which regions nothing is replicated
+        self._coming: list[tuple[float, int, Callable[[], bool]]] = []
+        self._count = 0
+        self.ciphertexts: list[tuple[Bundle, frozenset[str]]] = []
+
+    def _observer(self, region: str, clock_skew: float, probe_skew: float) -> Observer:
+        replica = Replica(region, self.key_set)
+        observer = Observer(region, replica, clock_skew, probe_skew, first_route(self.key_set, region, NOON))
+        replica.on_written = lambda before, after: self._written(observer, before, after)
+        return observer
+
+    # Time
+
+    def now(self, skew: float = 0.0) -> datetime:
+        return NOON + timedelta(seconds=self.seconds + skew)
+
+    def advance(self, seconds: float) -> None:
+        """Time passes, and what was on its way arrives."""
+        self.seconds += seconds
+        due = sorted(entry for entry in self._coming if entry[0] <= self.seconds)
+        if due:
+            self._coming = [entry for entry in self._coming if entry[0] > self.seconds]
+            for _, number, deliver in due:
+                if not deliver():
+                    self._coming.append((self.seconds + LATE_SECONDS, number, deliver))
+
+    def _later(self, delay: float, deliver: Callable[[], bool]) -> None:
+        self._count += 1
+        self._coming.append((self.seconds + delay, self._count, deliver))
+
+    # The service
+
+    def probe(self, observer: Observer, skew: float | None = None) -> None:
+        """One round. What cannot be written is lost."""
+        truth, region_of, replica = self.truth, observer.region, observer.replica
+        truth.rounds += 1
+        observer.rounds += 1
+        self._count += 1
+        at = self.now(observer.probe_skew if skew is None else skew)
+        watched = self.seconds - observer.key_fault_at < WATCHED_SECONDS
+        own_keys = watched or observer.rounds % OWN_KEY_EVERY == 0
+        for member in self.key_set.members:
+            region = member.region
+            outcome = truth.region_outcome(region_of, region)
+            key_outcome = truth.key_outcome(region_of, region) if own_keys else None
+            if key_outcome is Outcome.KEY_FAULT:
+                observer.key_fault_at = self.seconds
+            if not replica.reachable:
+                continue
+            replica.add_observation(_probe(region_of, region, outcome, at, f"{self._count}"))
+            if key_outcome is not None:
+                replica.add_observation(_probe(region_of, region, key_outcome, at, f"{self._count}k", KEY_SET))
+            observer.seen.setdefault(region, []).append(Seen(self.seconds, at, outcome, key_outcome))
+
+    def control(
+        self,
+        observer: Observer,
+        *,
+        crash_after: int | None = None,
+        meanwhile: tuple[int, Callable[[], object]] | None = None,
+    ) -> None:
+        """One run of the controller. It dies after so many writes; or after so many, another one runs too."""
+        replica = observer.replica
+        replica.writes_left = crash_after
+        if meanwhile:
+            after, happens = meanwhile
+
+            def another_runs() -> None:
+                happens()
+                self._run(observer)
+
+            replica.between = (after, another_runs)
+        died = not self._run(observer)
+        replica.writes_left = replica.between = None
+        if replica.reachable:
+            observer.route = replica.route(KEY_SET) or observer.route
+            if not died:
+                self.checks.settled(observer, self.seconds, self.now(observer.clock_skew))
+
+    def _run(self, observer: Observer) -> bool:
+        """Whether it lived to its end."""
+        controller = Controller(observer.replica, _Announcer(observer), lambda: self.now(observer.clock_skew))
+        try:
+            controller.run()
+        except Crash:
+            observer.crashed = True
+            return False
+        except OutOfReachError:
+            return not observer.replica.reachable
+        except ExceptionGroup as group:
+            if not observer.announcing_fails or group.split(ConnectionError)[1] is not None:
+                raise
+            observer.crashed = True  # as far as announcements go
+        return True
+
+    def _written(self, observer: Observer, before: Judgement | None, after: Judgement) -> None:
+        self.checks.written(observer, before, after, self.now(observer.clock_skew))
+
+    def round(self) -> None:
+        """Ten seconds in which everything goes as it should."""
+        self.advance(10)
+        for observer in self.observers:
+            self.probe(observer)
+            self.control(observer)
+
+    # Signals
+
+    def signal(
+        self, region: str, source: Source, outcome: Outcome, subject: str, delays: Mapping[str, Sequence[float]]
+    ) -> None:
+        """An event of now; it reaches each observer once per delay given: never, once, twice, in any order."""
+        self._count += 1
+        number = str(self._count)
+        for observer in self.observers:
+            seen = Observation(
+                observer=observer.region,
+                region=region,
+                source=source,
+                outcome=outcome,
+                at=self.now(),
+                id=number,
+                subject=subject,
+                code=subject or "report",
+            )
+            for delay in delays.get(observer.region, ()):
+                self._later(delay, partial(self._deliver, observer, seen))
+
+    def _deliver(self, observer: Observer, seen: Observation) -> bool:
+        if observer.replica.reachable:
+            observer.replica.add_observation(seen)
+            if seen.outcome is Outcome.REGION_FAULT:
+                self.checks.reported(observer.region, seen.region, seen.at)
+        return observer.replica.reachable
+
+    # Operators
+
+    def operate(
+        self,
+        observer: Observer,
+        action: ActionName,
+        region: str | None = None,
+        *,
+        insist: bool = False,
+        minutes: int | None = None,
+        lag: float = 1.0,
+    ) -> bool:
+        """Whether the command was accepted. The intent reaches the other regions after `lag` seconds."""
+        if not observer.replica.reachable:
+            return False
+        command = Command(
+            Action=action,
+            KeySet=KEY_SET,
+            Region=region,
+            Reason="simulated",
+            Author="ana",
+            Insist=insist,
+            ExpiresInMinutes=minutes,
+        )
+        runbook = Runbook(observer.replica, _NoStarter(), lambda: None, lambda: self.now(observer.clock_skew))
+        try:
+            runbook.execute(command)
+        except IntentRefusedError:
+            return False
+        except EpochConflictError:
+            raise Violation("intent", "an operator's command was lost to an older one") from None
+        intent = next(i for i in observer.replica.intents(KEY_SET) if i.written_in == observer.region)
+        for other in self.observers:
+            if other is not observer:
+                pair = frozenset({observer.region, other.region})
+                self._later(lag, partial(self._copy, other, pair, observer.region, intent))
+        return True
+
+    def _copy(self, other: Observer, pair: frozenset[str], written_in: str, intent: Intent) -> bool:
+        if pair in self.cut_copies:
+            return False
+        other.replica.copy_intent(KEY_SET, written_in, intent)
+        return True
+
+    def owe(self, region: str, objects: int) -> None:
+        for observer in self.observers:
+            observer.replica.owed_here[region] = objects
+
+    # Callers
+
+    def encrypt(self, observer: Observer) -> None:
+        """A caller makes a bundle: the data key at the first that answers, wraps wherever else they can be had."""
+        members = routes.in_order(self.key_set, observer.route)
+        made = [m for m in members if self.truth.opens(observer.region, m.region)]
+        could = {r for r in self.key_set.regions if self.truth.opens(observer.region, r)}
+        if could != {m.region for m in made}:
+            raise Violation("opens", f"{observer.region} wrapped in {[m.region for m in made]} of {sorted(could)}")
+        if made:
+            wraps = tuple(Wrap(m.arn, b"wrap") for m in made)
+            self.ciphertexts.append((Bundle(KEY_SET, Kind.DATA_KEY, bytes(32), wraps), frozenset(could)))
+
+    def decrypt(self, observer: Observer) -> None:
+        """Every ciphertext ever made opens here if one of the regions that wrapped it is up."""
+        opening = [r for r in self.key_set.regions if self.truth.opens(observer.region, r)]
+        for bundle, wrapped_in in self.ciphertexts:
+            blobs = bundle.blobs_by_member(self.key_set)
+            tried = [m.region for m in routes.in_order(self.key_set, observer.route) if m.arn in blobs]
+            if wrapped_in.intersection(opening) and not set(tried).intersection(opening):
+                raise Violation("opens", f"wrapped in {sorted(wrapped_in)}, {observer.region} tried {tried}")
+
+    # The end
+
+    def heal(self) -> None:
+        """Faults stop; what is on its way arrives."""
+        self.truth.heal()
+        self.cut_copies.clear()
+        self.owe_nothing()
+        for observer in self.observers:
+            observer.replica.reachable = True
+            observer.announcing_fails = False
+
+    def owe_nothing(self) -> None:
+        for observer in self.observers:
+            observer.replica.owed_here.clear()
+
+    def agree(self) -> bool:
+        """Whether every region's route is the key set's own order."""
+        routes = [observer.replica.route(KEY_SET) for observer in self.observers]
+        return all(route is not None and route.regions == self.key_set.regions for route in routes)
+
+
+class _Announcer:
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def route_changed(self, route: Route) -> None:
+        self._reach()
+        self._observer.announced.append(route.epoch)
+
+    def region_recovered(self, key_set: str, region: str, observer: str) -> None:  # the port's
+        self._reach()
+
+    def _reach(self) -> None:
+        if self._observer.announcing_fails:
+            raise ConnectionError("EventBridge does not answer")
+        self._observer.replica.write()
+
+
+class _NoStarter:
+    def reimport(self, key_set: str) -> dict[str, object]:
+        raise NotImplementedError(key_set)
+
+    def sweep(self, key_set: str, buckets: tuple[str, ...]) -> dict[str, object]:
+        raise NotImplementedError(key_set)
+
+
+def _probe(observer: str, region: str, outcome: Outcome, at: datetime, number: str, key_set: str = "") -> Observation:
+    return Observation(
+        key_set=key_set,
+        observer=observer,
+        region=region,
+        source=Source.PROBE,
+        outcome=outcome,
+        at=at,
+        id=number,
+        code="" if outcome is Outcome.OK else outcome.value,
+    )
