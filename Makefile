@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt
 
-.PHONY: help drill test simulate conformance bench fault-matrix moto-patch check format lock lock-to build deploy cloud cloud-down clean python
+.PHONY: help drill test simulate trials conformance bench fault-matrix moto-patch check format lock lock-to build deploy cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: $(VENV)/ready ## all tests; ARGS for pytest
 
 simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, ARGS
 	@$(VENV)/bin/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
+
+trials: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## time from silence to a changed route, in a local cloud: TRIALS=count, MODES="warm reports", DOCS=1
+	@$(TOOLS)/bin/python -m tests.trials --sam $(CURDIR)/$(SAM)/bin/sam $(if $(TRIALS),--trials $(TRIALS)) $(if $(MODES),--modes $(MODES)) $(if $(DOCS),--docs)
 
 # A profile that is only in the environment is not meant: a real account has to be named here
 PROFILE = $(if $(filter command,$(firstword $(origin AWS_PROFILE))),$(AWS_PROFILE))

@@ -1,5 +1,6 @@
 """Probe rounds, a minute's worth an invocation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
@@ -9,26 +10,41 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.health import Observation, Outcome
 from kms_failover.domain.naming import EVENT_SOURCE
+from kms_failover.domain.probing import ProbeRequest
 
 logger = Logger(service=EVENT_SOURCE)
+
+_FAULT = {Outcome.OK: 0.0, Outcome.REGION_FAULT: 1.0}  # what else there is says nothing about the region
 
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """`{"rounds": n}` for fewer rounds than the schedule's, by hand; the answer counts the outcomes."""
-    rounds = event.get("rounds") if isinstance(event, dict) else None
+    """`{"rounds": n}` for fewer rounds than the schedule's, `{"key_sets": [name, …]}` for one of these sets' own keys.
+
+    The answer counts the outcomes.
+    """
+    request = ProbeRequest.model_validate(event or {}, extra="ignore")
     service = bootstrap.probe(context)
-    observed = service.run(rounds) if isinstance(rounds, int) else service.run()
-    for observation in observed:
-        _emit(observation)
+    observed = service.ask(request.key_sets, _tell) if request.key_sets else service.run(request.rounds, _tell)
     return {outcome.value: sum(o.outcome is outcome for o in observed) for outcome in Outcome}
 
 
-def _emit(observation: Observation) -> None:
-    """`RegionFault` is 0 or 1 a probe: its average is the share of failed probes, its silence the probe's own."""
-    fault = 1.0 if observation.outcome is Outcome.REGION_FAULT else 0.0
-    with single_metric(name="RegionFault", unit=MetricUnit.Count, value=fault, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("Region", observation.region)
-        metric.add_metadata("KeySet", observation.key_set)
-    if observation.outcome is not Outcome.OK:
-        logger.warning("probe failed", extra=observation.model_dump(mode="json"))
+def _tell(observations: Sequence[Observation]) -> None:
+    for observation in observations:
+        if not observation.key_set:
+            _measure(observation)
+        if observation.outcome is not Outcome.OK:
+            logger.warning("probe failed", extra=observation.model_dump(mode="json"))
+
+
+def _measure(observation: Observation) -> None:
+    """`RegionFault` is 0 or 1 a round: its average is the share of failed rounds, its silence the probe's own."""
+    if observation.outcome in _FAULT:
+        _emit("RegionFault", MetricUnit.Count, _FAULT[observation.outcome], observation.region)
+    if observation.outcome is Outcome.OK:
+        _emit("ProbeLatency", MetricUnit.Milliseconds, observation.latency_ms, observation.region)
+
+
+def _emit(name: str, unit: MetricUnit, value: float, region: str) -> None:
+    with single_metric(name=name, unit=unit, value=value, namespace=EVENT_SOURCE) as metric:
+        metric.add_dimension("Region", region)

@@ -7,12 +7,15 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, FormatChecker
 from moto import mock_aws
 
 from kms_failover.adapters.announcer import MAX_SUBJECT, SnsAndEventBridge
 from kms_failover.domain.route import Route
 from kms_failover.errors import KmsFailoverError
-from tests.domain.strategies import EAST, NOON, WEST
+from tests.domain.strategies import EAST, IRELAND, NOON, WEST, key_names, moments
 
 EVENTS = Path(__file__).parents[2] / "events"
 EXAMPLE = json.loads((EVENTS / "kms-route-changed.json").read_text())
@@ -22,6 +25,7 @@ ROUTE = Route(
     regions=(WEST, EAST),
     epoch=1,
     decided_at=NOON,
+    moved_at=NOON,
     reason=EXAMPLE["detail"]["reason"],
     evidence=tuple(EXAMPLE["detail"]["evidence"]),
 )
@@ -67,6 +71,70 @@ def test_a_recovery_is_an_event_as_its_example_shows() -> None:
 
     assert recorder.entries[0]["DetailType"] == example["detail-type"]
     assert json.loads(recorder.entries[0]["Detail"]) == example["detail"]
+
+
+# The schemas are what consumers may rely on; EventBridge adds the envelope, which is taken from the example
+
+
+def schema(name: str) -> Any:
+    content = json.loads((EVENTS / "schemas" / f"{name}.schema.json").read_text())
+    Draft202012Validator.check_schema(content)
+    return Draft202012Validator(content, format_checker=FormatChecker())
+
+
+def delivered(entry: dict[str, Any]) -> dict[str, Any]:
+    envelope = {key: value for key, value in EXAMPLE.items() if key not in {"detail-type", "source", "detail"}}
+    return envelope | {
+        "detail-type": entry["DetailType"],
+        "source": entry["Source"],
+        "detail": json.loads(entry["Detail"]),
+    }
+
+
+@pytest.mark.parametrize("name", ["kms-route-changed", "kms-region-recovered"])
+def test_an_example_is_as_its_schema_says(name: str) -> None:
+    schema(name).validate(json.loads((EVENTS / f"{name}.json").read_text()))
+
+
+@given(
+    st.builds(
+        Route,
+        key_set=key_names,
+        observer=st.sampled_from([EAST, WEST, IRELAND]),
+        regions=st.lists(st.sampled_from([EAST, WEST, IRELAND]), min_size=1, unique=True).map(tuple),
+        epoch=st.integers(min_value=0),
+        decided_at=moments,
+        moved_at=moments,
+        reason=st.text(),
+        evidence=st.lists(st.text(), max_size=3).map(tuple),
+    )
+)
+def test_every_route_change_that_is_emitted_is_as_its_schema_says(route: Route) -> None:
+    recorder = Recorder()
+
+    announcer(recorder).route_changed(route)
+
+    schema("kms-route-changed").validate(delivered(recorder.entries[0]))
+
+
+@given(key_names, st.sampled_from([EAST, WEST, IRELAND]))
+def test_every_recovery_that_is_emitted_is_as_its_schema_says(key_set: str, region: str) -> None:
+    recorder = Recorder()
+
+    announcer(recorder).region_recovered(key_set=key_set, region=region, observer=WEST)
+
+    schema("kms-region-recovered").validate(delivered(recorder.entries[0]))
+
+
+@pytest.mark.parametrize("name", ["kms-route-changed", "kms-region-recovered"])
+def test_a_schema_refuses_an_event_that_lacks_a_field_or_has_it_in_another_shape(name: str) -> None:
+    example = json.loads((EVENTS / f"{name}.json").read_text())
+
+    for field in example["detail"]:
+        without = {key: value for key, value in example["detail"].items() if key != field}
+        assert not schema(name).is_valid(example | {"detail": without})
+        assert not schema(name).is_valid(example | {"detail": without | {field: None}})
+    assert not schema(name).is_valid(example | {"source": "somebody.else"})
 
 
 def test_people_read_where_why_and_what_was_seen() -> None:

@@ -1,4 +1,4 @@
-"""Waking the controller: asynchronous, and never an error of the one who wakes it."""
+"""Waking another function: asynchronous, and never an error of the one who wakes it."""
 
 import logging
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kms_failover.adapters.waker import ControllerWaker
+from kms_failover.adapters.waker import FunctionWaker
 from tests.adapters.kms_world import aws_error, timed_out
 
 
@@ -21,16 +21,24 @@ class Functions:
             raise self.fails()
 
 
-def waker(functions: Any) -> ControllerWaker:
-    return ControllerWaker(functions, "prod-controller")
+def waker(functions: Any) -> FunctionWaker:
+    return FunctionWaker(functions, "prod-controller")
 
 
-def test_the_controller_is_invoked_as_an_event() -> None:
+def test_the_function_is_invoked_as_an_event() -> None:
     functions = Functions()
 
     waker(functions)()
 
     assert functions.calls == [{"FunctionName": "prod-controller", "InvocationType": "Event", "Payload": b"{}"}]
+
+
+def test_it_is_told_what_it_is_woken_for() -> None:
+    functions = Functions()
+
+    waker(functions)(key_sets=("orders", "invoices"))
+
+    assert [call["Payload"] for call in functions.calls] == [b'{"key_sets": ["orders", "invoices"]}']
 
 
 @pytest.mark.parametrize("fails", [timed_out, aws_error("TooManyRequestsException", 429)])
@@ -41,7 +49,7 @@ def test_a_wake_up_that_fails_is_logged_and_no_more(
 
     waker(Functions(fails))()
 
-    assert "could not be woken" in caplog.text
+    assert "prod-controller could not be woken" in caplog.text
 
 
 def test_a_defect_is_not_swallowed() -> None:

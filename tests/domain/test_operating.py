@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
-from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.operating import (
     CHANGES_INTENT,
@@ -35,7 +35,11 @@ class World:
         self.state = MemoryState(WEST, ORDERS)
         self.started: list[tuple[Any, ...]] = []
         self.wakes = 0
-        self.runbook = Runbook(self.state, self, self.wake, lambda: NOON)
+        self.counted: dict[str, int] = {}
+        self.runbook = Runbook(self.state, self, self, self.wake, lambda: NOON)
+
+    def objects(self, bucket: str) -> int | None:
+        return self.counted.get(bucket)
 
     def wake(self) -> None:
         assert self.state.intents("orders"), "woken before the intent was written"
@@ -227,7 +231,7 @@ def test_what_region_switch_and_automation_add_is_ignored() -> None:
 def test_an_intent_is_dated_by_the_clock_it_was_given() -> None:
     world = World()
     later = NOON + timedelta(hours=1)
-    runbook = Runbook(world.state, world, world.wake, lambda: later)
+    runbook = Runbook(world.state, world, world, world.wake, lambda: later)
 
     runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="r", Author="ana"))
 
@@ -269,7 +273,7 @@ def test_after_a_command_a_controller_that_decided_before_it_cannot_write_any_mo
         world.state.put_judgement(read_before.model_copy(update={"version": read_before.version + 1}))
 
 
-def test_a_command_gets_through_although_controllers_write_meanwhile() -> None:
+def test_a_command_gets_through_although_controllers_write_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.judge(health(EAST))
     put, conflicts = world.state.put_judgement, iter([True, True, False])
@@ -279,7 +283,7 @@ def test_a_command_gets_through_although_controllers_write_meanwhile() -> None:
             raise EpochConflictError("orders")
         put(written)
 
-    world.state.put_judgement = contended  # type: ignore[method-assign]  # what happens meanwhile
+    monkeypatch.setattr(world.state, "put_judgement", contended)
     world.do(ActionName.HOLD)
 
     assert world.intent.mode is Mode.HOLD
@@ -331,3 +335,17 @@ def test_events_that_nobody_knew_are_shown() -> None:
     world.state.add_ignored_event(ignored)
 
     assert world.do(ActionName.STATUS)["IgnoredEvents"] == [ignored.model_dump(mode="json")]
+
+
+def test_coverage_is_the_share_of_objects_that_this_regions_key_opens() -> None:
+    world = World()
+    owed = [(WEST, "orders-west"), (EAST, "orders-west"), (WEST, "elsewhere")]
+    for number, (region, bucket) in enumerate(owed):
+        world.state.put_debt(Debt(key_set="orders", owed_to=region, bucket=bucket, key=f"{number}", since=NOON))
+    unknown = world.do(ActionName.STATUS)["Coverage"]
+    world.counted["orders-west"] = 4
+
+    known = world.do(ActionName.STATUS)["Coverage"]
+
+    assert unknown == {"orders-west": {"Objects": None, "Owed": 1, "Share": None}}
+    assert known == {"orders-west": {"Objects": 4, "Owed": 1, "Share": 0.75}}

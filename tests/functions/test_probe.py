@@ -1,41 +1,132 @@
-"""The probe function: real round trips in both regions, one observation each, one metric each."""
+"""The probe function: real round trips in both regions, and what is written, measured and answered of them."""
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from functions.probe.handler import lambda_handler
-from kms_failover.domain.health import Outcome
+from kms_failover import bootstrap
+from kms_failover.domain.health import Observation, Outcome
+from tests.adapters.kms_world import aws_error
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import Stack, stack
 
 
 @pytest.fixture
 def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    monkeypatch.setattr("random.random", lambda: 0.0)  # rounds start without jitter
     with stack(monkeypatch) as made:
         yield made
+
+
+def written(prod: Stack) -> list[Observation]:
+    return list(prod.state.observations(NOON.replace(year=2000)))
+
+
+def about_regions(prod: Stack) -> set[tuple[str, str, Outcome]]:
+    return {(one.region, one.observer, one.outcome) for one in written(prod) if not one.key_set}
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    measured = [line for line in lines if "_aws" in line]
+    assert all(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Region"]] for line in measured)
+    return sorted(
+        (line["Region"], f"{name} {line[name]}" if name == "RegionFault" else name)
+        for line in measured
+        for name in ("RegionFault", "ProbeLatency")
+        if name in line
+    )
 
 
 def test_a_round_observes_every_region_and_answers_the_counts(prod: Stack) -> None:
     answer = lambda_handler({"rounds": 1}, prod.context("probe"))
 
-    seen = prod.state.observations("orders", NOON.replace(year=2000))
-    assert answer == {"ok": 2, "region fault": 0, "key fault": 0, "inconclusive": 0}
-    assert {(one.region, one.observer, one.outcome) for one in seen} == {(r, WEST, Outcome.OK) for r in (EAST, WEST)}
+    assert answer == {"ok": len(written(prod)), "region fault": 0, "key fault": 0, "inconclusive": 0}
+    assert about_regions(prod) == {(r, WEST, Outcome.OK) for r in (EAST, WEST)}
 
 
-def test_a_disabled_key_is_a_key_fault_and_no_region_fault(
+def test_each_region_is_measured_once_a_round_with_its_latency(prod: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(100):
+        prod.state.put_key_set(prod.key_set.model_copy(update={"name": f"set-{number}"}))
+
+    lambda_handler({"rounds": 1}, prod.context("probe"))
+
+    assert metrics(capsys) == [
+        (region, name) for region in (EAST, WEST) for name in ("ProbeLatency", "RegionFault [0.0]")
+    ]
+
+
+def test_a_disabled_key_is_its_key_sets_fault_and_measures_nothing_of_its_region(
     prod: Stack, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     prod.kms[EAST].disable_key(KeyId=prod.key_set.members[0].arn)
 
     answer = lambda_handler({"rounds": 1}, prod.context("probe"))
 
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    metrics = {line["Region"]: line["RegionFault"] for line in lines if "RegionFault" in line}
-    assert (answer["ok"], answer["key fault"]) == (1, 1)
-    assert metrics == {EAST: [0.0], WEST: [0.0]}
-    assert [getattr(record, "code", "") for record in caplog.records if record.message == "probe failed"] == [
-        "DisabledException"
-    ]
+    assert metrics(capsys) == [(WEST, "ProbeLatency"), (WEST, "RegionFault [0.0]")]
+    assert (answer["key fault"], answer["inconclusive"]) == (1, 1)
+    assert about_regions(prod) == {(EAST, WEST, Outcome.INCONCLUSIVE), (WEST, WEST, Outcome.OK)}
+    codes = [getattr(record, "code", "") for record in caplog.records if record.message == "probe failed"]
+    assert codes == ["DisabledException"] * 2
+
+
+def test_a_region_that_fails_is_measured_without_a_latency(
+    prod: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure = aws_error("KMSInternalException", 500)
+
+    def fail(*_: Any) -> Any:
+        raise failure()
+
+    monkeypatch.setattr("kms_failover.adapters.prober.answer_of", fail)
+
+    answer = lambda_handler({"rounds": 1}, prod.context("probe"))
+
+    assert metrics(capsys) == [(region, "RegionFault [1.0]") for region in (EAST, WEST)]
+    assert answer == {"ok": 0, "region fault": len(written(prod)), "key fault": 0, "inconclusive": 0}
+
+
+def test_the_own_keys_of_a_key_set_are_asked_at_once_and_measure_no_region(
+    prod: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prod.kms[EAST].disable_key(KeyId=prod.key_set.members[0].arn)
+
+    answer = lambda_handler({"key_sets": ["orders"]}, prod.context("probe"))
+
+    assert answer == {"ok": 1, "region fault": 0, "key fault": 1, "inconclusive": 0}
+    assert {(o.key_set, o.region, o.outcome) for o in written(prod)} == {
+        ("orders", EAST, Outcome.KEY_FAULT),
+        ("orders", WEST, Outcome.OK),
+    }
+    assert metrics(capsys) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rounds": 0}, {"rounds": 7}, {"rounds": "1"}, {"rounds": True}, {"key_sets": "orders"}]
+)
+def test_a_request_that_makes_no_sense_is_refused(prod: Stack, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        lambda_handler(wrong, prod.context("probe"))
+
+    assert written(prod) == []
+
+
+@pytest.mark.parametrize("woken", [{}, None, {"version": "0", "detail-type": "Scheduled Event", "detail": {}}])
+def test_whatever_the_schedule_sends_is_a_minute_of_rounds(
+    prod: Stack, monkeypatch: pytest.MonkeyPatch, woken: Any
+) -> None:
+    asked: list[int] = []
+
+    def run(rounds: int, _tell: Any) -> list[Observation]:
+        asked.append(rounds)
+        return []
+
+    monkeypatch.setattr(bootstrap.probe(prod.context("probe")), "run", run)
+
+    lambda_handler(woken, prod.context("probe"))
+
+    assert asked == [6]

@@ -10,7 +10,7 @@ from tests.domain.strategies import REGIONS
 from tests.simulation.checks import Violation
 from tests.simulation.world import Observer, World
 
-SHORT, LONG = (4, 12), (13, 36)  # steps; most schedules are short, so that there can be many
+SHORT, LONG = (3, 9), (10, 30)  # steps; most schedules are short, so that there can be many
 CALM_SECONDS = 50.0  # between two rounds once faults have stopped; well within `unknown_after_seconds`
 
 

@@ -217,7 +217,9 @@ class World:
             Insist=insist,
             ExpiresInMinutes=minutes,
         )
-        runbook = Runbook(observer.replica, _NoStarter(), lambda: None, lambda: self.now(observer.clock_skew))
+        runbook = Runbook(
+            observer.replica, _NoStarter(), _NoCounts(), lambda: None, lambda: self.now(observer.clock_skew)
+        )
         try:
             runbook.execute(command)
         except IntentRefusedError:
@@ -307,6 +309,11 @@ class _NoStarter:
 
     def sweep(self, key_set: str, buckets: tuple[str, ...]) -> dict[str, object]:
         raise NotImplementedError(key_set)
+
+
+class _NoCounts:
+    def objects(self, bucket: str) -> int | None:
+        raise NotImplementedError(bucket)
 
 
 def _probe(observer: str, region: str, outcome: Outcome, at: datetime, number: str, key_set: str = "") -> Observation:

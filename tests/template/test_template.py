@@ -165,6 +165,9 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
     "signals": {
         "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
         "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+        "dynamodb:GetItem": ("kms_failover.adapters.once", "DynamoDBPersistenceLayer("),
+        "dynamodb:UpdateItem": ("kms_failover.adapters.once", "DynamoDBPersistenceLayer("),
+        "dynamodb:DeleteItem": ("kms_failover.adapters.once", "DynamoDBPersistenceLayer("),
         "lambda:InvokeFunction": ("kms_failover.adapters.waker", ".invoke("),
     },
     "controller": {
@@ -248,6 +251,8 @@ POLICIES = [name for name, resource in resources().items() if resource["Properti
 def test_no_permission_is_for_everything(name: str) -> None:
     for statement in statements(name):
         assert not [action for action in actions(statement) if "*" in action]
+        if actions(statement) == ["cloudwatch:GetMetricStatistics"]:
+            continue  # CloudWatch knows no resource for it
         assert statement["Resource"] != "*"
         assert "*" not in (statement["Resource"] if isinstance(statement["Resource"], list) else [])
 
@@ -350,12 +355,59 @@ def matching(event: Any) -> set[str]:
 
 EXAMPLES = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))}
 EMITTED = {"kms-route-changed"}  # by us, for others
-CONSUMED = {name for name, event in EXAMPLES.items() if "detail-type" in event} - EMITTED
+UNWANTED = {"aws-health-abuse-event"}
+CONSUMED = {name for name, event in EXAMPLES.items() if "detail-type" in event} - EMITTED - UNWANTED
 
 
 @pytest.mark.parametrize("name", sorted(CONSUMED))
 def test_each_example_event_matches_a_rule(name: str) -> None:
     assert matching(EXAMPLES[name])
+
+
+@pytest.mark.parametrize("name", sorted(CONSUMED | EMITTED | UNWANTED))
+def test_the_signals_rules_deliver_what_the_code_reads_and_nothing_else(name: str) -> None:
+    from kms_failover.domain.aws_events import repeat_key  # noqa: PLC0415  # whether it is read
+
+    delivered = any(rule.startswith("SignalsFunction.") for rule in matching(EXAMPLES[name]))
+
+    assert delivered is bool(repeat_key(EXAMPLES[name]))
+
+
+def values(rule: str, *path: str) -> set[str]:
+    pattern = rules()[f"SignalsFunction.{rule}"]["pattern"]
+    for step in path:
+        pattern = pattern[step]
+    return set(pattern)
+
+
+def test_the_signals_rules_name_exactly_the_events_of_keys_that_the_code_knows() -> None:
+    from kms_failover.domain import aws_events  # noqa: PLC0415  # for its tables only
+
+    assert values("Keys", "detail-type") == set(aws_events.KEY_EVENTS)
+    for rule, detail_type in (("KeyCalls", aws_events.API_CALL), ("KeyServiceEvents", aws_events.SERVICE_EVENT)):
+        assert values(rule, "detail-type") == {detail_type}
+        assert values(rule, "detail", "eventName") == set(aws_events.CALLS[detail_type])
+    assert values("Health", "detail", "service") == aws_events.HEALTH_SERVICES
+
+
+def test_whoever_sends_an_event_reaches_observations_and_nothing_that_is_decided() -> None:
+    own = ("observations", "ignored", "idempotency")
+    allowed = [{"Fn::Sub": f"{fact}#${{AWS::Region}}"} for fact in own]
+
+    for statement in statements("SignalsFunction"):
+        if {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"} & set(actions(statement)):
+            keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+            assert keys
+            assert [key for key in keys if key not in allowed] == []
+
+
+def test_an_ignored_event_reaches_people_by_the_metric_that_the_handler_counts() -> None:
+    alarm = resources("AWS::CloudWatch::Alarm")["EventsIgnoredAlarm"]["Properties"]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("kms-failover", "EventIgnored")
+    assert alarm["Dimensions"] == [{"Name": "Function", "Value": "signals"}]
+    assert alarm["AlarmActions"] == [{"Ref": "ChangesTopic"}]
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
 
 
 @pytest.mark.parametrize(
@@ -365,6 +417,7 @@ def test_each_example_event_matches_a_rule(name: str) -> None:
         ("aws-health-kms-open", {"detail-type": "AWS Health Abuse Event"}),
         ("cloudwatch-alarm", {"detail": {"alarmName": "other-kms-impaired-us-east-1"}}),
         ("cloudtrail-disable-key", {"detail": {"eventSource": "kms.amazonaws.com", "eventName": "Decrypt"}}),
+        ("cloudtrail-delete-key", {"detail": {"eventSource": "kms.amazonaws.com", "eventName": "DisableKey"}}),
         ("drill-region-impaired", {"source": "somebody.else"}),
     ],
 )
@@ -378,7 +431,7 @@ def test_an_example_names_nobodys_account(name: str) -> None:
 
 
 def test_every_alarm_whose_name_is_read_has_the_name_that_is_read() -> None:
-    from kms_failover.domain.signals import ALARM_INFIX  # noqa: PLC0415  # for its text only
+    from kms_failover.domain.aws_events import ALARM_INFIX  # noqa: PLC0415  # for its text only
 
     alarm = resources("AWS::CloudWatch::Alarm")["LocalKmsAlarm"]["Properties"]
 

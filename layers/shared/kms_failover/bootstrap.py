@@ -19,12 +19,12 @@ from kms_failover.domain.naming import Place
 
 if TYPE_CHECKING:
     from kms_failover.adapters.data_key_api import DataKeyApi
+    from kms_failover.adapters.once import OnceEach
     from kms_failover.domain.controlling import Controller
     from kms_failover.domain.operating import Runbook
     from kms_failover.domain.probing import ProbeService
     from kms_failover.domain.reimporting import ReimportService
     from kms_failover.domain.rewrapping import RewrapService
-    from kms_failover.domain.signals import SignalService
     from kms_failover.domain.sweeping import SweepService
 
 KEY_SETS_SECONDS = 5.0  # how long a warm function works with the key sets it has read
@@ -41,6 +41,8 @@ class LambdaContext(Protocol):
 
     invoked_function_arn: str
 
+    def get_remaining_time_in_millis(self) -> int: ...
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -55,7 +57,7 @@ def probe(context: LambdaContext) -> "ProbeService":
     return _probe(Place.of_function(context.invoked_function_arn))
 
 
-def signals(context: LambdaContext) -> "SignalService":
+def signals(context: LambdaContext) -> "OnceEach":
     return _signals(Place.of_function(context.invoked_function_arn))
 
 
@@ -101,15 +103,19 @@ def _probe(place: Place) -> "ProbeService":
     from kms_failover.domain.probing import ProbeService
 
     state = _state(place)
-    return ProbeService(place.region, _recent_key_sets(state), KmsProber(), state, _waker(place), now, time.sleep)
+    return ProbeService(
+        place.region, _recent_key_sets(state), KmsProber(), state, _waker(place), now, time.sleep, random.random
+    )
 
 
 @functools.cache
-def _signals(place: Place) -> "SignalService":
+def _signals(place: Place) -> "OnceEach":
+    from kms_failover.adapters.once import OnceEach
     from kms_failover.domain.signals import SignalService
 
     state = _state(place)
-    return SignalService(place.region, _recent_key_sets(state), state, _waker(place))
+    service = SignalService(place.region, _recent_key_sets(state), state, _waker(place), _key_prober(place), now)
+    return OnceEach(service, place.deployment.state_table, place.region, _client("dynamodb", place))
 
 
 @functools.cache
@@ -167,13 +173,15 @@ def _reimport(place: Place) -> "ReimportService":
 
 @functools.cache
 def _runbook(place: Place) -> "Runbook":
+    from kms_failover.adapters.object_counts import S3ObjectCounts
     from kms_failover.adapters.starter import LambdaStarter
     from kms_failover.domain.operating import Runbook
 
     reimport_config = Config(read_timeout=LambdaStarter.PATIENCE_SECONDS, retries={"total_max_attempts": 1})
     functions = boto3.client("lambda", region_name=place.region, config=reimport_config)
     starter = LambdaStarter(functions, _client("stepfunctions", place), place)
-    return Runbook(_state(place), starter, _waker(place), now)
+    counts = S3ObjectCounts(_client("cloudwatch", place), now)
+    return Runbook(_state(place), starter, counts, _waker(place), now)
 
 
 def _state(place: Place) -> StateTable:
@@ -182,9 +190,17 @@ def _state(place: Place) -> StateTable:
 
 
 def _waker(place: Place) -> Callable[[], None]:
-    from kms_failover.adapters.waker import ControllerWaker
+    from kms_failover.adapters.waker import FunctionWaker
 
-    return ControllerWaker(_client("lambda", place), place.deployment.function("controller"))
+    return FunctionWaker(_client("lambda", place), place.deployment.function("controller"))
+
+
+def _key_prober(place: Place) -> Callable[[tuple[str, ...]], None]:
+    """Has the probe ask the keys of the named key sets now."""
+    from kms_failover.adapters.waker import FunctionWaker
+
+    wake = FunctionWaker(_client("lambda", place), place.deployment.function("probe"))
+    return lambda names: wake(key_sets=names)
 
 
 def _client(service: Any, place: Place) -> Any:

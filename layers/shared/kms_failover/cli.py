@@ -62,9 +62,14 @@ def _parser() -> argparse.ArgumentParser:
         if action in CHANGES_INTENT:
             command.add_argument("--reason", required=True, help="kept as evidence")
             command.add_argument("--author", default=None, help="kept as evidence (default: the local user's name)")
+            command.add_argument(
+                "--minutes", type=int, default=None, help="after which it is as if released (default: stands)"
+            )
         if action is ActionName.FAILOVER:
             command.add_argument("--to", required=True, metavar="REGION")
-            command.add_argument("--insist", action="store_true", help="even if that region is not usable")
+            command.add_argument("--insist", action="store_true", help="go and stay there even if it is not usable")
+        if action is ActionName.FAILBACK:
+            command.add_argument("--insist", action="store_true", help="even before the objects owed are repaid")
     return parser
 
 
@@ -82,8 +87,11 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     payload = {"Action": options.command, "KeySet": options.key_set}
     if options.command in set(CHANGES_INTENT):
         payload |= {"Reason": options.reason, "Author": options.author or getpass.getuser()}
+        payload |= {"ExpiresInMinutes": options.minutes}
     if options.command == ActionName.FAILOVER:
-        payload |= {"Region": options.to, "Insist": options.insist}
+        payload |= {"Region": options.to}
+    if options.command in {ActionName.FAILOVER, ActionName.FAILBACK}:
+        payload |= {"Insist": options.insist}
     name = Deployment(options.deployment).function("runbook")
     functions = boto3.client("lambda", region_name=options.region)
     answer = functions.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
@@ -101,18 +109,29 @@ def _text(answer: dict[str, Any]) -> str:
     if "Route" not in answer:
         return json.dumps(answer, indent=2)
     route, intent = answer["Route"], answer["Intent"]
+    changes = f"{route['ChangesWithinTheHour']} of {route['ChangesAllowed']} changes within the hour"
+    until = f", until {intent['expires_at']}" if intent["expires_at"] else ""
+    said = f" by {intent['author']} at {intent['at']}{until}" if intent["author"] else ""
     lines = [
         f"{answer['KeySet']}, seen from {answer['Observer']}",
-        f"  route    {' > '.join(route['Regions'])}  (epoch {route['Epoch']}, {route['DecidedAt']})",
+        f"  route    {' > '.join(route['Regions'])}  (epoch {route['Epoch']}, {route['DecidedAt']}; {changes})",
         f"           {route['Reason']}",
-        f"  intent   {intent['mode']} {intent['region'] or ''} {intent['reason']}".rstrip(),
+        *[f"           - {line}" for line in route["Evidence"]],
+        f"  intent   {intent['mode']} {intent['region'] or ''}{said} {intent['reason']}".rstrip(),
+        f"  return   {answer['Return']}",
     ]
     for region, verdict in answer["Verdicts"].items():
-        usable = "" if verdict["KeyUsable"] else ", KEY NOT USABLE"
+        usable = "" if verdict["KeyUsable"] else f", KEY NOT USABLE ({verdict['KeyReason']})"
         lines.append(f"  {region:<14} {verdict['Verdict']}{usable}: {verdict['Reason']}")
     lines.append("  debt     " + ", ".join(f"{region} {count}" for region, count in answer["Debt"].items()))
     lines += [f"  refused  {r['bucket']}/{r['key']}: {r['reason']}" for r in answer["Refusals"]]
-    lines += [f"  material {region}: valid to {m['ValidTo']}" for region, m in answer["Material"].items()]
+    for bucket, cover in answer["Coverage"].items():
+        share = "S3 has not counted its objects yet" if cover["Share"] is None else f"{cover['Share']:.2%} covered"
+        lines.append(f"  bucket   {bucket}: {share}, {cover['Owed']} objects owed")
+    for region, material in answer["Material"].items():
+        left = f", {material['DaysLeft']} days left" if material["DaysLeft"] is not None else ", never expires"
+        lines.append(f"  material {region}: valid to {material['ValidTo']}{left}")
+    lines += [f"  ignored  {e['source']} {e['detail_type']}: {e['reason']}" for e in answer["IgnoredEvents"]]
     return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 import hmac
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import boto3
@@ -14,13 +14,13 @@ from kms_failover.adapters.regional_kms import answer_of
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.health import Outcome
 from kms_failover.domain.key_set import MemberKey
-from kms_failover.domain.probing import RoundTrip
+from kms_failover.domain.probing import NOT_ASKED, RoundTrip
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 CONNECT_TIMEOUT_SECONDS = 1.0  # facts 3.5
-READ_TIMEOUT_SECONDS = 2.0  # two calls and two connects stay below a round's 10 s
+READ_TIMEOUT_SECONDS = 2.0  # two calls and two connects stay below a round's deadline
 PARALLEL = 16
 CONTEXT = {"kms-failover": "probe"}
 
@@ -28,16 +28,24 @@ _OUTCOMES = {FaultClass.REGION: Outcome.REGION_FAULT, FaultClass.KEY: Outcome.KE
 
 
 class KmsProber:
-    """Keeps a client a region, for the life of the execution environment; no retries: a fault is the finding."""
+    """Keeps a client a region, for the life of the execution environment; no retries: a fault is the finding.
+
+    What has not ended at the deadline goes on in its thread. Such threads do not pile up: what waits for one is
+    withdrawn, what runs ends with the client's time-outs, 6 s at the latest (a name server that is silent takes longer;
+    but then a round asks one key of that region), and of all rounds together no more than 16 run.
+    """
 
     def __init__(self) -> None:
         self._clients: dict[str, KMSClient] = {}
         self._threads = ThreadPoolExecutor(PARALLEL, thread_name_prefix="probe")
 
-    def round_trips(self, members: Sequence[MemberKey]) -> dict[str, RoundTrip]:
+    def round_trips(self, members: Sequence[MemberKey], within_seconds: float) -> dict[str, RoundTrip]:
         clients = {member.region: self._client(member.region) for member in members}
-        futures = {m.arn: self._threads.submit(_round_trip, clients[m.region], m) for m in members}
-        return {arn: future.result() for arn, future in futures.items()}
+        calls = {member.arn: _Call(clients[member.region], member) for member in members}
+        for call in calls.values():
+            call.future = self._threads.submit(call.run)
+        wait([call.future for call in calls.values()], timeout=within_seconds)
+        return {arn: call.outcome() for arn, call in calls.items()}
 
     def _client(self, region: str) -> "KMSClient":
         if region not in self._clients:
@@ -51,8 +59,31 @@ class KmsProber:
         return self._clients[region]
 
 
-def _round_trip(client: "KMSClient", member: MemberKey) -> RoundTrip:
-    start = time.monotonic()
+class _Call:
+    """One key's round trip, under way."""
+
+    future: Future[RoundTrip]
+
+    def __init__(self, client: "KMSClient", member: MemberKey) -> None:
+        self._client = client
+        self._member = member
+        self._started_at: float | None = None
+
+    def run(self) -> RoundTrip:
+        self._started_at = time.monotonic()
+        return _round_trip(self._client, self._member, self._started_at)
+
+    def outcome(self) -> RoundTrip:
+        """At the deadline. Silence counts for a call that has had its time, not for one that was begun too late."""
+        self.future.cancel()
+        if self.future.done() and not self.future.cancelled():
+            return self.future.result()
+        if self._started_at is None or _since(self._started_at) < READ_TIMEOUT_SECONDS * 1000:
+            return RoundTrip(outcome=Outcome.INCONCLUSIVE, code=NOT_ASKED)
+        return RoundTrip(outcome=Outcome.REGION_FAULT, code="DeadlineExceeded", latency_ms=_since(self._started_at))
+
+
+def _round_trip(client: "KMSClient", member: MemberKey, start: float) -> RoundTrip:
     call = {"KeyId": member.arn, "EncryptionContext": CONTEXT}
     try:
         made = answer_of(client, member.region, "generate_data_key", call | {"KeySpec": "AES_256"})

@@ -1,5 +1,6 @@
-"""Wakes the controller of the same region."""
+"""Wakes another function of the same region."""
 
+import json
 import logging
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class ControllerWaker:
-    """Asynchronous. A wake-up that fails is logged and no more: the schedule wakes the controller every minute."""
+class FunctionWaker:
+    """Asynchronous. A wake-up that fails is logged and no more: a schedule wakes the function every minute."""
 
-    def __init__(self, functions: "LambdaClient", controller: str) -> None:
+    def __init__(self, functions: "LambdaClient", name: str) -> None:
         self._functions = functions
-        self._controller = controller
+        self._name = name
 
-    def __call__(self) -> None:
+    def __call__(self, **request: object) -> None:
+        """`request` is the event that the function gets."""
+        payload = json.dumps(request).encode()
         try:
-            self._functions.invoke(FunctionName=self._controller, InvocationType="Event", Payload=b"{}")
+            self._functions.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload)
         except (BotoCoreError, ClientError) as error:
-            logger.warning("the controller could not be woken, the schedule will: %s", error)
+            logger.warning("%s could not be woken, its schedule will: %s", self._name, error)

@@ -1,6 +1,7 @@
 """The runbook's actions: what an operator can ask for, and what the answer shows."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -11,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import RegionHealth
 from kms_failover.domain.judgement import Judgement, first_judgement
-from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.key_set import Bucket, KeySet, Model
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.route import Intent, Mode, Route, in_force, returns_to
 from kms_failover.domain.signals import IgnoredEvent
@@ -49,11 +50,12 @@ class Command(Model):
     Author: str = Field("", max_length=256)
     Insist: bool = False
     ExpiresInMinutes: int | None = Field(None, ge=1, le=LONGEST_EXPIRY_MINUTES)
+
     @field_validator("ExpiresInMinutes", mode="before")
     @classmethod
     def _left_empty(cls, value: Any) -> Any:
         """Automation's parameters are texts, empty where nobody filled them in."""
-        return value if value != "" else None  # noqa: PLC1901  # nothing else is meant
+        return value if value != "" else None  # nothing else is meant
 
     FailIfRefused: bool = False  # for callers that look at success alone, as Automation does
 
@@ -82,16 +84,23 @@ class Starter(Protocol):
     def sweep(self, key_set: str, buckets: tuple[str, ...]) -> dict[str, Any]: ...
 
 
+class ObjectCounts(Protocol):
+    def objects(self, bucket: str) -> int | None:
+        """How many objects the bucket has; None where that is not known."""
+
+
 class Runbook:
     def __init__(
         self,
         state: OperatorState,
         starter: Starter,
+        counts: ObjectCounts,
         wake_controller: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._state = state
         self._starter = starter
+        self._counts = counts
         self._wake_controller = wake_controller
         self._clock = clock
 
@@ -172,7 +181,8 @@ class Runbook:
         now = self._clock()
         judgement = self._judgement(key_set)
         intent = in_force(self._state.intents(key_set.name), now)
-        debt = self._debt(key_set)
+        debts = list(self._state.debts(key_set.name))
+        debt = dict.fromkeys(key_set.regions, 0) | Counter(debt.owed_to for debt in debts)
         materials = [self._state.material(key_set.name, region) for region in key_set.regions]
         return {
             "KeySet": key_set.name,
@@ -187,6 +197,9 @@ class Runbook:
             "Intent": intent.model_dump(mode="json"),
             "Verdicts": {region: _verdict(judgement.health.get(region)) for region in key_set.regions},
             "Debt": debt,
+            "Coverage": {
+                bucket.name: self._coverage(bucket, debts) for bucket in key_set.buckets_in(self._state.region)
+            },
             "Return": _return(key_set, judgement, intent, debt),
             "Refusals": [
                 refusal.model_dump(mode="json", include={"bucket", "key", "reason"})
@@ -207,11 +220,12 @@ class Runbook:
             ],
         }
 
-    def _debt(self, key_set: KeySet) -> dict[str, int]:
-        counts = dict.fromkeys(key_set.regions, 0)
-        for debt in self._state.debts(key_set.name):
-            counts[debt.owed_to] = counts.get(debt.owed_to, 0) + 1
-        return counts
+    def _coverage(self, bucket: Bucket, debts: Sequence[Debt]) -> dict[str, Any]:
+        """What opens with this region's key alone; `Share` is None while S3 has not counted the objects yet."""
+        owed = sum(debt.bucket == bucket.name and debt.owed_to == bucket.region for debt in debts)
+        objects = self._counts.objects(bucket.name)
+        share = max(0.0, 1 - owed / objects) if objects else None
+        return {"Objects": objects, "Owed": owed, "Share": share}
 
 
 def _target(command: Command, key_set: KeySet, judgement: Judgement) -> str:

@@ -144,14 +144,15 @@ def _wanted(
     target = _target(key_set, intent)
     if intent.mode is Mode.FORCE and target == intent.region and (intent.insist or _obeys(intent, previous, health)):
         return _to_front(target, current), f"forced to {target} by {intent.author}: {intent.reason}"
-    usable = [r for r in key_set.regions if r not in health or health[r].routable]
+    regions = key_set.regions
+    usable = [r for r in regions if r not in health or health[r].routable]
     if not usable:
         return current, "no region is usable: the last good route stays"
     head = _head(key_set, previous, health, intent, owed)
     if head not in usable:
         return current, "no other region answers its probe: the last good route stays"
     rest = [r for r in usable if r != head]
-    lost = [r for r in key_set.regions if r not in usable]
+    lost = [r for r in regions if r not in usable]
     return (head, *rest, *lost), _reason(head, current[0], health, intent)
 
 
@@ -179,8 +180,9 @@ def _target(key_set: KeySet, intent: Intent) -> str:
 
 def _current(key_set: KeySet, previous: Route) -> tuple[str, ...]:
     """The previous order, of the regions that the key set has now."""
-    kept = tuple(r for r in previous.regions if r in key_set.regions)
-    return kept + tuple(r for r in key_set.regions if r not in kept)
+    regions = key_set.regions
+    kept = tuple(r for r in previous.regions if r in regions)
+    return kept + tuple(r for r in regions if r not in kept)
 
 
 def _must_leave(key_set: KeySet, previous: Route, health: Health) -> bool:

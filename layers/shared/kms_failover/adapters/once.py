@@ -1,0 +1,72 @@
+"""Each event once, by Powertools' idempotency: a repeat gets the answer of the first time."""
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from aws_lambda_powertools.utilities.idempotency import (
+    DynamoDBPersistenceLayer,
+    IdempotencyConfig,
+    idempotent_function,
+)
+from aws_lambda_powertools.utilities.idempotency.serialization.custom_dict import CustomDictSerializer
+
+from kms_failover.domain.aws_events import repeat_key
+from kms_failover.domain.signals import LONGEST_DELIVERY, SignalService, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext as PowertoolsContext
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class RemainingTime(Protocol):
+    """What is read of Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class OnceEach:
+    """Each region keeps its own record: the state table is global, and what one has taken the other has not.
+
+    What fails leaves no record, so its retry takes the event. What is killed leaves one that counts until the
+    invocation's own end: 30 s, which is sooner than Lambda's first retry (a minute, facts 8.3). Where the table cannot
+    be reached, the error is raised: the event is retried, never lost.
+    """
+
+    def __init__(self, service: SignalService, table: str, region: str, client: "DynamoDBClient") -> None:
+        self._service = service
+        self._config = IdempotencyConfig(
+            expires_after_seconds=int(LONGEST_DELIVERY.total_seconds()), hash_function="sha256"
+        )
+        store = DynamoDBPersistenceLayer(
+            table_name=table,
+            key_attr="pk",
+            sort_key_attr="sk",
+            static_pk_value=f"idempotency#{region}",
+            expiry_attr="expires_at",
+            boto3_client=client,
+        )
+        once = idempotent_function(
+            self._take,
+            data_keyword_argument="repeat",
+            persistence_store=store,
+            config=self._config,
+            output_serializer=CustomDictSerializer(_stored, Taken.model_validate),
+            key_prefix="signals",
+        )
+        self._once = cast("Callable[..., Taken]", once)
+
+    def take(self, event: object, context: RemainingTime) -> Taken:
+        """As the service does, and what it ignores as often as it comes."""
+        repeat = repeat_key(event)
+        if not repeat:
+            return self._service.take(event)
+        self._config.register_lambda_context(cast("PowertoolsContext", context))
+        return self._once(event, repeat=repeat)
+
+    def _take(self, event: object, *, repeat: str) -> Taken:  # noqa: ARG002  # read by Powertools
+        return self._service.take(event)
+
+
+def _stored(taken: Taken) -> dict[str, object]:
+    return taken.model_dump(mode="json")

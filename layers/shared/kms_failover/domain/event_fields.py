@@ -1,0 +1,82 @@
+"""Fields of an event that may be any JSON: each is there and of its type, or it is said which one is not."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from kms_failover.errors import LONGEST_SHOWN, EventFormatError
+
+LONGEST_TEXT = 2048  # characters of one field; an ARN's most
+YEARS = range(2000, 3000)  # beyond them reckoning with a time would leave the calendar
+
+
+class Fields:
+    """A JSON object, each field of which is to be there and of its type when it is read."""
+
+    def __init__(self, value: object, what: str) -> None:
+        if not isinstance(value, Mapping):
+            raise EventFormatError(f"{what} that is no JSON object")
+        self._fields = value
+        self._what = what
+
+    def text(self, name: str) -> str:
+        value = self._fields.get(name)
+        if not isinstance(value, str) or not value or len(value) > LONGEST_TEXT or not value.isprintable():
+            raise EventFormatError(f"{self._what} without a {name}, or with one that is no text")
+        return value
+
+    def maybe(self, name: str) -> str:
+        """Made fit to be shown; empty where there is no text."""
+        value = self._fields.get(name)
+        return shown(value) if isinstance(value, str) else ""
+
+    def has(self, name: str) -> bool:
+        return bool(self._fields.get(name))
+
+    def flag(self, name: str) -> bool:
+        value = self._fields.get(name, False)
+        if not isinstance(value, bool):
+            raise EventFormatError(f"{self._what} whose {name} is neither true nor false")
+        return value
+
+    def object(self, name: str) -> "Fields":
+        return Fields(self._fields.get(name), f"{self._what}'s {name}")
+
+    def maybe_object(self, name: str) -> "Fields":
+        value = self._fields.get(name)
+        return Fields(value if isinstance(value, Mapping) else {}, name)
+
+    def texts(self, name: str) -> Iterator[str]:
+        """Of a list of texts, or of AWS's resources, their ARNs; what is neither is passed over."""
+        entries = self._fields.get(name)
+        for entry in entries if isinstance(entries, list) else ():
+            text = entry.get("ARN") if isinstance(entry, Mapping) else entry
+            if isinstance(text, str):
+                yield text
+
+
+def shown(value: object) -> str:
+    """So much of a stranger's value as may be kept and printed: the beginning of a text, of others their kind."""
+    if isinstance(value, str):
+        return "".join(letter if letter.isprintable() else "?" for letter in value[:LONGEST_SHOWN])
+    return "" if value is None else f"<{type(value).__name__}>"
+
+
+def iso_8601(text: str) -> datetime | None:
+    """`2026-01-27T09:01:22Z`, `2026-01-27T09:01:22.000+0000`."""
+    try:
+        return _in_utc(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+
+
+def rfc_1123(text: str) -> datetime | None:
+    """`Tue, 27 Jan 2026 09:01:22 GMT`."""
+    try:
+        return _in_utc(parsedate_to_datetime(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _in_utc(moment: datetime) -> datetime | None:
+    return moment.astimezone(UTC) if moment.tzinfo is not None and moment.year in YEARS else None
