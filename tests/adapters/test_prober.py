@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kms_failover.adapters import prober as module
-from kms_failover.adapters.prober import CONTEXT, PARALLEL, READ_TIMEOUT_SECONDS, KmsProber
+from kms_failover.adapters.prober import ATTEMPTS, CONTEXT, PARALLEL, READ_TIMEOUT_SECONDS, KmsProber
 from kms_failover.domain.health import Outcome
 from kms_failover.domain.probing import NOT_ASKED, RoundTrip
 from tests.adapters.kms_world import (
@@ -78,12 +78,37 @@ def test_each_fault_is_called_by_its_name_and_is_one_regions_own(
     assert seen == {EAST: (outcome, code), WEST: (Outcome.OK, "")}
 
 
-def test_a_fault_is_not_tried_again(world: World, prober: KmsProber) -> None:
+def test_silence_is_not_tried_again(world: World, prober: KmsProber) -> None:
     world.kms[EAST].fails = timed_out
 
     outcomes(world, prober)
 
     assert world.kms[EAST].operations == ["generate_data_key"]
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "DisabledException"])
+def test_what_is_no_regions_fault_is_not_tried_again(world: World, prober: KmsProber, code: str) -> None:
+    world.kms[EAST].fails = aws_error(code)
+
+    outcomes(world, prober)
+
+    assert world.kms[EAST].operations == ["generate_data_key"]
+
+
+@pytest.mark.parametrize(("failing", "outcome"), [(ATTEMPTS - 1, Outcome.OK), (ATTEMPTS, Outcome.REGION_FAULT)])
+def test_a_fault_that_comes_at_once_is_asked_about_again_a_few_times(
+    world: World, prober: KmsProber, monkeypatch: pytest.MonkeyPatch, failing: int, outcome: Outcome
+) -> None:
+    left = iter([True] * failing + [False] * 9)
+    call = world.kms[EAST]._call
+
+    def sometimes(operation: str, parameters: dict[str, Any]) -> Any:
+        world.kms[EAST].fails = aws_error("KMSInternalException", 500) if next(left) else None
+        return call(operation, parameters)
+
+    monkeypatch.setattr(world.kms[EAST], "_call", sometimes)
+
+    assert outcomes(world, prober)[EAST][0] is outcome
 
 
 def test_a_key_that_opens_to_something_else_is_a_region_fault(

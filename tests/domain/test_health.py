@@ -219,6 +219,17 @@ def test_two_faults_of_the_key_in_a_row_make_it_unusable_and_say_nothing_about_t
     assert twice.losses == (NOON,)
 
 
+def test_a_key_that_is_silent_alone_is_given_up_after_a_minute_of_rounds_and_not_sooner() -> None:
+    five = judge(NEW, [*probes(OK), *own(*[FAULT] * 5)], RULES, NOON)
+    six = judge(NEW, [*probes(OK), *own(*[FAULT] * 6)], RULES, NOON)
+    mixed = judge(NEW, own(KEY_FAULT, FAULT, KEY_FAULT), RULES, NOON)
+
+    assert (five.key_usable, six.key_usable, mixed.key_usable) == (True, False, True)
+    assert six.verdict is Verdict.HEALTHY
+    assert six.last_fault_at is None
+    assert six.key_reason == "6 probes of it in a row failed with Code"
+
+
 def test_what_was_done_to_the_key_is_told_with_its_loss() -> None:
     disabled = observation(-15, KEY_FAULT, Source.KMS_EVENT, code="DisableKey", key_set="orders")
 
@@ -244,7 +255,7 @@ def test_a_key_is_usable_again_after_a_quiet_minute_with_an_answer_and_not_throu
 
     assert usable(KEY_FAULT, OK) is False
     assert usable(OK)
-    assert not usable(THROTTLED, FAULT)
+    assert not usable(THROTTLED, OK, FAULT)
     assert not usable()
     assert not usable(OK, before=lost.model_copy(update={"last_key_fault_at": fault + timedelta(seconds=1)}))
 

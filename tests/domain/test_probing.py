@@ -651,14 +651,15 @@ def test_own_keys_get_what_time_is_left_of_the_round(world: World) -> None:
 # Own keys: what their answers mean
 
 
-def test_a_key_that_fails_in_a_region_that_answers_is_a_key_fault(world: World) -> None:
+def test_a_key_that_fails_in_a_region_that_answers_is_told_and_watched(world: World) -> None:
     world.all_turns_come()
     world.answers[own("orders", EAST)] = SILENT
 
-    observed = world.service.run(1)
+    observed, again = world.service.run(1), world.service.run(1)
 
-    assert ("orders", EAST, Outcome.KEY_FAULT, "ReadTimeoutError") in about_keys(observed)
+    assert ("orders", EAST, Outcome.REGION_FAULT, "ReadTimeoutError") in about_keys(observed)
     assert about_regions(observed) == [(EAST, Outcome.OK, ""), (WEST, Outcome.OK, "")]
+    assert ("orders", EAST, Outcome.REGION_FAULT, "ReadTimeoutError") in about_keys(again)
 
 
 def test_a_key_that_fails_beside_a_probe_key_that_says_nothing_stays_a_region_fault(world: World) -> None:
@@ -720,7 +721,7 @@ def test_a_probe_key_that_is_lost_alone_is_its_key_sets_fault_in_the_next_round(
 
     observed = world.service.run(2)
 
-    assert about_keys(observed)[0] == ("invoices", EAST, Outcome.KEY_FAULT, "ReadTimeoutError")
+    assert about_keys(observed)[0] == ("invoices", EAST, Outcome.REGION_FAULT, "ReadTimeoutError")
     assert next(o.at for o in observed if o.key_set) == NOON + timedelta(seconds=7)
 
 

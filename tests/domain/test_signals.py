@@ -158,7 +158,10 @@ def test_any_order_any_number_of_times_and_hours_late_is_the_same_knowledge_and_
     ("opening", "closing"),
     [
         (event("aws-health-kms-open"), changed("aws-health-kms-open", communicationId="2", statusCode="closed")),
-        (event("aws-health-kms-open"), event("aws-health-kms-closed")),
+        (
+            event("aws-health-kms-open"),
+            changed("aws-health-kms-closed", lastUpdatedTime="Mon, 23 Nov 2026 12:00:30 GMT"),
+        ),
         (event("cloudwatch-alarm"), event("cloudwatch-alarm-ok")),
         (event("drill-region-impaired"), changed("drill-region-impaired", recovered=True) | {"id": "2"}),
     ],

@@ -81,7 +81,12 @@ class Checks:
             if had_key:
                 self._key_really_failed(observer, after.region, now)
             else:
-                faults = self._stamps(observer, after.region, now, lambda seen: seen.key_outcome is Outcome.KEY_FAULT)
+                faults = self._stamps(
+                    observer,
+                    after.region,
+                    now,
+                    lambda seen: seen.key_outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT},
+                )
                 self._really_quiet(faults, rules.key_usable_after_seconds, after.region, now)
 
     def _really_failed(self, observer: Watched, region: str, now: datetime) -> None:
@@ -98,10 +103,12 @@ class Checks:
             raise Violation("evidence", f"{region} lost after {rounds} of {needed} failed rounds")
 
     def _key_really_failed(self, observer: Watched, region: str, now: datetime) -> None:
-        since, needed = now - self._key_set.rules.window, self._key_set.rules.key_faults_to_leave
-        seen = [s.at for s in observer.seen.get(region, ()) if s.key_outcome is Outcome.KEY_FAULT and s.at >= since]
-        if _rounds(seen) < needed:
-            raise Violation("evidence", f"the key in {region} given up after {len(seen)} of {needed} failed rounds")
+        rules = self._key_set.rules
+        seen = [s for s in observer.seen.get(region, ()) if s.at >= now - rules.window]
+        named = _rounds(s.at for s in seen if s.key_outcome is Outcome.KEY_FAULT)
+        silent = _rounds(s.at for s in seen if s.key_outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT})
+        if named < rules.key_faults_to_leave and silent < rules.key_silences_to_leave:
+            raise Violation("evidence", f"the key in {region} given up after {named} faults and {silent} silent rounds")
 
     def _stamps(self, observer: Watched, region: str, now: datetime, chosen: Callable[[Seen], bool]) -> list[datetime]:
         """The moments of such rounds, but for those of a clock so wrong that they have not come yet."""

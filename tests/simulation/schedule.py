@@ -32,6 +32,7 @@ class Schedule:
             faults_to_impair_when_corroborated=min(faults, 2),
             healthy_after_seconds=draw.choice((20, 40, 90)),
             key_usable_after_seconds=draw.choice((10, 30)),
+            key_silences_to_leave=draw.choice((2, 4)),
             key_faults_to_leave=draw.choice((1, 2)),
             minimum_answers=draw.choice((1, 1, 2)),
             unknown_after_seconds=120,
@@ -107,6 +108,9 @@ class Schedule:
 
     def break_key(self) -> None:
         self._toggle(self.world.truth.keyless, "key fault")
+
+    def mute_key(self) -> None:
+        self._toggle(self.world.truth.mute_keys, "silence of the key set's own key")
 
     def make_flaky(self) -> None:
         region, flaky = self._region(), self.world.truth.flaky
@@ -216,6 +220,7 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.break_region,
     Schedule.throttle,
     Schedule.break_key,
+    Schedule.mute_key,
     Schedule.make_flaky,
     Schedule.cut,
     Schedule.isolate,
@@ -226,4 +231,4 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.operate,
     Schedule.nothing,
 )
-_WEIGHTS = (5, 2, 2, 1, 2, 1, 1, 1, 3, 2, 2, 4)
+_WEIGHTS = (5, 2, 2, 1, 1, 2, 1, 1, 1, 3, 2, 2, 4)

@@ -12,6 +12,7 @@ class Truth:
     broken: set[str] = field(default_factory=set)
     cut: set[tuple[str, str]] = field(default_factory=set)  # from an observer to a region
     keyless: set[str] = field(default_factory=set)
+    mute_keys: set[str] = field(default_factory=set)  # where the key set's own key does not answer, others do
     throttled: set[str] = field(default_factory=set)
     flaky: dict[str, int] = field(default_factory=dict)  # every n-th round fails
     rounds: int = 0
@@ -24,17 +25,23 @@ class Truth:
         every = self.flaky.get(region)
         return Outcome.REGION_FAULT if every and self.rounds % every == 0 else Outcome.OK
 
-    def key_outcome(self, observer: str, region: str) -> Outcome:
-        seen = self.region_outcome(observer, region)
-        return Outcome.KEY_FAULT if seen is Outcome.OK and region in self.keyless else seen
+    def key_outcome(self, region: str) -> Outcome:
+        """Of a region that answers."""
+        if region in self.keyless:
+            return Outcome.KEY_FAULT
+        return Outcome.REGION_FAULT if region in self.mute_keys else Outcome.OK
 
     def opens(self, observer: str, region: str) -> bool:
         """Whether a caller in `observer` gets an answer from the key in `region`, if need be by trying again."""
-        return region not in self.broken and (observer, region) not in self.cut and region not in self.keyless
+        return region not in self.broken and (observer, region) not in self.cut and not self._keyless(region)
+
+    def _keyless(self, region: str) -> bool:
+        return region in self.keyless or region in self.mute_keys
 
     def heal(self) -> None:
         self.broken.clear()
         self.cut.clear()
         self.keyless.clear()
+        self.mute_keys.clear()
         self.throttled.clear()
         self.flaky.clear()

@@ -103,8 +103,8 @@ class World:
         for member in self.key_set.members:
             region = member.region
             outcome = truth.region_outcome(region_of, region)
-            key_outcome = truth.key_outcome(region_of, region) if own_keys else None
-            if key_outcome is Outcome.KEY_FAULT:
+            key_outcome = truth.key_outcome(region) if own_keys and outcome is Outcome.OK else None
+            if key_outcome not in {None, Outcome.OK}:
                 observer.key_fault_at = self.seconds
             if not replica.reachable:
                 continue

@@ -225,6 +225,7 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
         "lambda:InvokeFunction": ("kms_failover.adapters.starter", ".invoke("),
         "states:StartExecution": ("kms_failover.adapters.starter", ".start_execution("),
+        "cloudwatch:GetMetricStatistics": ("kms_failover.adapters.object_counts", ".get_metric_statistics("),
     },
 }
 

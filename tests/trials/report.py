@@ -51,9 +51,9 @@ def page(told: Mapping[str, Any]) -> str:
     lines = [
         "# How long until the route changes",
         "",
-        "Written by `make trials DOCS=1`: the deployed service in the local cloud, with default rules. KMS in us-east-1",
-        "goes silent at a random moment between two rounds. Each trial is the service's first outage; both regions' routes",
-        "are timed, from the silence to the changed route in that region's own state table.",
+        "Written by `make trials DOCS=1`: the deployed service in the local cloud, with default rules. KMS in",
+        "us-east-1 goes silent at a random moment between two rounds. Each trial is the service's first outage.",
+        "Both regions' routes are timed, from the silence to the changed route in the region's own state table.",
         "",
         "| trials | p50 s | p99 s | most s | goal p99 s | |",
         "|---|---|---|---|---|---|",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.adapters.regional_kms import answer_of
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 1.0  # facts 3.5
 READ_TIMEOUT_SECONDS = 2.0  # two calls and two connects stay below a round's deadline
 PARALLEL = 16
+ATTEMPTS = 3  # of a round trip whose faults are answered at once, as botocore's own standard (facts 3.4)
+SILENCE = (ConnectTimeoutError, ReadTimeoutError)  # the finding itself, and too slow to be asked about again
 CONTEXT = {"kms-failover": "probe"}
 
 _OUTCOMES = {FaultClass.REGION: Outcome.REGION_FAULT, FaultClass.KEY: Outcome.KEY_FAULT}
 
 
 class KmsProber:
-    """Keeps a client a region, for the life of the execution environment; no retries: a fault is the finding.
+    """Keeps a client a region, for the life of the execution environment.
 
     What has not ended at the deadline goes on in its thread. Such threads do not pile up: what waits for one is
     withdrawn, what runs ends with the client's time-outs, 6 s at the latest (a name server that is silent takes longer;
@@ -84,18 +87,26 @@ class _Call:
 
 
 def _round_trip(client: "KMSClient", member: MemberKey, start: float) -> RoundTrip:
+    """A region fault that comes at once is asked about again: a region that fails some calls is not lost."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _attempt(client, member, start)
+        except KMS_ERRORS as error:
+            fault = classify(error)
+            if fault is None:
+                raise
+            again = fault is FaultClass.REGION and not isinstance(error, SILENCE) and attempt < ATTEMPTS
+            if not again:
+                outcome = _OUTCOMES.get(fault, Outcome.INCONCLUSIVE)
+                return RoundTrip(outcome=outcome, code=code_of(error), latency_ms=_since(start))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _attempt(client: "KMSClient", member: MemberKey, start: float) -> RoundTrip:
     call = {"KeyId": member.arn, "EncryptionContext": CONTEXT}
-    try:
-        made = answer_of(client, member.region, "generate_data_key", call | {"KeySpec": "AES_256"})
-        opened = answer_of(client, member.region, "decrypt", call | {"CiphertextBlob": made["CiphertextBlob"]})
-    except KMS_ERRORS as error:
-        fault = classify(error)
-        if fault is None:
-            raise
-        outcome = _OUTCOMES.get(fault, Outcome.INCONCLUSIVE)
-        return RoundTrip(outcome=outcome, code=code_of(error), latency_ms=_since(start))
-    same = hmac.compare_digest(made["Plaintext"], opened["Plaintext"])
-    if not same:
+    made = answer_of(client, member.region, "generate_data_key", call | {"KeySpec": "AES_256"})
+    opened = answer_of(client, member.region, "decrypt", call | {"CiphertextBlob": made["CiphertextBlob"]})
+    if not hmac.compare_digest(made["Plaintext"], opened["Plaintext"]):
         return RoundTrip(outcome=Outcome.REGION_FAULT, code="RoundTripMismatch", latency_ms=_since(start))
     return RoundTrip(outcome=Outcome.OK, latency_ms=_since(start))
 

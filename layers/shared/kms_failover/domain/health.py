@@ -127,6 +127,7 @@ class _Round(NamedTuple):
     at: datetime
     fault: bool
     code: str
+    outcome: Outcome
 
 
 class _Findings(NamedTuple):
@@ -156,15 +157,16 @@ def _findings(newest_first: Sequence[Observation], previous: RegionHealth, rules
     most = rules.most_rounds
     for seen in newest_first:
         outcome = seen.outcome
+        if seen.source is Source.PROBE and seen.key_set:
+            if outcome is not Outcome.INCONCLUSIVE:
+                _add_round(key_rounds, seen, most)
+                if outcome is not Outcome.OK and (last_key_fault_at is None or seen.at > last_key_fault_at):
+                    last_key_fault_at = seen.at
+            continue
         if outcome is Outcome.REGION_FAULT and (last_fault_at is None or seen.at > last_fault_at):
             last_fault_at = seen.at
         if seen.source is not Source.PROBE:
             reports.setdefault((seen.source, seen.subject or seen.id), seen)  # of each subject the latest
-        elif seen.key_set:
-            if outcome is Outcome.KEY_FAULT and (last_key_fault_at is None or seen.at > last_key_fault_at):
-                last_key_fault_at = seen.at
-            if outcome is Outcome.OK or outcome is Outcome.KEY_FAULT:
-                _add_round(key_rounds, seen, most)
         else:
             last_word = last_word or seen.code
             if outcome is Outcome.OK or outcome is Outcome.REGION_FAULT:
@@ -180,9 +182,9 @@ def _add_round(rounds: list[_Round], seen: Observation, most: int) -> None:
     failed = seen.outcome is not Outcome.OK
     if rounds and rounds[-1].at - seen.at < LEAST_BETWEEN_ROUNDS:
         if not failed:
-            rounds[-1] = rounds[-1]._replace(fault=False)
+            rounds[-1] = rounds[-1]._replace(fault=False, outcome=seen.outcome)
     elif len(rounds) < most:
-        rounds.append(_Round(seen.at, failed, seen.code))
+        rounds.append(_Round(seen.at, failed, seen.code, seen.outcome))
 
 
 def _verdict(previous: RegionHealth, found: _Findings, losses: int, rules: Rules, now: datetime) -> tuple[Verdict, str]:
@@ -232,10 +234,9 @@ def _recovery(
 
 def _key(previous: RegionHealth, found: _Findings, losses: int, rules: Rules, now: datetime) -> tuple[bool, str]:
     """Whether the key set's own key can be used. An event about a key is a reason to ask it, not an answer."""
-    rounds = found.key_rounds
     if previous.key_usable:
-        latest = rounds[: rules.key_faults_to_leave]
-        if len(latest) < rules.key_faults_to_leave or not all(probe.fault for probe in latest):
+        latest = _lost_rounds(found.key_rounds, rules)
+        if not latest:
             return True, ""
         event = next((o for o in found.reports if o.outcome is Outcome.KEY_FAULT), None)
         after = f", after {event.code}" if event else ""
@@ -243,6 +244,14 @@ def _key(previous: RegionHealth, found: _Findings, losses: int, rules: Rules, no
     dwell = _dwell(rules.key_usable_after_seconds, losses)
     quiet = found.last_key_fault_at is None or now - found.last_key_fault_at >= dwell
     return (True, "") if quiet and _key_answers(previous, found) else (False, previous.key_reason)
+
+
+def _lost_rounds(rounds: Sequence[_Round], rules: Rules) -> Sequence[_Round]:
+    """The run of faults that loses a key: few where KMS says what is wrong with it, more where it is merely silent."""
+    named, any_kind = rounds[: rules.key_faults_to_leave], rounds[: rules.key_silences_to_leave]
+    if len(named) == rules.key_faults_to_leave and all(probe.outcome is Outcome.KEY_FAULT for probe in named):
+        return named
+    return any_kind if len(any_kind) == rules.key_silences_to_leave and all(p.fault for p in any_kind) else ()
 
 
 def _key_answers(previous: RegionHealth, found: _Findings) -> bool:

@@ -83,7 +83,8 @@ class Rules(Model):
     corroboration_seconds: int = Field(60, ge=1, le=3600)
     healthy_after_seconds: int = Field(600, ge=1, le=86_400)
     unknown_after_seconds: int = Field(180, ge=10, le=3600)
-    key_faults_to_leave: int = Field(2, ge=1, le=60)
+    key_faults_to_leave: int = Field(2, ge=1, le=60)  # in a row: disabled, deleted, without material
+    key_silences_to_leave: int = Field(6, ge=1, le=60)  # in a row: this key fails while its region answers
     key_usable_after_seconds: int = Field(60, ge=1, le=86_400)
     minimum_answers: int = Field(1, ge=1, le=60)  # probe rounds in a row that a refuge has answered
     debt_allowed_to_return: int = Field(0, ge=0)  # objects owed to a region that may be returned to
@@ -109,7 +110,8 @@ class Rules(Model):
     @property
     def most_rounds(self) -> int:
         """How many of the latest probe rounds can matter to a verdict."""
-        return max(self.rounds, self.rounds_when_corroborated, self.key_faults_to_leave, self.minimum_answers)
+        of_keys = max(self.key_faults_to_leave, self.key_silences_to_leave)
+        return max(self.rounds, self.rounds_when_corroborated, of_keys, self.minimum_answers)
 
     @property
     def window(self) -> timedelta:

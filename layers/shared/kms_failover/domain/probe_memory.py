@@ -78,7 +78,8 @@ class Attention:
         Reports are told apart by their times: one may be written seconds after the time that it bears.
         """
         for o in observations:
-            if o.outcome is Outcome.KEY_FAULT and o.key_set and o.source in {Source.PROBE, Source.KMS_EVENT}:
+            faulty = o.outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT}
+            if faulty and o.key_set and o.source in {Source.PROBE, Source.KMS_EVENT}:
                 self._key_faults[o.key_set] = max(o.at, self._key_faults.get(o.key_set, o.at))
         faults = (o for o in observations if o.source is Source.DATA_PLANE and o.outcome is Outcome.REGION_FAULT)
         before, self._reports = self._reports, {(o.region, o.at) for o in faults if o.at >= now - LOOK_BACK}

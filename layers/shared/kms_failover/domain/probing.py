@@ -219,7 +219,7 @@ class ProbeService:
         watched = asked.members(self._attention.watched(asked.at)).keys()
         observed, unanswered = self._ask_own_keys(asked, self._turns.due(arns, asked.at) | watched, run)
         self._turns.taken(arns - unanswered, asked.at)
-        if any(observation.outcome is Outcome.KEY_FAULT for observation in observed):
+        if any(observation.outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT} for observation in observed):
             self._wake(run)
 
     def _ask_own_keys(
@@ -236,7 +236,7 @@ class ProbeService:
             self._about_key(asked, key_set, member, trips[member.arn])
             for key_set in asked.key_sets
             for member in key_set.members
-            if member.arn in trips and _is_worth_writing(trips[member.arn], wanted=member.arn in wanted)
+            if member.arn in trips and self._is_worth_writing(asked, member, trips, wanted)
         ]
         self._write(observations, run)
         return observations, {arn for arn in wanted | asked.trips.keys() if not _has_answered(trips.get(arn))}
@@ -250,11 +250,16 @@ class ProbeService:
         return self._observation(asked.at, region, trip.model_copy(update={"outcome": outcome}))
 
     def _about_key(self, asked: _Asked, key_set: KeySet, member: MemberKey, trip: RoundTrip) -> Observation:
-        """Where the region answers for another key in this very round, what fails is this key."""
-        region_answers = asked.answer_of(member.region).outcome is Outcome.OK
-        if region_answers and trip.outcome is Outcome.REGION_FAULT:
-            trip = trip.model_copy(update={"outcome": Outcome.KEY_FAULT})
         return self._observation(asked.at, member.region, trip, key_set.name)
+
+    @staticmethod
+    def _is_worth_writing(
+        asked: _Asked, member: MemberKey, trips: Mapping[str, RoundTrip], wanted: AbstractSet[str]
+    ) -> bool:
+        """What was due, and what is the key's own trouble: also that it fails where its region answers."""
+        trip = trips[member.arn]
+        alone = trip.outcome is Outcome.REGION_FAULT and asked.answer_of(member.region).outcome is Outcome.OK
+        return (member.arn in wanted and trip.code != NOT_ASKED) or trip.outcome is Outcome.KEY_FAULT or alone
 
     def _observation(self, at: datetime, region: str, trip: RoundTrip, key_set: str = "") -> Observation:
         return Observation(
@@ -280,10 +285,6 @@ class ProbeService:
     def _wake(self, run: _Run) -> None:
         with run.going_on():
             self._wake_controller()
-
-
-def _is_worth_writing(trip: RoundTrip, *, wanted: bool) -> bool:
-    return (wanted and trip.code != NOT_ASKED) or trip.outcome is Outcome.KEY_FAULT
 
 
 def _has_answered(trip: RoundTrip | None) -> bool:
