@@ -25,8 +25,8 @@ drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files,
 test: $(VENV)/ready ## all tests; ARGS for pytest
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
-simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, ARGS
-	@$(VENV)/bin/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
+simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, DOCS=1, ARGS
+	@$(VENV)/bin/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(if $(DOCS),--docs) $(ARGS)
 
 trials: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## time from silence to a changed route, in a local cloud: TRIALS=count, MODES="warm reports", DOCS=1
 	@$(TOOLS)/bin/python -m tests.trials --sam $(CURDIR)/$(SAM)/bin/sam $(if $(TRIALS),--trials $(TRIALS)) $(if $(MODES),--modes $(MODES)) $(if $(DOCS),--docs)

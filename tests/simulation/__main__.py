@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.simulation.checks import Violation
+from tests.simulation.report import page
 from tests.simulation.schedule import Schedule
+
+DOCS = Path(__file__).parents[2] / "docs" / "simulation.md"
 
 EXIT_VIOLATED = 1
 CHUNK = 250  # seeds a worker takes at a time
@@ -74,8 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _progress(tally, options.runs, shown - started)
     _clear_progress()
     seconds = time.monotonic() - started
+    figures = _figures(tally, options, seconds)
     if options.json:
-        options.json.write_text(json.dumps(_figures(tally, options, seconds), indent=2) + "\n", "utf-8")
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+    if options.docs:
+        DOCS.write_text(page(figures), "utf-8")
     for seed, what in tally.violations[:SHOWN_SEEDS]:
         print(f"seed {seed}: {what}; see it again with make simulate REPLAY={seed}")
     moved = f"{tally.changes} route changes, {tally.moves} of them to another region"
@@ -111,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the first one; each next one's is one more")
     parser.add_argument("--jobs", type=_positive, default=os.process_cpu_count() or 1, help="processes at a time")
     parser.add_argument("--replay", type=int, metavar="SEED", help="run one schedule and print what happens in it")
+    parser.add_argument("--docs", action="store_true", help="write docs/simulation.md")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     return parser
 

@@ -93,6 +93,11 @@ def _intents_never_expire(intents: Sequence[Intent], now: datetime) -> Intent:
     return _in_force([intent.model_copy(update={"expires_at": None}) for intent in intents], now)
 
 
+def _one_epoch_behind(intents: Sequence[Intent], now: datetime) -> Intent:
+    newest = _in_force(intents, now)
+    return newest.model_copy(update={"epoch": max(0, newest.epoch - 1)})
+
+
 def _unconditional(self: MemoryState, judgement: Judgement) -> None:
     self._judgements[self.region, judgement.key_set] = judgement
 
@@ -110,6 +115,16 @@ def _anybody_announces(_before: Judgement, after: Judgement, _now: datetime) -> 
 
 
 MUTATIONS = (
+    Mutation(
+        "history is not written",
+        frozenset({"history"}),
+        _patched((MemoryState, "add_history", lambda _self, _route: None)),
+    ),
+    Mutation(
+        "an order is taken for an older one",
+        frozenset({"intent"}),
+        _patched((controlling, "in_force", _one_epoch_behind)),
+    ),
     Mutation(
         "a lost region counts as usable",
         frozenset({"usable"}),

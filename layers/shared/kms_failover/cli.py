@@ -83,7 +83,8 @@ def _apply(options: argparse.Namespace) -> dict[str, Any]:
     return {verb: [key_set.name for key_set in key_sets], "regions": options.region}
 
 
-def _run(options: argparse.Namespace) -> dict[str, Any]:
+def _payload(options: argparse.Namespace) -> dict[str, Any]:
+    """What the runbook function is invoked with."""
     payload = {"Action": options.command, "KeySet": options.key_set}
     if options.command in set(CHANGES_INTENT):
         payload |= {"Reason": options.reason, "Author": options.author or getpass.getuser()}
@@ -92,9 +93,13 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         payload |= {"Region": options.to}
     if options.command in {ActionName.FAILOVER, ActionName.FAILBACK}:
         payload |= {"Insist": options.insist}
+    return payload
+
+
+def _run(options: argparse.Namespace) -> dict[str, Any]:
     name = Deployment(options.deployment).function("runbook")
     functions = boto3.client("lambda", region_name=options.region)
-    answer = functions.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
+    answer = functions.invoke(FunctionName=name, Payload=json.dumps(_payload(options)).encode())
     body: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise KmsFailoverError(f"{name} failed: {body.get('errorType')}: {body.get('errorMessage')}")
