@@ -31,7 +31,8 @@ class StateTable:
     """Items by `pk`, `sk` and `body`, the fact's JSON. Fields that a later version adds to a fact are ignored.
 
     `pk` is `key-sets`, `observations#<observer>`, `control#<observer>`, `history#<observer>#<key set>`, `intents`,
-    `material#<key set>`, `debt#<key set>`, `refusal#<key set>` or `ignored#<observer>`.
+    `key-set#<key set>` (material), `debt#<key set>`, `refusal#<key set>`, `ignored#<observer>` or, Powertools' own,
+    `idempotency#<observer>`.
     """
 
     def __init__(self, table: "Table", region: str) -> None:
@@ -157,11 +158,11 @@ class StateTable:
     # Material
 
     def material(self, key_set: str, region: str) -> MaterialRecord | None:
-        item = self._get(f"material#{key_set}", region)
+        item = self._get(f"key-set#{key_set}", f"material#{region}")
         return _fact(MaterialRecord, item) if item else None
 
     def put_material(self, record: MaterialRecord) -> None:
-        self._put(f"material#{record.key_set}", record.region, record)
+        self._put(f"key-set#{record.key_set}", f"material#{record.region}", record)
 
     # DynamoDB
 
