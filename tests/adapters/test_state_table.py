@@ -11,9 +11,9 @@ from moto import mock_aws
 from kms_failover.adapters import state_table
 from kms_failover.adapters.state_table import OBSERVATION_LIFE, StateTable
 from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Outcome, Verdict
+from kms_failover.domain.health import Outcome, Source, Verdict
 from kms_failover.domain.material import MaterialRecord
-from kms_failover.domain.route import Intent, Route, first_route
+from kms_failover.domain.route import Intent, Mode, Route, first_route
 from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError
 from tests.adapters.tables import create_state_table
@@ -55,7 +55,7 @@ def test_nothing_is_there_before_it_is_written(state: State) -> None:
     assert (state.judgements(), state.all_intents(), state.owed("orders", EAST, 9)) == ({}, {}, 0)
     assert (state.history("orders"), state.intents("orders"), state.material("orders", EAST)) == ((), (), None)
     assert (list(state.debts("orders")), list(state.refusals("orders"))) == ([], [])
-    assert (state.observations(NOON), state.ignored_events(9)) == ((), ())
+    assert (state.observations(NOON), state.reports(NOON), state.ignored_events(9)) == ((), (), ())
 
 
 def test_observations_come_oldest_first_from_a_moment_on_and_of_this_observer(state: State) -> None:
@@ -67,6 +67,16 @@ def test_observations_come_oldest_first_from_a_moment_on_and_of_this_observer(st
     state.add_observation(own)
 
     assert state.observations(NOON) == (*seen[1:4], own, seen[4])
+
+
+def test_observations_end_where_they_are_told_to_and_reports_are_the_data_planes(state: State) -> None:
+    probe, later = observation(0, Outcome.OK), observation(61, Outcome.OK)
+    report, alarm = (observation(1, Outcome.REGION_FAULT, source) for source in (Source.DATA_PLANE, Source.ALARM))
+    for one in (later, alarm, report, probe):
+        state.add_observation(one)
+
+    assert set(state.observations(NOON, NOON + timedelta(seconds=60))) == {probe, report, alarm}
+    assert state.reports(NOON) == (report,)
 
 
 def test_the_same_observation_again_is_the_same_item(state: State) -> None:
@@ -208,6 +218,38 @@ def test_each_region_has_its_own_judgement(table: Any) -> None:
     assert west.judgements() == {}
 
 
+def test_what_stands_in_another_writers_partition_is_not_believed(table: Any) -> None:
+    state = StateTable(table, WEST)
+    state.add_observation(observation(0, Outcome.REGION_FAULT, Source.DATA_PLANE))
+    item = table.scan()["Items"][0]
+    forged = json.loads(item["body"]) | {"source": "probe"}
+
+    table.put_item(Item=item | {"body": json.dumps(forged)})
+
+    assert state.observations(NOON) == ()
+
+
+def test_a_judgement_that_cannot_be_read_is_its_own_key_sets_trouble(table: Any) -> None:
+    state = StateTable(table, WEST)
+    state.put_judgement(judgement(route(0)))
+    item = table.scan()["Items"][0]
+    table.put_item(Item=item | {"sk": "invoices", "body": json.dumps({"version": "?"})})
+
+    assert list(state.judgements()) == ["orders"]
+
+
+def test_an_order_that_cannot_be_read_holds_until_a_newer_one_comes(table: Any) -> None:
+    state = StateTable(table, WEST)
+    state.put_intent("orders", Intent(epoch=7, written_in=WEST))
+    item = table.scan()["Items"][0]
+    table.put_item(Item=item | {"body": json.dumps({"mode": "evacuate", "epoch": 7})})
+
+    (found,) = state.all_intents()["orders"]
+
+    assert (found.mode, found.epoch, found.written_in) == (Mode.HOLD, 7, WEST)
+    assert state.intents("orders") == (found,)
+
+
 def test_a_fact_with_a_field_of_a_later_version_is_read_all_the_same(table: Any) -> None:
     state = StateTable(table, WEST)
     state.put_judgement(judgement(route(0), health(EAST)))
@@ -271,7 +313,7 @@ def test_too_many_observations_leave_the_newest_and_stop_reading(paged: Any, mon
     seen = StateTable(paged, WEST).observations(NOON)
 
     assert [(one.at - NOON).total_seconds() for one in seen] == [5, 6, 7]
-    assert paged.pages <= 2
+    assert paged.pages <= len(state_table.KINDS) + 1
 
 
 def test_an_error_of_dynamodbs_own_is_not_taken_for_a_conflict(table: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Observation
+from kms_failover.domain.health import Observation, Source
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.material import MaterialRecord
@@ -44,9 +44,13 @@ class MemoryState:
                 insort(self._in_order, key)
             self._observations[key] = observation
 
-    def observations(self, since: datetime) -> tuple[Observation, ...]:
+    def observations(self, since: datetime, until: datetime | None = None) -> tuple[Observation, ...]:
         first = bisect_left(self._in_order, (since, "", "", "", ""))
-        return tuple(self._observations[key] for key in self._in_order[first:])
+        keys = self._in_order[first:]
+        return tuple(self._observations[key] for key in keys if until is None or key[0] <= until)
+
+    def reports(self, since: datetime) -> tuple[Observation, ...]:
+        return tuple(o for o in self.observations(since) if o.source is Source.DATA_PLANE)
 
     def add_ignored_event(self, event: IgnoredEvent) -> None:
         self._ignored[event.id] = event

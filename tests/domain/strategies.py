@@ -119,10 +119,12 @@ healths = st.builds(
     verdict=st.sampled_from(Verdict),
     key_usable=st.booleans(),
     since=moments,
-    key_answers=st.booleans(),
+    key_answers=st.none() | st.booleans(),
     last_fault_at=st.none() | moments,
     last_key_fault_at=st.none() | moments,
-    losses=st.lists(moments, max_size=6).map(tuple),
+    losses=st.integers(0, 6),
+    lost_at=st.none() | moments,
+    returned_at=st.none() | moments,
 )
 
 
@@ -133,7 +135,9 @@ def judgement(route: Route, *verdicts: RegionHealth, version: int = 0) -> Judgem
 
 
 def health(region: str, verdict: Verdict = Verdict.HEALTHY, *, key_usable: bool = True) -> RegionHealth:
-    return RegionHealth(region=region, verdict=verdict, key_usable=key_usable, since=NOON, reason="seen")
+    return RegionHealth(
+        region=region, verdict=verdict, key_usable=key_usable, key_answers=key_usable, since=NOON, reason="seen"
+    )
 
 
 healths_of_regions = st.fixed_dictionaries(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ def own(*outcomes: Outcome, end: float = 0) -> list[Observation]:
 def impaired(*, minutes_ago: int = 5, times: int = 1) -> RegionHealth:
     lost = NOON - timedelta(minutes=minutes_ago)
     return NEW.model_copy(
-        update={"verdict": Verdict.IMPAIRED, "since": lost, "last_fault_at": lost, "losses": (lost,) * times}
+        update={"verdict": Verdict.IMPAIRED, "since": lost, "last_fault_at": lost, "losses": times, "lost_at": lost}
     )
 
 
@@ -108,7 +109,7 @@ def test_three_failed_rounds_in_a_row_make_a_region_impaired_and_two_make_it_sus
 
     assert two.verdict is Verdict.SUSPECT
     assert three.verdict is Verdict.IMPAIRED
-    assert three.losses == (NOON,)
+    assert (three.losses, three.lost_at) == (1, NOON)
 
 
 def test_two_failed_rounds_are_enough_when_another_signal_agrees() -> None:
@@ -136,8 +137,8 @@ def test_a_single_aws_health_event_makes_a_region_suspect_only() -> None:
 
 
 def test_an_old_signal_does_not_agree_with_a_new_fault() -> None:
-    old = observation(-10 - RULES.corroboration_seconds - 1, FAULT, Source.ALARM)
-    recent = observation(-10 - RULES.corroboration_seconds, FAULT, Source.ALARM)
+    old = observation(-10 - RULES.corroboration_seconds - 1, FAULT, Source.DATA_PLANE)
+    recent = observation(-10 - RULES.corroboration_seconds, FAULT, Source.DATA_PLANE)
 
     assert judge(NEW, [*probes(OK, FAULT, FAULT), old], RULES, NOON).verdict is Verdict.SUSPECT
     assert judge(NEW, [*probes(OK, FAULT, FAULT), recent], RULES, NOON).verdict is Verdict.IMPAIRED
@@ -180,13 +181,29 @@ def test_a_lost_region_that_nobody_asks_stays_lost() -> None:
     assert after.verdict is Verdict.IMPAIRED
 
 
-def test_a_fault_that_anybody_saw_since_keeps_it_lost() -> None:
-    seen = [*probes(OK, OK), observation(-60, FAULT, Source.DATA_PLANE)]
+def test_only_the_probes_own_faults_lengthen_the_way_back() -> None:
+    """One caller with a broken line must not keep a region lost for all."""
+    reported = [*probes(OK, OK), observation(-60, FAULT, Source.DATA_PLANE)]
+    seen = [*probes(FAULT, OK, OK)]
 
-    after = judge(impaired(minutes_ago=30), seen, RULES, NOON)
+    assert judge(impaired(minutes_ago=30), reported, RULES, NOON).verdict is Verdict.HEALTHY
+    assert judge(impaired(minutes_ago=30), seen, RULES, NOON).verdict is Verdict.IMPAIRED
 
-    assert after.verdict is Verdict.IMPAIRED
-    assert after.last_fault_at == NOON - timedelta(seconds=60)
+
+def test_another_signal_adds_a_criterion_and_takes_none_away() -> None:
+    often = Rules(faults_to_impair=3, of_rounds=5)
+    hasty = Rules(faults_to_impair=1)
+    agreeing = observation(-3, FAULT, Source.DATA_PLANE)
+
+    assert judge(NEW, [*probes(FAULT, OK, FAULT, OK, FAULT), agreeing], often, NOON).verdict is Verdict.IMPAIRED
+    assert judge(NEW, [*probes(OK, FAULT), agreeing], hasty, NOON).verdict is Verdict.IMPAIRED
+
+
+def test_an_alarm_is_worked_out_from_the_probes_rounds_so_it_agrees_with_nothing() -> None:
+    alarm = observation(-3, FAULT, Source.ALARM)
+
+    assert judge(NEW, [*probes(OK, FAULT, FAULT), alarm], RULES, NOON).verdict is Verdict.SUSPECT
+    assert judge(NEW, [*probes(OK, OK), alarm], RULES, NOON).verdict is Verdict.SUSPECT
 
 
 def test_each_further_loss_within_an_hour_doubles_the_way_back_up_to_a_bound() -> None:
@@ -200,11 +217,31 @@ def test_each_further_loss_within_an_hour_doubles_the_way_back_up_to_a_bound() -
     assert [recovered(50, 100 * 2**MAX_DOUBLINGS - back) for back in (0, 1)] == [True, False]
 
 
-def test_losses_of_more_than_an_hour_ago_are_forgotten() -> None:
-    old = (NOON - timedelta(minutes=61), NOON - timedelta(minutes=59))
-    before = NEW.model_copy(update={"losses": old})
+@pytest.mark.parametrize(("minutes", "losses"), [(59, 3), (61, 1)])
+def test_a_loss_counts_with_the_earlier_ones_if_it_follows_a_return_within_an_hour(minutes: int, losses: int) -> None:
+    back = NOON - timedelta(minutes=minutes)
+    before = NEW.model_copy(update={"losses": 2, "lost_at": back - timedelta(hours=9), "returned_at": back})
 
-    assert judge(before, probes(OK), RULES, NOON).losses == old[1:]
+    after = judge(before, probes(FAULT, FAULT, FAULT), RULES, NOON)
+
+    assert (after.losses, after.lost_at, after.returned_at) == (losses, NOON, back)
+
+
+def test_the_way_back_grows_as_long_as_losses_follow_returns_however_long_it_takes() -> None:
+    """Lost again a minute after each return, with the default rules: seconds from the last fault to the next return."""
+    health, now, ways = NEW, NOON, []
+    for _ in range(6):
+        seen = [o.model_copy(update={"at": now + (o.at - NOON)}) for o in probes(FAULT, FAULT, FAULT)]
+        health = judge(health, seen, RULES, now)
+        fault = now
+        while not health.routable:
+            now += timedelta(seconds=60)
+            answer = observation(0, OK).model_copy(update={"at": now})
+            health = judge(health, [answer], RULES, now)
+        ways.append(int((now - fault).total_seconds()))
+        now += timedelta(seconds=60)
+
+    assert ways == [600, 1200, 2400, 4800, 9600, 9600]
 
 
 def test_two_faults_of_the_key_in_a_row_make_it_unusable_and_say_nothing_about_the_region() -> None:
@@ -216,7 +253,7 @@ def test_two_faults_of_the_key_in_a_row_make_it_unusable_and_say_nothing_about_t
     assert not twice.routable
     assert twice.verdict is Verdict.HEALTHY
     assert twice.key_reason == "2 probes of it in a row failed with Code"
-    assert twice.losses == (NOON,)
+    assert twice.losses == 1
 
 
 def test_a_key_that_is_silent_alone_is_given_up_after_a_minute_of_rounds_and_not_sooner() -> None:
@@ -269,7 +306,7 @@ def test_a_key_that_answered_once_is_usable_when_its_time_has_come_without_being
 
 def test_a_key_that_is_lost_again_and_again_takes_longer_to_be_usable() -> None:
     fault = NOON - timedelta(seconds=RULES.key_usable_after_seconds)
-    lost = NEW.model_copy(update={"key_usable": False, "last_key_fault_at": fault, "losses": (fault,) * 2})
+    lost = NEW.model_copy(update={"key_usable": False, "last_key_fault_at": fault, "losses": 2})
 
     assert not judge(lost, own(OK), RULES, NOON).key_usable
 
@@ -346,10 +383,17 @@ def test_a_closing_update_takes_its_opening_one_back_in_whatever_order_they_come
 def test_a_refuge_has_answered_its_latest_rounds_as_many_as_the_key_set_wants() -> None:
     careful = Rules(minimum_answers=2)
 
-    assert not judge(NEW, probes(FAULT, OK), careful, NOON).is_refuge
-    assert judge(NEW, probes(FAULT, OK), RULES, NOON).is_refuge
-    assert judge(NEW, probes(FAULT, OK, OK), careful, NOON).is_refuge
-    assert not judge(NEW, [], RULES, NOON).is_refuge
+    assert not judge(NEW, [*own(OK), *probes(FAULT, OK)], careful, NOON).is_refuge
+    assert judge(NEW, [*own(OK), *probes(FAULT, OK)], RULES, NOON).is_refuge
+    assert judge(NEW, [*own(OK), *probes(FAULT, OK, OK)], careful, NOON).is_refuge
+    assert not judge(NEW, own(OK), RULES, NOON).is_refuge
+
+
+@pytest.mark.parametrize("outcomes", [(), (THROTTLED,), (OK, KEY_FAULT), (OK, FAULT)])
+def test_no_refuge_is_where_the_key_set_own_key_has_not_answered_when_it_was_asked_last(
+    outcomes: tuple[Outcome, ...],
+) -> None:
+    assert not judge(NEW, [*probes(OK), *own(*outcomes)], RULES, NOON).is_refuge
 
 
 def test_nothing_new_gives_the_very_same_verdict() -> None:

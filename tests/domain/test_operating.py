@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from kms_failover.domain.composite_view import MAX_DEBTS, MAX_REFUSALS
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
@@ -15,7 +16,6 @@ from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.operating import (
     CHANGES_INTENT,
     LONGEST_EXPIRY_MINUTES,
-    MAX_REFUSALS,
     ActionName,
     Command,
     Runbook,
@@ -70,10 +70,11 @@ class World:
 
 def test_a_failover_forces_the_region_with_its_evidence_and_wakes_the_controller() -> None:
     world = World()
+    world.judge(health(WEST))
 
     answer = world.do(ActionName.FAILOVER, Region=WEST)
 
-    assert (world.intent.mode, world.intent.region, world.intent.epoch) == (Mode.FORCE, WEST, 1)
+    assert (world.intent.mode, world.intent.region) == (Mode.FORCE, WEST)
     assert (world.intent.author, world.intent.reason, world.intent.at) == ("ana", "drill", NOON)
     assert world.intent.written_in == WEST
     assert answer["Intent"]["region"] == WEST
@@ -95,12 +96,25 @@ def test_hold_and_release_are_each_others_opposite() -> None:
 def test_each_command_outdates_every_earlier_one_also_another_regions() -> None:
     world = World()
     there = MemoryState(EAST, ORDERS)
-    there.put_intent("orders", Intent(mode=Mode.HOLD, epoch=7, written_in=EAST))
+    ahead = int((NOON + timedelta(minutes=1)).timestamp() * 1000)  # by a clock that is fast
+    there.put_intent("orders", Intent(mode=Mode.HOLD, epoch=ahead, written_in=EAST))
     world.state._intents |= there._intents  # the global table brings it over
 
     world.do(ActionName.RELEASE)
 
-    assert (world.intent.epoch, world.intent.mode) == (8, Mode.AUTOMATIC)
+    assert (world.intent.epoch, world.intent.mode) == (ahead + 1, Mode.AUTOMATIC)
+
+
+def test_a_later_command_outdates_one_that_has_not_arrived_here_yet() -> None:
+    east, west = World(), World()
+    for _ in range(5):
+        east.do(ActionName.HOLD)
+    later = Runbook(west.state, west, west, west.wake, lambda: NOON + timedelta(minutes=5))
+    later.execute(Command(Action=ActionName.RELEASE, KeySet="orders", Reason="r", Author="bob"))
+
+    both = [*east.state.intents("orders"), *west.state.intents("orders")]
+
+    assert in_force(both, NOON).author == "bob"
 
 
 @pytest.mark.parametrize("action", sorted(CHANGES_INTENT))
@@ -121,12 +135,15 @@ def test_a_failover_to_nowhere_names_the_regions_there_are(region: str | None) -
         World().do(ActionName.FAILOVER, Region=region)
 
 
-@pytest.mark.parametrize("seen", [health(WEST, Verdict.IMPAIRED), health(WEST, key_usable=False)])
+@pytest.mark.parametrize(
+    "seen",
+    [health(WEST, Verdict.IMPAIRED), health(WEST, key_usable=False), health(WEST, Verdict.UNKNOWN), health(EAST)],
+)
 def test_a_failover_to_an_unusable_region_needs_insistence(seen: Any) -> None:
     world = World()
     world.judge(seen)
 
-    with pytest.raises(IntentRefusedError, match="say Insist"):
+    with pytest.raises(IntentRefusedError, match="Insist goes there"):
         world.do(ActionName.FAILOVER, Region=WEST)
     world.do(ActionName.FAILOVER, Region=WEST, Insist=True)
 
@@ -349,3 +366,62 @@ def test_coverage_is_the_share_of_objects_that_this_regions_key_opens() -> None:
 
     assert unknown == {"orders-west": {"Objects": None, "Owed": 1, "Share": None}}
     assert known == {"orders-west": {"Objects": 4, "Owed": 1, "Share": 0.75}}
+
+
+def test_an_order_is_in_force_before_the_status_is_read_and_whatever_becomes_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+
+    def unreadable(_name: str) -> Any:
+        assert world.intent.mode is Mode.HOLD
+        raise ConnectionError("the table does not answer")
+
+    monkeypatch.setattr(world.state, "refusals", unreadable)
+    answer = world.do(ActionName.HOLD)
+
+    assert world.wakes == 1
+    assert answer["Intent"]["mode"] == "hold"
+    assert answer["StatusError"] == "ConnectionError: the table does not answer"
+
+
+def test_a_failback_tells_the_debt_that_was_counted_before_it_was_ordered() -> None:
+    world = World()
+    world.judge(health(EAST))
+    for key in ("a", "b"):
+        world.state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="b", key=key, since=NOON))
+
+    assert world.do(ActionName.FAILBACK)["DebtOwedToTarget"] == 2
+
+
+def test_of_two_orders_at_the_same_moment_the_second_is_refused_and_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+
+    def overtaken(_name: str, _intent: Intent) -> None:
+        raise EpochConflictError("orders")
+
+    monkeypatch.setattr(world.state, "put_intent", overtaken)
+
+    with pytest.raises(IntentRefusedError, match="say yours again"):
+        world.do(ActionName.HOLD)
+
+
+def test_a_command_before_the_controllers_first_run_is_fenced_as_well() -> None:
+    world = World()
+
+    world.do(ActionName.HOLD)
+
+    with pytest.raises(EpochConflictError):
+        world.state.put_judgement(judgement(first_route(ORDERS, WEST, NOON)))
+
+
+def test_debts_are_counted_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    endless = (Debt(key_set="orders", owed_to=EAST, bucket="b", key=f"{n}", since=NOON) for n in range(10**9))
+    monkeypatch.setattr(world.state, "debts", lambda _name: endless)
+
+    answer = world.do(ActionName.STATUS)
+
+    assert (answer["Debt"][EAST], answer["DebtIsMore"]) == (MAX_DEBTS, True)

@@ -110,6 +110,10 @@ class World:
         self._unless_broken("read")
         return self.state.observations(since)
 
+    def reports(self, since: datetime) -> tuple[Observation, ...]:
+        self._unless_broken("read")
+        return self.state.reports(since)
+
     def _unless_broken(self, part: str) -> None:
         if part in self.broken:
             raise ConnectionError(part)

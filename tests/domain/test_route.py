@@ -190,7 +190,7 @@ def test_what_others_report_of_a_region_that_answers_does_not_bar_the_way_to_it(
 
 def test_an_approval_does_not_outlive_a_later_loss() -> None:
     order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="back", at=NOON - timedelta(days=30))
-    lost_again = HEALTHY | {EAST: HEALTHY[EAST].model_copy(update={"losses": (NOON - timedelta(minutes=20),)})}
+    lost_again = HEALTHY | {EAST: HEALTHY[EAST].model_copy(update={"lost_at": NOON - timedelta(minutes=20)})}
 
     after = decide(ORDERS, route(WEST, EAST, intent_epoch=3), lost_again, order, NOON, owed=0)
 

@@ -49,7 +49,7 @@ def with_keys(name: str, **key_ids: str) -> KeySet:
 class World:
     """Seen from us-west-2, at `now`."""
 
-    def __init__(self, now: datetime = NOON) -> None:
+    def __init__(self, now: datetime = NOON + timedelta(hours=4)) -> None:
         self.state = MemoryState(WEST)
         self.wakes = 0
         self.asked: list[tuple[str, ...]] = []
@@ -162,18 +162,33 @@ def test_any_order_any_number_of_times_and_hours_late_is_the_same_knowledge_and_
             event("aws-health-kms-open"),
             changed("aws-health-kms-closed", lastUpdatedTime="Mon, 23 Nov 2026 12:00:30 GMT"),
         ),
-        (event("cloudwatch-alarm"), event("cloudwatch-alarm-ok")),
         (event("drill-region-impaired"), changed("drill-region-impaired", recovered=True) | {"id": "2"}),
     ],
 )
 def test_what_ends_a_signal_takes_it_back_whichever_comes_first(opening: Any, closing: Any) -> None:
     later = NOON + timedelta(seconds=50)
-    if closing["source"] == "aws.cloudwatch":
-        closing["detail"]["state"]["timestamp"] = "2026-11-23T12:00:20.000+0000"
 
     assert World().take(opening).verdict(later, *TWO_FAULTS).verdict is Verdict.IMPAIRED
     assert World().take(opening, closing).verdict(later, *TWO_FAULTS).verdict is Verdict.SUSPECT
     assert World().take(closing, opening).verdict(later, *TWO_FAULTS).verdict is Verdict.SUSPECT
+
+
+def test_an_alarm_that_rings_makes_a_region_suspect_and_one_that_is_calm_again_does_not() -> None:
+    calm = event("cloudwatch-alarm-ok")
+    calm["detail"]["state"]["timestamp"] = "2026-11-23T12:00:20.000+0000"
+    later, answered = NOON + timedelta(seconds=50), probe(40, Outcome.OK)
+
+    assert World().take(event("cloudwatch-alarm")).verdict(later, answered).verdict is Verdict.SUSPECT
+    assert World().take(calm, event("cloudwatch-alarm")).verdict(later, answered).verdict is Verdict.HEALTHY
+
+
+def test_who_puts_an_event_chooses_its_time_so_what_comes_from_the_future_is_ignored_loudly() -> None:
+    ahead = event("drill-region-impaired") | {"time": "2036-11-23T12:00:00Z"}
+
+    world = World().take(ahead)
+
+    assert (world.written, world.wakes) == (set(), 0)
+    assert [one.reason for one in world.ignored] == ["an event from the future, 2036-11-23T12:00:00+00:00"]
 
 
 def test_ending_one_drill_does_not_end_another() -> None:
@@ -270,7 +285,7 @@ def test_a_contributor_of_an_alarm_is_noted_and_its_alarm_decides() -> None:
     noted, both = World().take(event("cloudwatch-alarm-contributor")), World().take(event("cloudwatch-alarm"), well)
 
     assert noted.outcomes == {Outcome.INCONCLUSIVE}
-    assert both.verdict(NOON + timedelta(seconds=50), *TWO_FAULTS).verdict is Verdict.IMPAIRED
+    assert both.verdict(NOON + timedelta(seconds=50), probe(40, Outcome.OK)).verdict is Verdict.SUSPECT
 
 
 # Keys

@@ -28,10 +28,10 @@ class Gone(MemoryState):
             raise ConnectionError("the table does not answer")
         return super().key_sets()
 
-    def observations(self, since: datetime) -> tuple[Observation, ...]:
+    def observations(self, since: datetime, until: datetime | None = None) -> tuple[Observation, ...]:
         if not self.reads:
             raise ConnectionError("the table does not answer")
-        return super().observations(since)
+        return super().observations(since, until)
 
     def add_observation(self, observation: Observation) -> None:
         if not self.writes:
@@ -48,7 +48,7 @@ class West:
         self.silent: set[str] = set()
         self.announced: list[int] = []
         self.events_reachable = True
-        self.controller = Controller(self.state, self, lambda: self.now)
+        self.controller = Controller(self.state, self, lambda _: None, lambda: self.now)
         self.probe = ProbeService(
             WEST, lambda: (ORDERS,), self, self.state, self._wake, lambda: self.now, self._sleep, lambda: 0.0
         )

@@ -40,6 +40,10 @@ def lose_east(prod: Stack) -> None:
                     code="ReadTimeoutError" if outcome is Outcome.REGION_FAULT else "",
                 )
             )
+    key = Observation(
+        key_set="orders", observer=WEST, region=WEST, source=Source.PROBE, outcome=Outcome.OK, at=now, id="key"
+    )
+    prod.state.add_observation(key)
 
 
 def test_a_lost_region_changes_the_route_in_the_table_and_in_the_answer(prod: Stack) -> None:

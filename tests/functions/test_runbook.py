@@ -25,7 +25,7 @@ def run(prod: Stack, **command: Any) -> dict[str, Any]:
 
 
 def test_a_failover_is_written_with_its_evidence_and_answered_with_the_status(prod: Stack) -> None:
-    answer = run(prod, Action="failover", Region=WEST)
+    answer = run(prod, Action="failover", Region=WEST, Insist=True)
 
     intent = in_force(prod.state.intents("orders"), NOON)
     assert (intent.mode, intent.region, intent.author) == (Mode.FORCE, WEST, "ana")

@@ -52,7 +52,7 @@ class Service:
     def __init__(self, key_sets: Sequence[KeySet], clients: dict[str, Any]) -> None:
         self.clock = Clock()
         self.state = MemoryState(MIDDLE, *key_sets)
-        self.controller = Controller(self.state, Announcements(), self.clock)
+        self.controller = Controller(self.state, Announcements(), self._ask, self.clock)
         prober = KmsProber()
         prober._clients = clients
         self.probe = ProbeService(
@@ -66,10 +66,16 @@ class Service:
             lambda: 0.5,
         )
 
+    def _ask(self, key_sets: tuple[str, ...]) -> None:
+        """By an asynchronous invocation, so after what the probe is doing now."""
+        self.asked = key_sets
+
     def _wake(self) -> None:
         self.controller.run()
 
     def minutes(self, count: int) -> None:
+        self.controller.run()
+        self.probe.ask(self.asked)
         for number in range(count):
             self.clock.now = NOON + timedelta(minutes=number)
             self.probe.run()

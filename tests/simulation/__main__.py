@@ -14,9 +14,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.simulation.checks import Violation
 from tests.simulation.report import page
 from tests.simulation.schedule import Schedule
+from tests.simulation.violation import Violation
 
 DOCS = Path(__file__).parents[2] / "docs" / "simulation.md"
 

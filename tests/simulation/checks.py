@@ -1,5 +1,6 @@
-"""The invariants, each worked out from what really happened, never by asking the code that is under test."""
+"""The invariants of verdicts and routes, each worked out from what really happened and never by the code under test."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -7,22 +8,15 @@ from typing import NamedTuple, Protocol
 from kms_failover.domain.health import Outcome, RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.route import Intent, Mode, Route
+from tests.simulation.history import History
+from tests.simulation.orders import OrderChecks
 from tests.simulation.replica import Replica
-from tests.simulation.truth import Truth
+from tests.simulation.violation import Violation
 
-AN_HOUR = timedelta(hours=1)
-SKEW_SECONDS = 60.0
-ROUND_SECONDS = 10.0
+SKEW = timedelta(seconds=60)
 ONE_ROUND = timedelta(seconds=4)
-
-
-class Violation(BaseException):  # what it is; the controller's own handling of errors must not catch it
-    """An invariant that does not hold."""
-
-    def __init__(self, invariant: str, what: str) -> None:
-        super().__init__(f"{invariant}: {what}")
-        self.invariant = invariant
+MOST_DOUBLINGS = 4
+FAULTS = frozenset({Outcome.KEY_FAULT, Outcome.REGION_FAULT})
 
 
 class Seen(NamedTuple):
@@ -39,136 +33,109 @@ class Watched(Protocol):
     replica: Replica
     seen: dict[str, list[Seen]]
     announced: list[int]
+    recovered: list[str]
     crashed: bool
 
 
 class Checks:
-    def __init__(self, key_set: KeySet, truth: Truth) -> None:
+    def __init__(self, key_set: KeySet) -> None:
         self._key_set = key_set
-        self._truth = truth
+        self._rules = key_set.rules
         self._reports: dict[tuple[str, str], list[datetime]] = {}
-        self._changed_at: dict[str, list[datetime]] = {}
+        self._histories: dict[str, History] = {}
+        self.orders = OrderChecks(key_set)
         self.changes = 0
         self.moves = 0
 
+    def history(self, observer: Watched) -> History:
+        return self._histories.setdefault(observer.region, History())
+
     def reported(self, observer: str, region: str, at: datetime) -> None:
+        """A report of the data plane has arrived."""
         self._reports.setdefault((observer, region), []).append(at)
 
     # At each write
 
     def written(self, observer: Watched, before: Judgement | None, after: Judgement, now: datetime) -> None:
+        known = before.health if before else {}
+        for health in after.verdicts:
+            self._verdict_has_evidence(observer, known.get(health.region), health, now)
         if before is None:
             return
-        if before.verdicts is not after.verdicts:
-            for health in after.verdicts:
-                self._verdict_has_evidence(observer, before.health.get(health.region), health, now)
+        new = self.orders.obeyed(observer.replica, before.route, after.route, now)
         if before.route.epoch != after.route.epoch:
-            self._change_is_allowed(observer, before, after, now)
+            self.changes += 1
+            self.moves += before.route.regions[0] != after.route.regions[0]
+            self._flees_to_an_answer(observer, before, after)
+            self.orders.changed(observer.replica, self.history(observer), before.route, after.route, now, new=new)
 
     def _verdict_has_evidence(
         self, observer: Watched, before: RegionHealth | None, after: RegionHealth, now: datetime
     ) -> None:
-        rules = self._key_set.rules
         was_impaired = before is not None and before.verdict is Verdict.IMPAIRED
+        had_key = before is None or before.key_usable
+        region, ways = after.region, self.history(observer)
         if was_impaired is not (after.verdict is Verdict.IMPAIRED):
             if was_impaired:
-                faults = self._stamps(observer, after.region, now, lambda seen: seen.outcome is Outcome.REGION_FAULT)
-                self._really_quiet(faults, rules.healthy_after_seconds, after.region, now)
+                faults = self._stamps(observer, region, now, lambda seen: seen.outcome is Outcome.REGION_FAULT)
+                self._really_quiet(ways, faults, self._rules.healthy_after_seconds, region, now)
             else:
-                self._really_failed(observer, after.region, now)
-        had_key = before is None or before.key_usable
+                self._really_failed(observer, region, now)
         if had_key is not after.key_usable:
             if had_key:
-                self._key_really_failed(observer, after.region, now)
+                self._key_really_failed(observer, region, now)
             else:
-                faults = self._stamps(
-                    observer,
-                    after.region,
-                    now,
-                    lambda seen: seen.key_outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT},
-                )
-                self._really_quiet(faults, rules.key_usable_after_seconds, after.region, now)
+                faults = self._stamps(observer, region, now, lambda seen: seen.key_outcome in FAULTS)
+                self._really_quiet(ways, faults, self._rules.key_usable_after_seconds, region, now)
+        ways.note(region, now, lost=after.verdict is Verdict.IMPAIRED or not after.key_usable)
 
     def _really_failed(self, observer: Watched, region: str, now: datetime) -> None:
-        rules = self._key_set.rules
+        rules = self._rules
         since = now - rules.window
         faults = [seen.at for seen in observer.seen.get(region, ()) if seen.outcome is Outcome.REGION_FAULT]
-        reports = self._reports.get((observer.region, region), ())
-        corroborated = any(at >= since - timedelta(seconds=rules.corroboration_seconds) for at in reports)
+        reported = self._reports.get((observer.region, region), ())
         needed = rules.faults_to_impair
-        if corroborated:
+        if any(at >= since - timedelta(seconds=rules.corroboration_seconds) for at in reported):
             needed = min(needed, rules.faults_to_impair_when_corroborated)
-        rounds = _rounds(at for at in faults if at >= since)
+        rounds = _count(at for at in faults if at >= since)
         if rounds < needed:
             raise Violation("evidence", f"{region} lost after {rounds} of {needed} failed rounds")
 
     def _key_really_failed(self, observer: Watched, region: str, now: datetime) -> None:
-        rules = self._key_set.rules
+        rules = self._rules
         seen = [s for s in observer.seen.get(region, ()) if s.at >= now - rules.window]
-        named = _rounds(s.at for s in seen if s.key_outcome is Outcome.KEY_FAULT)
-        silent = _rounds(s.at for s in seen if s.key_outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT})
+        named = _count(s.at for s in seen if s.key_outcome is Outcome.KEY_FAULT)
+        silent = _count(s.at for s in seen if s.key_outcome in FAULTS)
         if named < rules.key_faults_to_leave and silent < rules.key_silences_to_leave:
             raise Violation("evidence", f"the key in {region} given up after {named} faults and {silent} silent rounds")
 
     def _stamps(self, observer: Watched, region: str, now: datetime, chosen: Callable[[Seen], bool]) -> list[datetime]:
         """The moments of such rounds, but for those of a clock so wrong that they have not come yet."""
-        latest = now + timedelta(seconds=SKEW_SECONDS)
-        return [seen.at for seen in observer.seen.get(region, ()) if seen.at <= latest and chosen(seen)]
+        return [seen.at for seen in observer.seen.get(region, ()) if seen.at <= now + SKEW and chosen(seen)]
 
-    def _really_quiet(self, faults: Sequence[datetime], seconds: int, region: str, now: datetime) -> None:
-        """Since the latest fault the least time has passed."""
-        if faults and now - max(faults) < timedelta(seconds=seconds):
-            raise Violation("dwell", f"{region} usable again {now - max(faults)} after a fault")
+    @staticmethod
+    def _really_quiet(ways: History, faults: Sequence[datetime], seconds: int, region: str, now: datetime) -> None:
+        """Since the latest fault the least time has passed, doubled for each loss that followed a return."""
+        longer = 2 ** min(max(ways.losses(region) - 1, 0), MOST_DOUBLINGS)
+        if faults and now - max(faults) < timedelta(seconds=seconds * longer):
+            raise Violation("dwell", f"{region} usable again {now - max(faults)} after a fault, {longer} x {seconds} s")
 
-    def _change_is_allowed(self, observer: Watched, before: Judgement, after: Judgement, now: datetime) -> None:
+    def _flees_to_an_answer(self, observer: Watched, before: Judgement, after: Judgement) -> None:
         was, head = before.route.regions[0], after.route.regions[0]
-        intent = in_force_here(observer.replica, now)
-        ordered = after.route.intent_epoch > before.route.intent_epoch
-        if ordered and after.route.intent_epoch != intent.epoch:
-            raise Violation("intent", f"carried out epoch {after.route.intent_epoch}, {intent.epoch} is the newest")
-        left = was in after.health and _lost(after.health[was])
-        if sorted(after.route.regions) != sorted(self._key_set.regions):
-            raise Violation("opens", f"the route {after.route.regions} has not every region once")
-        if not after.route.reason or not after.route.evidence:
-            raise Violation("evidence", "a change that gives no reason")
-        self.changes += 1
-        self._rate_is_kept(observer, after.route, now, exempt=ordered or left)
-        if was == head:
+        forced = self.orders.forces(observer.replica, head, after.route.decided_at)
+        if was == head or forced:
             return
-        self.moves += 1
-        if intent.mode is Mode.HOLD:
-            raise Violation("hold", f"moved to {head} while held")
-        if intent.mode is Mode.FORCE and head == intent.region:
-            return
-        if left:
-            if not self._answered(observer, head, self._key_set.rules.minimum_answers):
-                raise Violation("refuge", f"fled to {head}, which did not answer")
-        else:
-            self._return_is_earned(observer, head, intent)
+        self.expect_answers(observer, head)
 
-    def _rate_is_kept(self, observer: Watched, route: Route, now: datetime, *, exempt: bool) -> None:
-        """Counted by all changes; what an operator orders, and leaving a lost region, may exceed it."""
-        changes = self._changed_at.setdefault(observer.region, [])
-        changes.append(now)
-        recent = sum(now - at < AN_HOUR for at in changes)
-        if recent > self._key_set.rules.changes_per_hour and not exempt:
-            raise Violation("rate", f"{recent} changes within an hour, the last one {route.reason!r}")
-
-    def _return_is_earned(self, observer: Watched, head: str, intent: Intent) -> None:
-        if head != self._key_set.regions[0]:
-            raise Violation("evidence", f"moved to {head} for no reason")
-        if self._key_set.failback != "automatic" and not intent.failback:
-            raise Violation("failback", "returned although the operator had not said so")
-        if not self._answered(observer, head, self._key_set.rules.minimum_answers):
-            raise Violation("failback", f"returned to {head}, which did not answer")
-        owed = observer.replica.owed_here.get(head, 0)
-        if owed > self._key_set.rules.debt_allowed_to_return and not intent.insist:
-            raise Violation("debt", f"returned to {head}, to which {owed} objects are owed")
-
-    def _answered(self, observer: Watched, region: str, rounds: int) -> bool:
-        """Whether one of its latest rounds was answered; those of one moment come in any order."""
-        said = [s for s in observer.seen.get(region, ()) if s.outcome is not Outcome.INCONCLUSIVE]
-        return any(s.outcome is Outcome.OK for s in said[-2 * rounds :])
+    def expect_answers(self, observer: Watched, region: str) -> None:
+        """One of the latest rounds was answered, of those that say something, and the key when it was asked last."""
+        seen = observer.seen.get(region, ())
+        said = [s for s in seen if s.outcome is not Outcome.INCONCLUSIVE][-2 * self._rules.minimum_answers :]
+        by_stamp = sorted((s.at, s.key_outcome is Outcome.OK) for s in seen if s.key_outcome is not None)
+        key_answers = bool(by_stamp) and any(ok for at, ok in by_stamp if by_stamp[-1][0] - at < ONE_ROUND)
+        enough = sum(s.outcome is Outcome.OK for s in said) >= self._rules.minimum_answers
+        if not enough or not key_answers:
+            raise Violation("refuge", f"moved to {region}, which did not answer, or its key did not")
 
     # After each run
 
@@ -176,29 +143,46 @@ class Checks:
         """A run has come to its end with everything in reach."""
         judgement = observer.replica.judgement(self._key_set.name)
         if judgement is None:
-            raise Violation("known", "a run that wrote no judgement")
+            raise Violation("history", "a run that wrote no judgement")
+        for health in judgement.verdicts:
+            self._faults_are_noticed(observer, health, now)
         head = judgement.route.regions[0]
-        intent = in_force_here(observer.replica, now)
-        self._silence_is_noticed(observer, judgement, head, seconds)
-        stays = intent.mode is Mode.HOLD or (intent.mode is Mode.FORCE and intent.insist and intent.region == head)
-        if stays or not _lost(judgement.health[head]):
+        ways = self.history(observer)
+        self.orders.settled(observer.replica, ways, judgement.route, now)
+        if self.orders.stays(observer.replica, head, now) or not ways.is_lost(head):
             return
-        for region, health in judgement.health.items():
-            recent = [s for s in observer.seen.get(region, ()) if seconds - s.seconds <= SKEW_SECONDS]
-            answers = bool(recent) and all(s.outcome is Outcome.OK for s in recent)
-            enough = len(recent) > 2 * self._key_set.rules.minimum_answers
-            if region != head and not _lost(health) and answers and enough:
+        for region in self._key_set.regions:
+            recent = [s for s in observer.seen.get(region, ()) if seconds - s.seconds <= SKEW.total_seconds()]
+            answers = all(s.outcome is Outcome.OK and s.key_outcome in {None, Outcome.OK} for s in recent)
+            asked = any(s.key_outcome is Outcome.OK for s in recent)
+            enough = len(recent) > 2 * self._rules.minimum_answers
+            if region != head and not ways.is_lost(region) and answers and asked and enough:
                 raise Violation("usable", f"the route leads to {head}, which is lost, and {region} answers")
 
-    def _silence_is_noticed(self, observer: Watched, judgement: Judgement, head: str, seconds: float) -> None:
-        rules = self._key_set.rules
-        span = SKEW_SECONDS + rules.rounds * ROUND_SECONDS
-        recent = [s for s in observer.seen.get(head, ()) if seconds - s.seconds <= span]
-        faults = [s for s in recent if s.outcome is Outcome.REGION_FAULT]
-        latest = recent and seconds - recent[-1].seconds < ROUND_SECONDS
-        spread = _rounds(s.at for s in faults) >= rules.rounds
-        if latest and len(faults) == len(recent) and spread and judgement.health[head].verdict is not Verdict.IMPAIRED:
-            raise Violation("usable", f"{head} failed {len(faults)} rounds on end and counts as usable")
+    def _faults_are_noticed(self, observer: Watched, health: RegionHealth, now: datetime) -> None:
+        rules = self._rules
+        seen = [s for s in observer.seen.get(health.region, ()) if now - rules.window <= s.at <= now + SKEW]
+        rounds = _rounds((s.at, s.outcome) for s in seen if s.outcome is not Outcome.INCONCLUSIVE)
+        fresh = bool(rounds) and now - rounds[0][0] <= timedelta(seconds=rules.unknown_after_seconds)
+        if fresh and rounds[0][1] in FAULTS and health.verdict is not Verdict.IMPAIRED:
+            enough = _failed(rounds, rules.of_rounds or rules.faults_to_impair) >= rules.faults_to_impair
+            if self._somebody_agrees(observer, health.region, rounds, now):
+                failed = _failed(rounds, rules.faults_to_impair_when_corroborated)  # of as many: in a row
+                enough = enough or failed >= rules.faults_to_impair_when_corroborated
+            if enough:
+                raise Violation("usable", f"{health.region} failed {_failed(rounds, 9)} of {len(rounds)} and is usable")
+        own = _rounds((s.at, s.key_outcome) for s in seen if s.key_outcome is not None)
+        named = own[: rules.key_faults_to_leave]
+        known = len(named) == rules.key_faults_to_leave and {outcome for _, outcome in named} == {Outcome.KEY_FAULT}
+        if known and health.key_usable:
+            raise Violation("usable", f"the key in {health.region} failed {len(named)} times and is usable")
+
+    def _somebody_agrees(self, observer: Watched, region: str, rounds: Sequence["_Round"], now: datetime) -> bool:
+        plain = self._rules.of_rounds or self._rules.faults_to_impair
+        considered = rounds[: max(plain, self._rules.faults_to_impair_when_corroborated)]
+        start = min(at for at, outcome in considered if outcome in FAULTS)
+        earliest = max(start - timedelta(seconds=self._rules.corroboration_seconds), now - self._rules.window)
+        return any(earliest <= at <= now + SKEW for at in self._reports.get((observer.region, region), ()))
 
     # At the end
 
@@ -214,23 +198,31 @@ class Checks:
                 raise Violation("announced", f"{observer.region} announced {observer.announced} of {expected}")
             if len(observer.announced) != len(expected) and not observer.crashed:
                 raise Violation("announced", f"{observer.region} announced {observer.announced}, some twice")
+            recovered = Counter(self.history(observer).returns)
+            if set(recovered) - set(observer.recovered):
+                raise Violation("announced", f"of returns {recovered} only {observer.recovered} were announced")
 
 
-def in_force_here(replica: Replica, now: datetime) -> Intent:
-    """The newest intent that has reached this region, unless it has expired."""
-    best = Intent()
-    for intent in replica.known_intents("orders"):
-        if (intent.epoch, intent.written_in) > (best.epoch, best.written_in):
-            best = intent
-    expired = best.expires_at is not None and now >= best.expires_at
-    return Intent(epoch=best.epoch) if expired else best
+type _Round = tuple[datetime, Outcome | None]
 
 
-def _lost(health: RegionHealth) -> bool:
-    return health.verdict is Verdict.IMPAIRED or not health.key_usable
+def _rounds(probes: Iterable[_Round]) -> list[_Round]:
+    """Newest first; what lies closer together than the least pause is one, good if one of them was."""
+    rounds: list[_Round] = []
+    for at, outcome in sorted(probes, key=lambda probe: probe[0], reverse=True):
+        if rounds and rounds[-1][0] - at < ONE_ROUND:
+            if outcome is Outcome.OK:
+                rounds[-1] = rounds[-1][0], outcome
+        else:
+            rounds.append((at, outcome))
+    return rounds
 
 
-def _rounds(moments: Iterable[datetime]) -> int:
+def _failed(rounds: Sequence[_Round], of: int) -> int:
+    return sum(outcome in FAULTS for _, outcome in rounds[:of])
+
+
+def _count(moments: Iterable[datetime]) -> int:
     """How many lie at least a round's least pause apart."""
     count, last = 0, None
     for moment in sorted(moments):

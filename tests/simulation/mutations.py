@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from kms_failover.domain import controlling, health, route
+from kms_failover.domain import controlling, health, operating, route
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import Failback, KeySet, Rules
+from kms_failover.domain.operating import Command, Runbook
 from kms_failover.domain.route import Intent, Mode, Route
 from tests.domain.memory_state import MemoryState
 
@@ -35,12 +36,9 @@ def _patched(*targets: tuple[object, str, object]) -> Callable[[], AbstractConte
     return apply
 
 
-def _property(value: Callable[[Any], Any]) -> property:
-    return property(value)
-
-
 _decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, route.in_force
 _findings, _verdict, _without = health._findings, health._verdict, Judgement.without
+_is_approved, _verdicts = route._is_approved, controlling.Controller._verdicts
 
 
 def _throttled_is_a_fault(seen: Sequence[Observation], *rest: Any) -> Any:
@@ -48,20 +46,20 @@ def _throttled_is_a_fault(seen: Sequence[Observation], *rest: Any) -> Any:
     return _findings([o.model_copy(update={"outcome": fault}) if o.outcome is mute else o for o in seen], *rest)
 
 
-def _one_fault_suffices(previous: RegionHealth, found: Any, losses: int, rules: Rules, now: datetime) -> Any:
+def _one_fault_suffices(previous: RegionHealth, found: Any, rules: Rules, now: datetime) -> Any:
     hasty = rules.model_copy(update={"faults_to_impair": 1, "faults_to_impair_when_corroborated": 1})
-    return _verdict(previous, found, losses, hasty, now)
+    return _verdict(previous, found, hasty, now)
 
 
-def _reports_suffice(previous: RegionHealth, found: Any, losses: int, rules: Rules, now: datetime) -> Any:
+def _reports_suffice(previous: RegionHealth, found: Any, rules: Rules, now: datetime) -> Any:
     reported = [o for o in found.reports if o.outcome is Outcome.REGION_FAULT]
     if reported and previous.verdict is not Verdict.IMPAIRED:
         return Verdict.IMPAIRED, "somebody says so"
-    return _verdict(previous, found, losses, rules, now)
+    return _verdict(previous, found, rules, now)
 
 
-def _never_impaired(previous: RegionHealth, found: Any, losses: int, rules: Rules, now: datetime) -> Any:
-    verdict, reason = _verdict(previous, found, losses, rules, now)
+def _never_impaired(previous: RegionHealth, found: Any, rules: Rules, now: datetime) -> Any:
+    verdict, reason = _verdict(previous, found, rules, now)
     return (Verdict.SUSPECT if verdict is Verdict.IMPAIRED else verdict), reason
 
 
@@ -98,6 +96,64 @@ def _one_epoch_behind(intents: Sequence[Intent], now: datetime) -> Intent:
     return newest.model_copy(update={"epoch": max(0, newest.epoch - 1)})
 
 
+def _without_corroboration(*_: Any) -> list[Observation]:
+    return []
+
+
+def _key_never_lost(_previous: RegionHealth, _found: Any, _rules: Rules, _now: datetime) -> Any:
+    return True, ""
+
+
+def _n_is_k(rules: Rules) -> int:
+    return rules.faults_to_impair
+
+
+def _hold_the_first_only(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
+    regions, reason = _wanted(key_set, previous, seen, intent, owed)
+    if intent.mode is not Mode.HOLD:
+        return regions, reason
+    usable = [r for r in regions[1:] if r not in seen or seen[r].routable]
+    return (regions[0], *usable, *(r for r in regions[1:] if r not in usable)), reason
+
+
+def _force_is_nothing(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
+    said = intent.model_copy(update={"mode": Mode.AUTOMATIC}) if intent.mode is Mode.FORCE else intent
+    return _wanted(key_set, previous, seen, said, owed)
+
+
+def _nobody_insists(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
+    return _wanted(key_set, previous, seen, intent.model_copy(update={"insist": False}), owed)
+
+
+def _approval_never_ends(intent: Intent, previous: Route, _health: RegionHealth | None) -> bool:
+    return intent.failback and route._is_new(intent, previous)
+
+
+def _approval_outlives_a_loss(intent: Intent, previous: Route, _health: RegionHealth | None) -> bool:
+    return _is_approved(intent, previous, None)
+
+
+def _any_target(command: Command, _key_set: KeySet, _judgement: Judgement) -> Any:
+    return command.Region
+
+
+def _no_reason(*_: Any) -> str:
+    return "because"
+
+
+def _flat_dwell(seconds: int, _losses: int) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
+def _tie_by_epoch_alone(intent: Intent, previous: Route) -> bool:
+    return intent.epoch > previous.intent_epoch
+
+
+def _no_recoveries(*_: Any, **_more: Any) -> tuple[Any, tuple[str, ...]]:
+    verdicts, _recovered = _verdicts(*_, **_more)
+    return verdicts, ()
+
+
 def _unconditional(self: MemoryState, judgement: Judgement) -> None:
     self._judgements[self.region, judgement.key_set] = judgement
 
@@ -115,6 +171,41 @@ def _anybody_announces(_before: Judgement, after: Judgement, _now: datetime) -> 
 
 
 MUTATIONS = (
+    Mutation("key faults lose no key", frozenset({"usable"}), _patched((health, "_key", _key_never_lost))),
+    Mutation("the n of k of n is the k", frozenset({"usable"}), _patched((Rules, "rounds", property(_n_is_k)))),
+    Mutation("no signal ever agrees", frozenset({"usable"}), _patched((health, "_reported", _without_corroboration))),
+    Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((health, "_dwell", _flat_dwell))),
+    Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
+    Mutation("no fence", frozenset({"hold"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
+    Mutation("a force forces nothing", frozenset({"force"}), _patched((route, "_wanted", _force_is_nothing))),
+    Mutation("nobody insists", frozenset({"force"}), _patched((route, "_wanted", _nobody_insists))),
+    Mutation("any target is accepted", frozenset({"refusal"}), _patched((operating, "_target", _any_target))),
+    Mutation("any failback is accepted", frozenset({"refusal"}), _patched((operating, "_may_return", lambda *_: True))),
+    Mutation(
+        "an approval never ends", frozenset({"failback"}), _patched((route, "_is_approved", _approval_never_ends))
+    ),
+    Mutation(
+        "an approval outlives a loss",
+        frozenset({"failback"}),
+        _patched((route, "_is_approved", _approval_outlives_a_loss)),
+    ),
+    Mutation("a change gives no reason", frozenset({"evidence"}), _patched((route, "_reason", _no_reason))),
+    Mutation("a change gives no evidence", frozenset({"evidence"}), _patched((route, "_evidence", lambda *_: ("x",)))),
+    Mutation(
+        "of equal epochs none is new",
+        frozenset({"force", "agreement"}),
+        _patched((route, "_is_new", _tie_by_epoch_alone)),
+    ),
+    Mutation(
+        "returns are not announced",
+        frozenset({"announced"}),
+        _patched((controlling.Controller, "_verdicts", _no_recoveries)),
+    ),
+    Mutation(
+        "a key need not have answered",
+        frozenset({"refuge"}),
+        _patched((RegionHealth, "is_refuge", property(lambda h: h.routable and h.ready and h.verdict != "unknown"))),
+    ),
     Mutation(
         "history is not written",
         frozenset({"history"}),
@@ -128,7 +219,7 @@ MUTATIONS = (
     Mutation(
         "a lost region counts as usable",
         frozenset({"usable"}),
-        _patched((RegionHealth, "routable", _property(lambda _h: True))),
+        _patched((RegionHealth, "routable", property(lambda _h: True))),
     ),
     Mutation(
         "no number of faults makes a region lost",
@@ -151,13 +242,13 @@ MUTATIONS = (
     Mutation(
         "any region is a refuge",
         frozenset({"refuge"}),
-        _patched((RegionHealth, "is_refuge", _property(lambda h: h.routable))),
+        _patched((RegionHealth, "is_refuge", property(lambda h: h.routable))),
     ),
     Mutation("no limit to changes", frozenset({"rate"}), _patched((route, "AN_HOUR", timedelta(seconds=1)))),
     Mutation("a hold holds nothing", frozenset({"hold"}), _patched((route, "_wanted", _hold_is_nothing))),
     Mutation(
         "the oldest intent wins",
-        frozenset({"hold", "intent", "usable", "agreement", "failback"}),
+        frozenset({"hold", "intent", "usable", "agreement", "failback", "force"}),
         _patched((controlling, "in_force", _oldest_intent)),
     ),
     Mutation(

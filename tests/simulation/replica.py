@@ -1,13 +1,17 @@
 """One region's copy of the state table, which can be out of reach, die between two writes, and be written by two."""
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from kms_failover.domain.health import Observation
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Intent, Route
 from tests.domain.memory_state import MemoryState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class OutOfReachError(Exception):
@@ -27,13 +31,17 @@ class Replica(MemoryState):
         self.owed_here: dict[str, int] = {}
         self.on_written: Callable[[Judgement | None, Judgement], None] = lambda _before, _after: None
 
-    def write(self) -> None:
-        """One write, or the one that the process does not live to see done."""
+    def _pass_by(self) -> None:
+        """Between any two of its reads and writes something else may happen."""
         if self.between is not None:
             left, work = self.between
             self.between = (left - 1, work) if left else None
             if not left:
                 work()
+
+    def write(self) -> None:
+        """One write, or the one that the process does not live to see done."""
+        self._pass_by()
         if self.writes_left is not None:
             if self.writes_left == 0:
                 self.writes_left = None
@@ -45,12 +53,21 @@ class Replica(MemoryState):
             raise OutOfReachError(self.region)
         return super().key_sets()
 
-    def observations(self, since: datetime) -> tuple[Observation, ...]:
-        seen = super().observations(since)
-        for key in self._in_order[: len(self._in_order) - len(seen)]:
+    def observations(self, since: datetime, until: datetime | None = None) -> tuple[Observation, ...]:
+        self._pass_by()
+        first = bisect_left(self._in_order, (since, "", "", "", ""))
+        for key in self._in_order[:first]:
             del self._observations[key]  # their time to live is over, and nothing asks for them again
-        del self._in_order[: len(self._in_order) - len(seen)]
-        return seen
+        del self._in_order[:first]
+        return super().observations(since, until)
+
+    def judgements(self) -> dict[str, Judgement]:
+        self._pass_by()
+        return super().judgements()
+
+    def all_intents(self) -> dict[str, list[Intent]]:
+        self._pass_by()
+        return super().all_intents()
 
     def put_judgement(self, judgement: Judgement) -> None:
         self.write()
@@ -68,8 +85,5 @@ class Replica(MemoryState):
     def copy_intent(self, key_set: str, written_in: str, intent: Intent) -> None:
         """What replication brings: the last writer wins, item by item."""
         there = self._intents.get((key_set, written_in))
-        if there is None or there.epoch <= intent.epoch:
+        if there is None or there.order <= intent.order:
             self._intents[key_set, written_in] = intent
-
-    def known_intents(self, key_set: str) -> Sequence[Intent]:
-        return self.intents(key_set)

@@ -3,11 +3,11 @@
 import random
 from collections.abc import Callable
 
-from kms_failover.domain.health import LOSSES_COUNT_FOR, MAX_DOUBLINGS, Outcome, Source
+from kms_failover.domain.health import LOSSES_FOLLOW_WITHIN, MAX_DOUBLINGS, Outcome, Source
 from kms_failover.domain.key_set import Failback, Rules
 from kms_failover.domain.operating import ActionName
 from tests.domain.strategies import REGIONS
-from tests.simulation.checks import Violation
+from tests.simulation.violation import Violation
 from tests.simulation.world import Observer, World
 
 SHORT, LONG = (3, 9), (10, 30)  # steps; most schedules are short, so that there can be many
@@ -78,9 +78,9 @@ class Schedule:
         if chance < 0.05:
             return
         if chance < 0.10:
-            after = self._random.randint(0, 3)
+            after = self._random.randint(0, 7)
             operated = self._random.random() < 0.5
-            self._note(f"{observer.region}: another controller after {after} writes of the first")
+            self._note(f"{observer.region}: another controller after {after} reads and writes of the first")
             self.world.control(observer, meanwhile=(after, self.operate if operated else self.nothing))
         elif chance < 0.16:
             after = self._random.randint(0, 3)
@@ -159,8 +159,13 @@ class Schedule:
         self.world.owe(region, objects)
 
     def operate(self) -> None:
+        """Now and then two operators in two regions, at the same moment."""
+        first, *others = self._random.sample(self.world.observers, 2)
+        for observer in (first, *(others if self._random.random() < 0.2 else [])):
+            self._operate(observer)
+
+    def _operate(self, observer: Observer) -> None:
         draw, world = self._random, self.world
-        observer = draw.choice(world.observers)
         action = draw.choice((ActionName.HOLD, ActionName.RELEASE, ActionName.FAILOVER, ActionName.FAILBACK))
         region = self._region() if action is ActionName.FAILOVER else None
         insist, minutes = draw.random() < 0.4, draw.choice((None, None, 1, 5))
@@ -201,7 +206,7 @@ class Schedule:
         """The longest way back, an hour of too many changes, and a few rounds."""
         rules = self.world.key_set.rules
         longest = max(rules.healthy_after_seconds, rules.key_usable_after_seconds) * 2**MAX_DOUBLINGS
-        return float(longest) + LOSSES_COUNT_FOR.total_seconds() + 10 * CALM_SECONDS
+        return float(longest) + LOSSES_FOLLOW_WITHIN.total_seconds() + 10 * CALM_SECONDS
 
     def _awaits_failback(self) -> bool:
         """Whether every region sees the preferred one healthy: an operator looks before he orders."""

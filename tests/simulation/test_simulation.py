@@ -14,10 +14,10 @@ from kms_failover.domain.key_set import Failback, Rules
 from kms_failover.domain.operating import ActionName
 from tests.domain.strategies import REGIONS
 from tests.simulation.__main__ import EXIT_VIOLATED, main, simulate
-from tests.simulation.checks import Violation
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.report import INVARIANTS
 from tests.simulation.schedule import Schedule
+from tests.simulation.violation import Violation
 from tests.simulation.world import Observer, World
 
 ENOUGH = 2000  # schedules; the rarest guard is missed within some 600

@@ -16,11 +16,12 @@ from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import Failback, Rules
 from kms_failover.domain.operating import ActionName, Command, Runbook
 from kms_failover.domain.route import Intent, Route, first_route
-from kms_failover.errors import EpochConflictError, IntentRefusedError
+from kms_failover.errors import IntentRefusedError
 from tests.domain.strategies import NOON, key_set
-from tests.simulation.checks import Checks, Seen, Violation
+from tests.simulation.checks import Checks, Seen
 from tests.simulation.replica import Crash, OutOfReachError, Replica
 from tests.simulation.truth import Truth
+from tests.simulation.violation import Violation
 
 KEY_SET = "orders"
 OWN_KEY_EVERY = 3  # rounds; the service asks own keys far less often, which only takes longer
@@ -38,6 +39,7 @@ class Observer:
     probe_skew: float
     route: Route  # as its callers know it: fail-static
     announced: list[int] = field(default_factory=list)
+    recovered: list[str] = field(default_factory=list)  # announced
     announcing_fails: bool = False
     crashed: bool = False
     seen: dict[str, list[Seen]] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class World:
         self.truth = Truth()
         self.key_set = key_set(*regions, rules=rules, failback=failback)
         self.observers = [self._observer(region, *(skews or {}).get(region, (0.0, 0.0))) for region in regions]
-        self.checks = Checks(self.key_set, self.truth)
+        self.checks = Checks(self.key_set)
         self.cut_copies: set[frozenset[str]] = set()  # between which regions nothing is replicated
         self._coming: list[tuple[float, int, Callable[[], bool]]] = []
         self._count = 0
@@ -120,7 +122,7 @@ class World:
         crash_after: int | None = None,
         meanwhile: tuple[int, Callable[[], object]] | None = None,
     ) -> None:
-        """One run of the controller. It dies after so many writes; or after so many, another one runs too."""
+        """One run of the controller. It dies after so many writes; or after so many steps another one runs too."""
         replica = observer.replica
         replica.writes_left = crash_after
         if meanwhile:
@@ -140,7 +142,9 @@ class World:
 
     def _run(self, observer: Observer) -> bool:
         """Whether it lived to its end."""
-        controller = Controller(observer.replica, _Announcer(observer), lambda: self.now(observer.clock_skew))
+        controller = Controller(
+            observer.replica, _Announcer(observer), lambda _: None, lambda: self.now(observer.clock_skew)
+        )
         try:
             controller.run()
         except Crash:
@@ -189,7 +193,7 @@ class World:
     def _deliver(self, observer: Observer, seen: Observation) -> bool:
         if observer.replica.reachable:
             observer.replica.add_observation(seen)
-            if seen.outcome is Outcome.REGION_FAULT:
+            if seen.outcome is Outcome.REGION_FAULT and seen.source is not Source.ALARM:
                 self.checks.reported(observer.region, seen.region, seen.at)
         return observer.replica.reachable
 
@@ -217,6 +221,7 @@ class World:
             Insist=insist,
             ExpiresInMinutes=minutes,
         )
+        before = observer.replica.judgement(KEY_SET)
         runbook = Runbook(
             observer.replica, _NoStarter(), _NoCounts(), lambda: None, lambda: self.now(observer.clock_skew)
         )
@@ -224,8 +229,7 @@ class World:
             runbook.execute(command)
         except IntentRefusedError:
             return False
-        except EpochConflictError:
-            raise Violation("intent", "an operator's command was lost to an older one") from None
+        self.checks.orders.accepted(before, command)
         intent = next(i for i in observer.replica.intents(KEY_SET) if i.written_in == observer.region)
         for other in self.observers:
             if other is not observer:
@@ -294,8 +298,9 @@ class _Announcer:
         self._reach()
         self._observer.announced.append(route.epoch)
 
-    def region_recovered(self, key_set: str, region: str, observer: str) -> None:  # the port's
+    def region_recovered(self, key_set: str, region: str, observer: str) -> None:
         self._reach()
+        self._observer.recovered.append(region)
 
     def _reach(self) -> None:
         if self._observer.announcing_fails:

@@ -174,6 +174,7 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
         "dynamodb:GetItem": ("kms_failover.adapters.state_table", ".get_item("),
         "dynamodb:PutItem": ("kms_failover.adapters.state_table", ".put_item("),
+        "lambda:InvokeFunction": ("kms_failover.adapters.waker", ".invoke("),
         "sns:Publish": ("kms_failover.adapters.announcer", ".publish("),
         "events:PutEvents": ("kms_failover.adapters.announcer", ".put_events("),
     },
@@ -391,15 +392,26 @@ def test_the_signals_rules_name_exactly_the_events_of_keys_that_the_code_knows()
     assert values("Health", "detail", "service") == aws_events.HEALTH_SERVICES
 
 
-def test_whoever_sends_an_event_reaches_observations_and_nothing_that_is_decided() -> None:
-    own = ("observations", "ignored", "idempotency")
-    allowed = [{"Fn::Sub": f"{fact}#${{AWS::Region}}"} for fact in own]
+WRITES = {  # whose partitions each function may write: what comes from outside must not reach what is decided
+    "data-keys": {"reports#${AWS::Region}"},
+    "probe": {"observations#${AWS::Region}"},
+    "signals": {"signals#${AWS::Region}", "ignored#${AWS::Region}", "idempotency#${AWS::Region}"},
+    "controller": {"control#${AWS::Region}", "history#${AWS::Region}#*"},
+    "runbook": {"intents", "control#${AWS::Region}"},
+    "rewrap": {"debt#*", "refusal#*", "reports#${AWS::Region}"},
+    "reimport": {"key-set#*"},
+}
 
-    for statement in statements("SignalsFunction"):
+
+@every_function
+def test_a_function_writes_into_its_own_partitions_of_the_state_table_alone(name: str) -> None:
+    written = set()
+    for statement in statements(name):
         if {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"} & set(actions(statement)):
-            keys = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
-            assert keys
-            assert [key for key in keys if key not in allowed] == []
+            (keys,) = statement["Condition"].values()
+            written |= {key["Fn::Sub"] if isinstance(key, dict) else key for key in keys["dynamodb:LeadingKeys"]}
+
+    assert written == WRITES.get(role(name), set())
 
 
 def test_an_ignored_event_reaches_people_by_the_metric_that_the_handler_counts() -> None:

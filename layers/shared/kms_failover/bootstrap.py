@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 KEY_SETS_SECONDS = 5.0  # how long a warm function works with the key sets it has read
 AWS_TIMEOUT_SECONDS = 5.0  # for services beside KMS; a function's own time-out is longer
+IMPATIENT_SECONDS = 3.0
 COPY_SECONDS = 100  # one CopyObject of up to 5 GB, within the rewrap function's own time-out
 AWS_ATTEMPTS = 3  # botocore's standard total (facts 3.4)
 
@@ -123,8 +124,8 @@ def _controller(place: Place) -> "Controller":
     from kms_failover.adapters.announcer import SnsAndEventBridge
     from kms_failover.domain.controlling import Controller
 
-    announcer = SnsAndEventBridge(_client("sns", place), _client("events", place), place.changes_topic)
-    return Controller(_state(place), announcer, now)
+    announcer = SnsAndEventBridge(_impatient("sns", place), _impatient("events", place), place.changes_topic)
+    return Controller(_state(place), announcer, _key_prober(place), now)
 
 
 @functools.cache
@@ -180,7 +181,7 @@ def _runbook(place: Place) -> "Runbook":
     reimport_config = Config(read_timeout=LambdaStarter.PATIENCE_SECONDS, retries={"total_max_attempts": 1})
     functions = boto3.client("lambda", region_name=place.region, config=reimport_config)
     starter = LambdaStarter(functions, _client("stepfunctions", place), place)
-    counts = S3ObjectCounts(_client("cloudwatch", place), now)
+    counts = S3ObjectCounts(_impatient("cloudwatch", place), now)
     return Runbook(_state(place), starter, counts, _waker(place), now)
 
 
@@ -205,6 +206,14 @@ def _key_prober(place: Place) -> Callable[[tuple[str, ...]], None]:
 
 def _client(service: Any, place: Place) -> Any:
     return boto3.client(service, region_name=place.region, config=_config())
+
+
+def _impatient(service: Any, place: Place) -> Any:
+    """For what must not hold up anything else: one attempt, and not a long one."""
+    impatient = Config(
+        connect_timeout=IMPATIENT_SECONDS, read_timeout=IMPATIENT_SECONDS, retries={"total_max_attempts": 1}
+    )
+    return boto3.client(service, region_name=place.region, config=impatient)
 
 
 def _config() -> Config:

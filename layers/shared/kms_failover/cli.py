@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.key_sets_file import read_key_sets
@@ -17,6 +18,7 @@ from kms_failover.domain.naming import Deployment
 from kms_failover.domain.operating import CHANGES_INTENT, ActionName
 from kms_failover.errors import KmsFailoverError
 
+RUNBOOK_SECONDS = 130  # longer than the function's own time-out
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
 _HELP = {
@@ -98,7 +100,8 @@ def _payload(options: argparse.Namespace) -> dict[str, Any]:
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     name = Deployment(options.deployment).function("runbook")
-    functions = boto3.client("lambda", region_name=options.region)
+    patient = Config(read_timeout=RUNBOOK_SECONDS, retries={"total_max_attempts": 1})  # an order is given once
+    functions = boto3.client("lambda", region_name=options.region, config=patient)
     answer = functions.invoke(FunctionName=name, Payload=json.dumps(_payload(options)).encode())
     body: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
@@ -111,6 +114,9 @@ def _text(answer: dict[str, Any]) -> str:
     if "applied" in answer or "valid" in answer:
         verb, names = next(iter(answer.items()))
         return f"{verb}: {', '.join(names)}" + (f" (in {', '.join(answer['regions'])})" if verb == "applied" else "")
+    if "StatusError" in answer:
+        given = f"{answer['KeySet']}: the order is in force ({answer['Intent']['mode']})"
+        return f"{given}; the status cannot be shown: {answer['StatusError']}"
     if "Route" not in answer:
         return json.dumps(answer, indent=2)
     route, intent = answer["Route"], answer["Intent"]

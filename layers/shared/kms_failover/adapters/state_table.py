@@ -3,23 +3,27 @@
 Reads and writes only this region's copy; DynamoDB carries the items to the others.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Observation
+from kms_failover.domain.health import Observation, Source
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.domain.material import MaterialRecord
-from kms_failover.domain.route import Intent, Route
+from kms_failover.domain.route import Intent, Mode, Route
 from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+
+logger = logging.getLogger(__name__)
 
 OBSERVATION_LIFE = timedelta(hours=2)  # TTL; twice the hour over which impairments are counted
 MAX_OBSERVATIONS = 2000  # a day's worth at one a round would be 8640; a window is minutes
@@ -27,10 +31,15 @@ IGNORED_EVENT_LIFE = timedelta(days=30)
 MAX_HISTORY = 50  # what `status` shows
 
 
+PROBES, REPORTS, SIGNALS = KINDS = ("observations", "reports", "signals")
+_WRITERS = {Source.PROBE: PROBES, Source.DATA_PLANE: REPORTS}
+
+
 class StateTable:
     """Items by `pk`, `sk` and `body`, the fact's JSON. Fields that a later version adds to a fact are ignored.
 
-    `pk` is `key-sets`, `observations#<observer>`, `control#<observer>`, `history#<observer>#<key set>`, `intents`,
+    `pk` is `key-sets`, `observations#<observer>` (the probe's), `reports#<observer>` (the data plane's),
+    `signals#<observer>` (AWS's and drills'), `control#<observer>`, `history#<observer>#<key set>`, `intents`,
     `key-set#<key set>` (material), `debt#<key set>`, `refusal#<key set>`, `ignored#<observer>` or, Powertools' own,
     `idempotency#<observer>`.
     """
@@ -50,17 +59,29 @@ class StateTable:
     # Observations
 
     def add_observation(self, observation: Observation) -> None:
-        """Writing the same observation again changes nothing: its time and id are its key."""
+        """Writing the same observation again changes nothing: its time and id are its key.
+
+        Each kind of writer has a partition of its own, and no right to another's.
+        """
         at = observation.at.astimezone(UTC).isoformat()
         sort_key = f"{at}#{observation.region}#{observation.source}#{observation.key_set}#{observation.id}"
         expires = int((observation.at + OBSERVATION_LIFE).timestamp())
-        self._put(f"observations#{observation.observer}", sort_key, observation, expires_at=expires)
+        partition = f"{_WRITERS.get(observation.source, SIGNALS)}#{observation.observer}"
+        self._put(partition, sort_key, observation, expires_at=expires)
 
-    def observations(self, since: datetime) -> tuple[Observation, ...]:
-        """This region's own observations from `since` on, oldest first; where they are too many, the newest."""
-        partition, start = f"observations#{self.region}", since.astimezone(UTC).isoformat()
-        items = self._query(partition, start=start, limit=MAX_OBSERVATIONS, newest_first=True)
-        return tuple(_fact(Observation, item) for item in items)[::-1]
+    def observations(self, since: datetime, until: datetime | None = None) -> tuple[Observation, ...]:
+        """This region's own observations from `since` on, oldest first; of each kind, where too many, the newest."""
+        return tuple(sorted((o for kind in KINDS for o in self._observed(kind, since, until)), key=lambda o: o.at))
+
+    def reports(self, since: datetime) -> tuple[Observation, ...]:
+        """Those of the data plane alone."""
+        return tuple(self._observed(REPORTS, since, None))
+
+    def _observed(self, kind: str, since: datetime, until: datetime | None) -> list[Observation]:
+        start, end = since.astimezone(UTC).isoformat(), until.astimezone(UTC).isoformat() if until else ""
+        items = self._query(f"{kind}#{self.region}", start=start, end=end, limit=MAX_OBSERVATIONS, newest_first=True)
+        found = [_fact(Observation, item) for item in items]
+        return [o for o in found if _WRITERS.get(o.source, SIGNALS) == kind][::-1]
 
     def add_ignored_event(self, event: IgnoredEvent) -> None:
         sort_key = f"{event.at.astimezone(UTC).isoformat()}#{event.id}"
@@ -75,9 +96,14 @@ class StateTable:
     # Judgements: verdicts and route, this region's own
 
     def judgements(self) -> dict[str, Judgement]:
-        """By key set."""
-        found = (_fact(Judgement, item) for item in self._query(f"control#{self.region}", ""))
-        return {judgement.key_set: judgement for judgement in found}
+        """By key set. One that cannot be read is left out: its key set fails by itself, when it is written."""
+        found = {}
+        for item in self._query(f"control#{self.region}", ""):
+            try:
+                found[str(item["sk"])] = _fact(Judgement, item)
+            except ValidationError:
+                logger.exception("the judgement of %s cannot be read", item["sk"])
+        return found
 
     def judgement(self, key_set: str) -> Judgement | None:
         item = self._get(f"control#{self.region}", key_set)
@@ -108,13 +134,13 @@ class StateTable:
     # Intents: each region writes its own item, so that two regions never overwrite each other
 
     def intents(self, key_set: str) -> tuple[Intent, ...]:
-        return tuple(_fact(Intent, item) for item in self._query("intents", f"{key_set}#"))
+        return tuple(_intent(item) for item in self._query("intents", f"{key_set}#"))
 
     def all_intents(self) -> dict[str, list[Intent]]:
         """By key set."""
         found: dict[str, list[Intent]] = {}
         for item in self._query("intents", ""):
-            found.setdefault(str(item["sk"]).partition("#")[0], []).append(_fact(Intent, item))
+            found.setdefault(str(item["sk"]).partition("#")[0], []).append(_intent(item))
         return found
 
     def put_intent(self, key_set: str, intent: Intent) -> None:
@@ -183,15 +209,22 @@ class StateTable:
             raise EpochConflictError(f"{partition} {sort_key}: a newer one than {epoch} is there") from error
 
     def _query(
-        self, partition: str, prefix: str = "", *, start: str = "", limit: int | None = None, newest_first: bool = False
+        self,
+        partition: str,
+        prefix: str = "",
+        *,
+        start: str = "",
+        end: str = "",
+        limit: int | None = None,
+        newest_first: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Items whose sort key has the prefix (from `start` on), page by page, up to `limit` of them."""
+        """Items whose sort key has the prefix (from `start` to `end`), page by page, up to `limit` of them."""
         names = {"#pk": "pk"}
         values: dict[str, Any] = {":pk": partition}
         condition = "#pk = :pk"
         if prefix or start:
             names["#sk"] = "sk"
-            values |= {":low": start or prefix, ":high": prefix + "\uffff"}
+            values |= {":low": start or prefix, ":high": (end or prefix) + "\uffff"}
             condition += " AND #sk BETWEEN :low AND :high"
         request: dict[str, Any] = {
             "KeyConditionExpression": condition,
@@ -212,6 +245,17 @@ class StateTable:
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _intent(item: Mapping[str, Any]) -> Intent:
+    """An order that this version cannot read, as while another one is being deployed, holds: whatever it says, wait."""
+    try:
+        return _fact(Intent, item)
+    except ValidationError:
+        logger.exception("the order %s cannot be read, so it holds", item["sk"])
+        region = str(item["sk"]).partition("#")[2]
+        reason = "an order that this version cannot read"
+        return Intent(mode=Mode.HOLD, epoch=int(item["epoch"]), written_in=region, author=region, reason=reason)
 
 
 def _fact[F: Model](kind: type[F], item: Mapping[str, Any]) -> F:

@@ -4,15 +4,17 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
-from kms_failover.domain.health import Observation, RegionHealth, judge
+from kms_failover.domain.health import CLOCK_SKEW, Observation, RegionHealth, judge
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Intent, Route, decide, in_force, returns_to
 from kms_failover.errors import EpochConflictError
 
 ATTEMPTS = 3  # another controller or a command may come between; the decision then starts from what they left
+ANNOUNCING_BUDGET = timedelta(seconds=15)  # of a run; what is left is another run's
 ANNOUNCING_TAKES = timedelta(seconds=60)  # longer than the function's own time-out: whoever began has ended
 
 
@@ -22,7 +24,7 @@ class ControlState(Protocol):
     region: str
 
     def key_sets(self) -> tuple[KeySet, ...]: ...
-    def observations(self, since: datetime) -> tuple[Observation, ...]: ...
+    def observations(self, since: datetime, until: datetime) -> tuple[Observation, ...]: ...
     def judgements(self) -> dict[str, Judgement]: ...
     def judgement(self, key_set: str) -> Judgement | None: ...
     def put_judgement(self, judgement: Judgement) -> None: ...
@@ -53,36 +55,50 @@ class _Known:
 class Controller:
     """Any number of runs, at any time, end in the same route: everything is read anew each time."""
 
-    def __init__(self, state: ControlState, announcer: Announcer, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        state: ControlState,
+        announcer: Announcer,
+        ask_keys: Callable[[tuple[str, ...]], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`ask_keys` has the probe ask the keys of key sets that are new here: a route flees to no other."""
         self._state = state
         self._announcer = announcer
+        self._ask_keys = ask_keys
         self._clock = clock
 
     def run(self) -> tuple[Judgement, ...]:
-        """Every key set has its turn, whatever becomes of another's; an ExceptionGroup of what failed at the end."""
+        """Every key set is decided before any is announced: an announcement that fails or hangs holds nothing up.
+
+        An ExceptionGroup of what failed, at the end.
+        """
         key_sets = self._state.key_sets()
+        stored = self._state.judgements()  # before the intents: a command raises the version after it has been written
         known = self._read(key_sets)
-        stored = self._state.judgements()
-        judgements: list[Judgement] = []
+        decided: list[tuple[Judgement, bool]] = []
         errors: list[Exception] = []
         for key_set in key_sets:
             try:
-                judgements.append(self._control(key_set, stored.get(key_set.name), known))
+                decided.append(self._control(key_set, stored.get(key_set.name), known))
             except Exception as error:  # noqa: BLE001  # raised below, with the others'
                 errors.append(error)
+        if new := tuple(key_set.name for key_set in key_sets if key_set.name not in stored):
+            self._ask_keys(new)
+        self._announce([judgement for judgement, mine in decided if mine], known.now, errors)
         if errors:
-            raise ExceptionGroup(f"{len(errors)} key sets could not be controlled", errors)
-        return tuple(judgements)
+            raise ExceptionGroup(f"{len(errors)} times a key set could not be controlled or announced", errors)
+        return tuple(judgement for judgement, _ in decided)
 
     def _read(self, key_sets: Sequence[KeySet]) -> _Known:
         now = self._clock()
         window = max((key_set.rules.window for key_set in key_sets), default=timedelta())
         grouped: dict[tuple[str, str], list[Observation]] = defaultdict(list)
-        for observation in self._state.observations(now - window):
+        for observation in self._state.observations(now - window, now + CLOCK_SKEW):
             grouped[observation.key_set, observation.region].append(observation)
         return _Known(grouped, self._state.all_intents(), now)
 
-    def _control(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> Judgement:
+    def _control(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> tuple[Judgement, bool]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._decide(key_set, stored, known)
@@ -94,8 +110,8 @@ class Controller:
                 known = replace(known, intents=intents)
         raise AssertionError("the last attempt returns or raises")
 
-    def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> Judgement:
-        """The judgement is written before anything is announced: an announcement that fails holds nothing up."""
+    def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> tuple[Judgement, bool]:
+        """The judgement as written, and whether what it has to announce is this run's to announce."""
         before = stored or first_judgement(key_set, self._state.region, known.now)
         after = self._judge(key_set, before, known)
         mine = _is_mine_to_announce(before, after, known.now)
@@ -103,7 +119,7 @@ class Controller:
             after = after.model_copy(update={"announcing_since": known.now})
         if after is not before or stored is None:
             after = self._put(after, stored)
-        return self._announce(after) if mine else after
+        return after, mine
 
     def _judge(self, key_set: KeySet, before: Judgement, known: _Known) -> Judgement:
         """The very same object where nothing is new."""
@@ -145,27 +161,53 @@ class Controller:
         self._state.put_judgement(judgement)
         return judgement
 
-    def _announce(self, judgement: Judgement) -> Judgement:
-        """After a crash here another run announces once more: at least once, and never not at all."""
+    def _announce(self, judgements: Sequence[Judgement], began: datetime, errors: list[Exception]) -> None:
+        """At least once, and never not at all: what fails, or for what no time is left, is another run's.
+
+        Each run begins with another key set, so that one whose announcement hangs does not stand before the others.
+        """
+        first = int(began.timestamp()) % len(judgements) if judgements else 0
+        for judgement in (*judgements[first:], *judgements[:first]):
+            if self._clock() - began > ANNOUNCING_BUDGET:
+                return
+            try:
+                told = self._tell(judgement, errors)
+                self._put_told(judgement, told)
+            except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
+                errors.append(error)
+
+    def _tell(self, judgement: Judgement, errors: list[Exception]) -> Judgement:
+        """The judgement with nothing but what has been told."""
         for route in judgement.pending:
             self._state.add_history(route)
-        for route in judgement.pending:
-            self._announcer.route_changed(route)
-        for region in judgement.recovered:
-            self._announcer.region_recovered(judgement.key_set, region, judgement.observer)
-        return self._put_announced(judgement)
+        routes = [r for r in judgement.pending if _succeeds(partial(self._announcer.route_changed, r), errors)]
+        recovered = partial(self._announcer.region_recovered, judgement.key_set, observer=judgement.observer)
+        regions = [r for r in judgement.recovered if _succeeds(partial(recovered, r), errors)]
+        return judgement.model_copy(update={"pending": tuple(routes), "recovered": tuple(regions)})
 
-    def _put_announced(self, told: Judgement) -> Judgement:
-        """What another run has decided meanwhile stays to be announced."""
-        latest = told
+    def _put_told(self, judgement: Judgement, told: Judgement) -> None:
+        """What another run has decided meanwhile is announced by the next one; what failed, when its time is over."""
+        latest = judgement
+        all_told = told.pending == judgement.pending and told.recovered == judgement.recovered
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._put(latest.without(told), latest)
+                left = latest.without(told)
+                self._put(left.model_copy(update={"announcing_since": None}) if all_told else left, latest)
             except EpochConflictError:
                 if attempt == ATTEMPTS:
                     raise
-                latest = self._state.judgement(told.key_set) or told
-        raise AssertionError("the last attempt returns or raises")
+                latest = self._state.judgement(judgement.key_set) or judgement
+            else:
+                return
+
+
+def _succeeds(work: Callable[[], None], errors: list[Exception]) -> bool:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
+        errors.append(error)
+        return False
+    return True
 
 
 def _is_mine_to_announce(before: Judgement, after: Judgement, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from kms_failover.domain.key_set import SKEW_SECONDS, Model, Rules
 
 LEAST_BETWEEN_ROUNDS = timedelta(seconds=4)  # the probe's own least pause; what lies closer is one round
 MAX_DOUBLINGS = 4  # repeated losses within an hour lengthen the way back, up to 16 times
-LOSSES_COUNT_FOR = timedelta(hours=1)
+LOSSES_FOLLOW_WITHIN = timedelta(hours=1)  # of a return; a later loss is a first one again
 CLOCK_SKEW = timedelta(seconds=SKEW_SECONDS)  # what claims to come from later counts when its time has come
 
 
@@ -58,7 +58,11 @@ class Verdict(StrEnum):
 
 
 class RegionHealth(Model):
-    """A verdict with what it rests on; `losses` are the times of the past hour at which the region became unusable."""
+    """A verdict with what it rests on.
+
+    `losses` counts those that followed each other's return within an hour; `lost_at` and `returned_at` are the latest.
+    `key_answers` is the key's own last word; None: it has said nothing yet.
+    """
 
     region: str
     verdict: Verdict = Verdict.UNKNOWN
@@ -66,11 +70,13 @@ class RegionHealth(Model):
     since: AwareDatetime
     key_usable: bool = True
     key_reason: str = ""
-    key_answers: bool = True
+    key_answers: bool | None = None
     ready: bool = True
     last_fault_at: AwareDatetime | None = None
     last_key_fault_at: AwareDatetime | None = None
-    losses: tuple[AwareDatetime, ...] = ()
+    losses: int = 0
+    lost_at: AwareDatetime | None = None
+    returned_at: AwareDatetime | None = None
 
     @property
     def routable(self) -> bool:
@@ -79,12 +85,15 @@ class RegionHealth(Model):
 
     @property
     def is_refuge(self) -> bool:
-        """Whether a route may flee to this region: it answered its latest probe rounds, whatever others report."""
-        return self.routable and self.ready and self.verdict is not Verdict.UNKNOWN
+        """Whether a route may flee to this region: it answered its latest probe rounds, and the key when it was asked.
+
+        Whatever others report of it.
+        """
+        return self.routable and self.ready and self.key_answers is True and self.verdict is not Verdict.UNKNOWN
 
     @property
     def may_be_returned_to(self) -> bool:
-        return self.routable and self.ready and self.verdict is Verdict.HEALTHY
+        return self.is_refuge and self.verdict is Verdict.HEALTHY
 
     def in_words(self) -> str:
         key = "" if self.key_usable else f"; its key is not usable: {self.key_reason}"
@@ -98,12 +107,10 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
     12:00:00, :10 and :20 make the region impaired at :20; if the data plane has reported a fault as well, at :10.
     """
     found = _findings(_in_time(observations, now - rules.window, now + CLOCK_SKEW), previous, rules)
-    losses = tuple(t for t in previous.losses if now - t < LOSSES_COUNT_FOR)
-    verdict, reason = _verdict(previous, found, len(losses), rules, now)
-    key_usable, key_reason = _key(previous, found, len(losses), rules, now)
+    verdict, reason = _verdict(previous, found, rules, now)
+    key_usable, key_reason = _key(previous, found, rules, now)
     changed = verdict is not previous.verdict
-    if previous.routable and (verdict is Verdict.IMPAIRED or not key_usable):
-        losses = (*losses, now)
+    routable = key_usable and verdict is not Verdict.IMPAIRED
     known = {
         "verdict": verdict,
         "reason": reason if changed or verdict in _REASON_MAY_CHANGE else previous.reason,
@@ -114,10 +121,18 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
         "ready": _is_ready(found, rules, now),
         "last_fault_at": found.last_fault_at,
         "last_key_fault_at": found.last_key_fault_at,
-        "losses": losses,
+        **_losses(previous, now, routable=routable),
     }
     new = {name: value for name, value in known.items() if getattr(previous, name) != value}
     return previous.model_copy(update=new) if new else previous
+
+
+def _losses(previous: RegionHealth, now: datetime, *, routable: bool) -> dict[str, object]:
+    """What a loss or a return changes."""
+    if previous.routable and not routable:
+        follows = previous.returned_at is not None and now - previous.returned_at < LOSSES_FOLLOW_WITHIN
+        return {"losses": previous.losses + 1 if follows else 1, "lost_at": now}
+    return {"returned_at": now} if routable and not previous.routable else {}
 
 
 _REASON_MAY_CHANGE = frozenset({Verdict.IMPAIRED, Verdict.UNKNOWN})  # of the others, why it came to be is told
@@ -163,14 +178,14 @@ def _findings(newest_first: Sequence[Observation], previous: RegionHealth, rules
                 if outcome is not Outcome.OK and (last_key_fault_at is None or seen.at > last_key_fault_at):
                     last_key_fault_at = seen.at
             continue
-        if outcome is Outcome.REGION_FAULT and (last_fault_at is None or seen.at > last_fault_at):
-            last_fault_at = seen.at
         if seen.source is not Source.PROBE:
             reports.setdefault((seen.source, seen.subject or seen.id), seen)  # of each subject the latest
-        else:
-            last_word = last_word or seen.code
-            if outcome is Outcome.OK or outcome is Outcome.REGION_FAULT:
-                _add_round(rounds, seen, most)
+            continue
+        last_word = last_word or seen.code
+        if outcome is Outcome.OK or outcome is Outcome.REGION_FAULT:
+            _add_round(rounds, seen, most)
+            if outcome is not Outcome.OK and (last_fault_at is None or seen.at > last_fault_at):
+                last_fault_at = seen.at
     return _Findings(rounds, key_rounds, list(reports.values()), last_fault_at, last_key_fault_at, last_word)
 
 
@@ -187,44 +202,51 @@ def _add_round(rounds: list[_Round], seen: Observation, most: int) -> None:
         rounds.append(_Round(seen.at, failed, seen.code, seen.outcome))
 
 
-def _verdict(previous: RegionHealth, found: _Findings, losses: int, rules: Rules, now: datetime) -> tuple[Verdict, str]:
+def _verdict(previous: RegionHealth, found: _Findings, rules: Rules, now: datetime) -> tuple[Verdict, str]:
     rounds = found.rounds
     fresh = _is_fresh(rounds, rules, now)
-    agreeing = _corroboration(found, rules, now)
-    if fresh and rounds[0].fault:
-        k, n = rules.faults_to_impair, rules.rounds
-        if agreeing:
-            k, n = rules.faults_to_impair_when_corroborated, rules.rounds_when_corroborated
-        failed = sum(probe.fault for probe in rounds[:n])
-        if failed >= k:
-            agrees = f"; {agreeing.source} agrees ({agreeing.code})" if agreeing else ""
-            return Verdict.IMPAIRED, f"{failed} of the last {n} probe rounds failed with {rounds[0].code}{agrees}"
+    reported = _reported(found, rules, now)
+    agreeing = next((o for o in reported if o.source is not Source.ALARM), None)
+    if fresh and rounds[0].fault and (failed := _too_many_faults(rounds, rules, corroborated=agreeing is not None)):
+        agrees = f"; {agreeing.source} agrees ({agreeing.code})" if agreeing else ""
+        return Verdict.IMPAIRED, f"{failed} probe rounds failed with {rounds[0].code}{agrees}"
     if previous.verdict is Verdict.IMPAIRED:
-        return _recovery(previous, found, losses, rules, now)
+        return _recovery(previous, found, rules, now)
     if not fresh:
         said = f"nothing but {found.last_word}" if found.last_word and not rounds else "no answer"
         return Verdict.UNKNOWN, f"{said} from the probe within {rules.unknown_after_seconds} s"
     if rounds[0].fault:
         return Verdict.SUSPECT, f"the latest probe round failed with {rounds[0].code}"
-    known_before = previous.verdict is Verdict.HEALTHY and agreeing and agreeing.at <= previous.since
-    if agreeing and not known_before:
-        return Verdict.SUSPECT, f"{agreeing.source} reports {agreeing.code}; the probe does not see it"
+    if new := [o for o in reported if previous.verdict is not Verdict.HEALTHY or o.at > previous.since]:
+        return Verdict.SUSPECT, f"{new[0].source} reports {new[0].code}; the probe does not see it"
     return Verdict.HEALTHY, "probe rounds succeed"
 
 
-def _corroboration(found: _Findings, rules: Rules, now: datetime) -> Observation | None:
-    """Another signal's fault, near the beginning of the probe's own run of faults or later."""
+def _too_many_faults(rounds: Sequence[_Round], rules: Rules, *, corroborated: bool) -> str:
+    """`3 of the last 3`; empty where neither criterion holds. Another signal adds one, it takes none away."""
+    criteria = [(rules.faults_to_impair, rules.rounds)]
+    if corroborated:
+        criteria.append((rules.faults_to_impair_when_corroborated, rules.rounds_when_corroborated))
+    for k, n in criteria:
+        failed = sum(probe.fault for probe in rounds[:n])
+        if failed >= k:
+            return f"{failed} of the last {n}"
+    return ""
+
+
+def _reported(found: _Findings, rules: Rules, now: datetime) -> list[Observation]:
+    """Others' faults, near the beginning of the probe's own run of faults or later; latest first.
+
+    An alarm is no other signal, for it is worked out from the probe's rounds: it makes a region suspect at most.
+    """
     considered = found.rounds[: max(rules.rounds, rules.rounds_when_corroborated)]
     start = min((probe.at for probe in considered if probe.fault), default=now)
     earliest = start - timedelta(seconds=rules.corroboration_seconds)
-    faults = (o for o in found.reports if o.outcome is Outcome.REGION_FAULT and o.at >= earliest)
-    return next(faults, None)
+    return [o for o in found.reports if o.outcome is Outcome.REGION_FAULT and o.at >= earliest]
 
 
-def _recovery(
-    previous: RegionHealth, found: _Findings, losses: int, rules: Rules, now: datetime
-) -> tuple[Verdict, str]:
-    dwell = _dwell(rules.healthy_after_seconds, losses)
+def _recovery(previous: RegionHealth, found: _Findings, rules: Rules, now: datetime) -> tuple[Verdict, str]:
+    dwell = _dwell(rules.healthy_after_seconds, previous.losses)
     reference = found.last_fault_at or previous.since
     fresh = _is_fresh(found.rounds, rules, now)
     if fresh and not found.rounds[0].fault and found.rounds[0].at > reference and now - reference >= dwell:
@@ -232,7 +254,7 @@ def _recovery(
     return Verdict.IMPAIRED, previous.reason
 
 
-def _key(previous: RegionHealth, found: _Findings, losses: int, rules: Rules, now: datetime) -> tuple[bool, str]:
+def _key(previous: RegionHealth, found: _Findings, rules: Rules, now: datetime) -> tuple[bool, str]:
     """Whether the key set's own key can be used. An event about a key is a reason to ask it, not an answer."""
     if previous.key_usable:
         latest = _lost_rounds(found.key_rounds, rules)
@@ -241,9 +263,9 @@ def _key(previous: RegionHealth, found: _Findings, losses: int, rules: Rules, no
         event = next((o for o in found.reports if o.outcome is Outcome.KEY_FAULT), None)
         after = f", after {event.code}" if event else ""
         return False, f"{len(latest)} probes of it in a row failed with {latest[0].code}{after}"
-    dwell = _dwell(rules.key_usable_after_seconds, losses)
+    dwell = _dwell(rules.key_usable_after_seconds, previous.losses)
     quiet = found.last_key_fault_at is None or now - found.last_key_fault_at >= dwell
-    return (True, "") if quiet and _key_answers(previous, found) else (False, previous.key_reason)
+    return (True, "") if quiet and _key_answers(previous, found) is True else (False, previous.key_reason)
 
 
 def _lost_rounds(rounds: Sequence[_Round], rules: Rules) -> Sequence[_Round]:
@@ -254,7 +276,7 @@ def _lost_rounds(rounds: Sequence[_Round], rules: Rules) -> Sequence[_Round]:
     return any_kind if len(any_kind) == rules.key_silences_to_leave and all(p.fault for p in any_kind) else ()
 
 
-def _key_answers(previous: RegionHealth, found: _Findings) -> bool:
+def _key_answers(previous: RegionHealth, found: _Findings) -> bool | None:
     """What the key itself said last; it is asked less often than observations are looked at."""
     return not found.key_rounds[0].fault if found.key_rounds else previous.key_answers
 

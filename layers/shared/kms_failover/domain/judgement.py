@@ -42,7 +42,6 @@ class Judgement(Model):
             update={
                 "pending": tuple(route for route in self.pending if route.epoch not in epochs),
                 "recovered": tuple(region for region in self.recovered if region not in told.recovered),
-                "announcing_since": None,
             }
         )
 

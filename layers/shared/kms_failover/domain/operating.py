@@ -1,27 +1,19 @@
 """The runbook's actions: what an operator can ask for, and what the answer shows."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice
 from typing import Any, Protocol
 
 from pydantic import ConfigDict, Field, field_validator
 
-from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import RegionHealth
+from kms_failover.domain.composite_view import MAX_DEBTS, ObjectCounts, ViewState, view
 from kms_failover.domain.judgement import Judgement, first_judgement
-from kms_failover.domain.key_set import Bucket, KeySet, Model
-from kms_failover.domain.material import MaterialRecord
-from kms_failover.domain.route import Intent, Mode, Route, in_force, returns_to
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.route import Intent, Mode
 from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError
 
 ATTEMPTS = 5  # controllers write a few times a minute
-MAX_REFUSALS = 100  # shown; all are kept
-MAX_IGNORED_EVENTS = 10
-MAX_HISTORY = 50
 LONGEST_EXPIRY_MINUTES = 30 * 24 * 60
 
 
@@ -50,31 +42,22 @@ class Command(Model):
     Author: str = Field("", max_length=256)
     Insist: bool = False
     ExpiresInMinutes: int | None = Field(None, ge=1, le=LONGEST_EXPIRY_MINUTES)
+    FailIfRefused: bool = False  # for callers that look at success alone, as Automation does
 
     @field_validator("ExpiresInMinutes", mode="before")
     @classmethod
     def _left_empty(cls, value: Any) -> Any:
         """Automation's parameters are texts, empty where nobody filled them in."""
-        return value if value != "" else None  # nothing else is meant
-
-    FailIfRefused: bool = False  # for callers that look at success alone, as Automation does
+        return None if value == "" else value
 
 
-class OperatorState(Protocol):
+class OperatorState(ViewState, Protocol):
     """What a runbook reads and writes. Satisfied by the state table."""
 
-    region: str
-
     def key_sets(self) -> tuple[KeySet, ...]: ...
-    def judgement(self, key_set: str) -> Judgement | None: ...
     def put_judgement(self, judgement: Judgement) -> None: ...
-    def history(self, key_set: str, at_most: int) -> tuple[Route, ...]: ...
-    def intents(self, key_set: str) -> tuple[Intent, ...]: ...
     def put_intent(self, key_set: str, intent: Intent) -> None: ...
-    def debts(self, key_set: str, owed_to: str = "") -> Iterable[Debt]: ...
-    def refusals(self, key_set: str) -> Iterable[Refusal]: ...
-    def material(self, key_set: str, region: str) -> MaterialRecord | None: ...
-    def ignored_events(self, at_most: int) -> tuple[IgnoredEvent, ...]: ...
+    def owed(self, key_set: str, region: str, at_most: int) -> int: ...
 
 
 class Starter(Protocol):
@@ -82,11 +65,6 @@ class Starter(Protocol):
 
     def reimport(self, key_set: str) -> dict[str, Any]: ...
     def sweep(self, key_set: str, buckets: tuple[str, ...]) -> dict[str, Any]: ...
-
-
-class ObjectCounts(Protocol):
-    def objects(self, bucket: str) -> int | None:
-        """How many objects the bucket has; None where that is not known."""
 
 
 class Runbook:
@@ -113,30 +91,44 @@ class Runbook:
         """
         key_set = self._key_set(command.KeySet)
         if command.Action in CHANGES_INTENT:
-            intent = self._intent(command, key_set)
-            status = self._status(key_set)  # with the debt counted before anything moves
-            self._state.put_intent(key_set.name, intent)
-            self._fence(key_set)
-            self._wake_controller()
-            return status | {"Intent": intent.model_dump(mode="json")}
+            return self._order(self._intent(command, key_set), key_set)
         if command.Action is ActionName.REIMPORT:
             return self._starter.reimport(key_set.name)
         if command.Action is ActionName.SWEEP:
             buckets = tuple(bucket.name for bucket in key_set.buckets_in(self._state.region))
             return self._starter.sweep(key_set.name, buckets)
-        return self._status(key_set)
+        return view(self._state, self._counts, key_set, self._clock())
+
+    def _order(self, intent: Intent, key_set: KeySet) -> dict[str, Any]:
+        """The order is in force before anything is read that it does not need: an outage makes reading slow."""
+        order = intent.model_dump(mode="json")
+        counted = self._state.owed(key_set.name, key_set.regions[0], MAX_DEBTS) if intent.failback else None
+        try:
+            self._state.put_intent(key_set.name, intent)
+        except EpochConflictError as error:
+            raise IntentRefusedError(
+                "somebody has just given another order: look at it, and say yours again"
+            ) from error
+        self._fence(key_set)
+        self._wake_controller()
+        try:
+            status = view(self._state, self._counts, key_set, self._clock())
+        except Exception as error:  # noqa: BLE001  # the order is given, whatever else cannot be shown
+            status = {"KeySet": key_set.name, "StatusError": f"{type(error).__name__}: {error}"}
+        return status | {"Intent": order} | ({"DebtOwedToTarget": counted} if counted is not None else {})
 
     def _fence(self, key_set: KeySet) -> None:
         """A controller that has decided by older intents can no longer write: after the answer, a hold holds here."""
         for attempt in range(1, ATTEMPTS + 1):
-            judgement = self._state.judgement(key_set.name)
-            if judgement is None:
-                return
+            known = self._state.judgement(key_set.name)
+            fenced = known.model_copy(update={"version": known.version + 1}) if known else self._judgement(key_set)
             try:
-                self._state.put_judgement(judgement.model_copy(update={"version": judgement.version + 1}))
-            except EpochConflictError:
+                self._state.put_judgement(fenced)
+            except EpochConflictError as error:
                 if attempt == ATTEMPTS:
-                    raise
+                    raise EpochConflictError(
+                        "the order is given; one more decision by older ones may follow"
+                    ) from error
             else:
                 return
 
@@ -164,7 +156,7 @@ class Runbook:
             region=region,
             failback=failback,
             insist=command.Insist,
-            epoch=in_force(self._state.intents(key_set.name), now).epoch + 1,
+            epoch=_next_epoch(self._state.intents(key_set.name), now),
             written_in=self._state.region,
             author=command.Author,
             reason=command.Reason,
@@ -176,66 +168,20 @@ class Runbook:
         known = self._state.judgement(key_set.name)
         return known or first_judgement(key_set, self._state.region, self._clock())
 
-    def _status(self, key_set: KeySet) -> dict[str, Any]:
-        """The composite view: everything about one key set that a person on call would ask for."""
-        now = self._clock()
-        judgement = self._judgement(key_set)
-        intent = in_force(self._state.intents(key_set.name), now)
-        debts = list(self._state.debts(key_set.name))
-        debt = dict.fromkeys(key_set.regions, 0) | Counter(debt.owed_to for debt in debts)
-        materials = [self._state.material(key_set.name, region) for region in key_set.regions]
-        return {
-            "KeySet": key_set.name,
-            "Observer": self._state.region,
-            "Route": _route(judgement.route)
-            | {
-                "Evidence": list(judgement.route.evidence),
-                "SecondsSinceChange": int((now - judgement.route.decided_at).total_seconds()),
-                "ChangesWithinTheHour": sum(now - t < timedelta(hours=1) for t in judgement.route.changes),
-                "ChangesAllowed": key_set.rules.changes_per_hour,
-            },
-            "Intent": intent.model_dump(mode="json"),
-            "Verdicts": {region: _verdict(judgement.health.get(region)) for region in key_set.regions},
-            "Debt": debt,
-            "Coverage": {
-                bucket.name: self._coverage(bucket, debts) for bucket in key_set.buckets_in(self._state.region)
-            },
-            "Return": _return(key_set, judgement, intent, debt),
-            "Refusals": [
-                refusal.model_dump(mode="json", include={"bucket", "key", "reason"})
-                for refusal in islice(self._state.refusals(key_set.name), MAX_REFUSALS)
-            ],
-            "Material": {
-                record.region: {
-                    "KeyMaterialId": record.key_material_id,
-                    "ValidTo": _iso(record.valid_to),
-                    "DaysLeft": (record.valid_to - now).days if record.valid_to else None,
-                }
-                for record in materials
-                if record is not None
-            },
-            "History": [_route(route) for route in self._state.history(key_set.name, MAX_HISTORY)],
-            "IgnoredEvents": [
-                event.model_dump(mode="json") for event in self._state.ignored_events(MAX_IGNORED_EVENTS)
-            ],
-        }
 
-    def _coverage(self, bucket: Bucket, debts: Sequence[Debt]) -> dict[str, Any]:
-        """What opens with this region's key alone; `Share` is None while S3 has not counted the objects yet."""
-        owed = sum(debt.bucket == bucket.name and debt.owed_to == bucket.region for debt in debts)
-        objects = self._counts.objects(bucket.name)
-        share = max(0.0, 1 - owed / objects) if objects else None
-        return {"Objects": objects, "Owed": owed, "Share": share}
+def _next_epoch(intents: Iterable[Intent], now: datetime) -> int:
+    """Above every order that has reached this region; and, by the clock, above those that have not, from before."""
+    newest = max((intent.epoch for intent in intents), default=0)
+    return max(newest + 1, int(now.timestamp() * 1000))
 
 
 def _target(command: Command, key_set: KeySet, judgement: Judgement) -> str:
     if command.Region not in key_set.regions:
         raise IntentRefusedError(f"failover needs Region, one of {', '.join(key_set.regions)}; got {command.Region}")
     health = judgement.health.get(command.Region)
-    if health is not None and not health.routable and not command.Insist:
-        raise IntentRefusedError(
-            f"{command.Region} is not usable ({health.in_words()}); say Insist to go there and stay all the same"
-        )
+    if (health is None or not health.is_refuge) and not command.Insist:
+        why = health.in_words() if health else "nothing observed yet"
+        raise IntentRefusedError(f"{command.Region} is not usable ({why}); Insist goes there and stays all the same")
     return command.Region
 
 
@@ -246,43 +192,3 @@ def _may_return(key_set: KeySet, judgement: Judgement) -> bool:
         why = health.in_words() if health else "nothing observed yet"
         raise IntentRefusedError(f"{preferred} is not healthy ({why}): hold on, or use failover with Insist")
     return True
-
-
-def _return(key_set: KeySet, judgement: Judgement, intent: Intent, debt: Mapping[str, int]) -> str:
-    """What the way back to the preferred region waits for."""
-    head, preferred = judgement.route.regions[0], key_set.regions[0]
-    if head == preferred:
-        return "not needed"
-    health = judgement.health.get(preferred)
-    if health is None or not health.may_be_returned_to:
-        return f"waits for {preferred} to be healthy"
-    if returns_to(key_set, judgement.route, judgement.health, intent) is None:
-        return "waits for an operator: failback, or release where the route is held or forced"
-    if debt.get(preferred, 0) > key_set.rules.debt_allowed_to_return:
-        return f"waits for {debt[preferred]} objects owed to {preferred} to be repaid"
-    return "at the controller's next run"
-
-
-def _route(route: Route) -> dict[str, Any]:
-    return {
-        "Regions": list(route.regions),
-        "Epoch": route.epoch,
-        "Reason": route.reason,
-        "DecidedAt": route.decided_at.isoformat(),
-    }
-
-
-def _verdict(health: RegionHealth | None) -> dict[str, Any]:
-    if health is None:
-        return {"Verdict": "unknown", "Since": None, "Reason": "nothing observed yet", "KeyUsable": True}
-    return {
-        "Verdict": health.verdict.value,
-        "Since": health.since.isoformat(),
-        "Reason": health.reason,
-        "KeyUsable": health.key_usable,
-        **({"KeyReason": health.key_reason} if not health.key_usable else {}),
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None

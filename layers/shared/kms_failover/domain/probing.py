@@ -52,6 +52,7 @@ class Prober(Protocol):
 class ProbeState(Protocol):
     def add_observation(self, observation: Observation) -> None: ...
     def observations(self, since: datetime) -> tuple[Observation, ...]: ...
+    def reports(self, since: datetime) -> tuple[Observation, ...]: ...
 
 
 type Tell = Callable[[Sequence[Observation]], None]
@@ -158,10 +159,10 @@ class ProbeService:
 
     def _wait(self, due: datetime, run: _Run, *, then_a_round: bool = True) -> None:
         """Until `due`, and until a round may follow the last one; rounds that are urgent are done meanwhile."""
-        back = WATCHED
+        everything = True
         while True:
-            self._look(back, run)
-            back = LOOK_BACK
+            self._look(run, everything=everything)
+            everything = False
             now = self._clock()
             pause = self._pause()
             soonest = max(now, self._started_at + (pause or LEAST_BETWEEN_ROUNDS)) if self._started_at else now
@@ -180,11 +181,12 @@ class ProbeService:
             return LEAST_BETWEEN_ROUNDS
         return CONFIRMING if any(0 < faults < FAULTS_TO_CONFIRM for faults in self._faults.values()) else None
 
-    def _look(self, back: timedelta, run: _Run) -> None:
-        """A report of what two rounds have found already asks for nothing."""
+    def _look(self, run: _Run, *, everything: bool) -> None:
+        """For reports, and for faults of keys once a round. A report of what two rounds have found asks for nothing."""
         with run.going_on():
             now = self._clock()
-            reported = self._attention.read(self._state.observations(now - back), now)
+            seen = self._state.observations(now - WATCHED) if everything else self._state.reports(now - LOOK_BACK)
+            reported = self._attention.read(seen, now)
             if any(self._faults.get(region, 0) < FAULTS_TO_CORROBORATE for region in reported):
                 self._urgent = FAULTS_TO_CORROBORATE
 

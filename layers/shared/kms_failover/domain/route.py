@@ -38,6 +38,11 @@ class Intent(Model):
     at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
 
+    @property
+    def order(self) -> tuple[int, str]:
+        """Which of two intents is the newer, the same in every region."""
+        return self.epoch, self.written_in
+
 
 class Route(Model):
     """For one key set, seen from one region: the regions to use, in order.
@@ -50,6 +55,7 @@ class Route(Model):
     regions: tuple[str, ...] = Field(min_length=1)
     epoch: int = Field(0, ge=0)
     intent_epoch: int = Field(0, ge=0)
+    intent_written_in: str = ""
     decided_at: AwareDatetime
     moved_at: AwareDatetime
     reason: str
@@ -65,7 +71,7 @@ def in_order(key_set: KeySet, route: Route) -> list[MemberKey]:
 
 def in_force(intents: Sequence[Intent], now: datetime) -> Intent:
     """The newest intent; automatic where nobody has said anything, or where what was said has expired."""
-    newest = max(intents, key=lambda intent: (intent.epoch, intent.written_in), default=Intent())
+    newest = max(intents, key=lambda intent: intent.order, default=Intent())
     if newest.expires_at is None or now < newest.expires_at:
         return newest
     return Intent(
@@ -112,20 +118,23 @@ def decide(
     `owed` counts the objects owed to the region that `returns_to` names; None, not counted: no return.
     """
     regions, reason = _wanted(key_set, previous, health, intent, owed)
-    carried_out = _is_new(intent, previous) and not _still_to_come(key_set, intent, regions)
-    intent_epoch = intent.epoch if carried_out else previous.intent_epoch
+    spent = _is_new(intent, previous) and not _still_to_come(key_set, previous, health, intent, regions)
+    said = {"intent_epoch": intent.epoch, "intent_written_in": intent.written_in} if spent else {}
     if regions == previous.regions:
-        return previous.model_copy(update={"intent_epoch": intent_epoch}) if carried_out else previous
+        return previous.model_copy(update=said) if spent else previous
     recent = tuple(t for t in previous.changes if now - t < AN_HOUR)
     leaves = _must_leave(key_set, previous, health)
-    if len(recent) >= key_set.rules.changes_per_hour and not carried_out and not leaves:
-        return previous  # flapping is worse than a route that is merely not the best; an operator may still move it
+    ordered = spent and (not intent.failback or regions[0] == _target(key_set, intent))
+    if len(recent) >= key_set.rules.changes_per_hour:
+        if not ordered and not leaves:
+            return previous  # flapping is worse than a route that is merely not the best
+        reason += f" (change {len(recent) + 1} within the hour; {key_set.rules.changes_per_hour} are for preferences)"
     moves = regions[0] != previous.regions[0]
     return previous.model_copy(
         update={
             "regions": regions,
             "epoch": previous.epoch + 1,
-            "intent_epoch": intent_epoch,
+            **said,
             "decided_at": now,
             "moved_at": now if moves else previous.moved_at,
             "reason": reason,
@@ -139,7 +148,7 @@ def _wanted(
     key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None
 ) -> tuple[tuple[str, ...], str]:
     current = _current(key_set, previous)
-    if intent.mode is Mode.HOLD:
+    if intent.mode is Mode.HOLD and previous.regions[0] in key_set.regions:
         return current, f"held by {intent.author}: {intent.reason}"
     target = _target(key_set, intent)
     if intent.mode is Mode.FORCE and target == intent.region and (intent.insist or _obeys(intent, previous, health)):
@@ -153,7 +162,7 @@ def _wanted(
         return current, "no other region answers its probe: the last good route stays"
     rest = [r for r in usable if r != head]
     lost = [r for r in regions if r not in usable]
-    return (head, *rest, *lost), _reason(head, current[0], health, intent)
+    return (head, *rest, *lost), _reason(key_set, head, previous, health, intent)
 
 
 def _head(key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None) -> str:
@@ -192,16 +201,18 @@ def _must_leave(key_set: KeySet, previous: Route, health: Health) -> bool:
 
 
 def _is_new(intent: Intent, previous: Route) -> bool:
-    return intent.epoch > previous.intent_epoch
+    return intent.order > (previous.intent_epoch, previous.intent_written_in)
 
 
-def _still_to_come(key_set: KeySet, intent: Intent, regions: Sequence[str]) -> bool:
-    """An approved return stands until it is carried out: this region may see the recovery later than the operator.
+def _still_to_come(key_set: KeySet, previous: Route, health: Health, intent: Intent, regions: Sequence[str]) -> bool:
+    """An approved return stands until it is carried out or has ended: this region may see the recovery later.
 
-    So does a force to a region that is lost here.
+    A force to a region that is lost here stands until that region is well.
     """
-    awaited = intent.failback or (intent.mode is Mode.FORCE and intent.region in key_set.regions)
-    return awaited and regions[0] != _target(key_set, intent)
+    target = _target(key_set, intent)
+    approved = _is_approved(intent, previous, health.get(target))
+    awaited = approved or (intent.mode is Mode.FORCE and intent.region in key_set.regions)
+    return awaited and regions[0] != target
 
 
 def _obeys(intent: Intent, previous: Route, health: Health) -> bool:
@@ -219,11 +230,14 @@ def _is_approved(intent: Intent, previous: Route, health: RegionHealth | None) -
     if not intent.failback or intent.at is None or not _is_new(intent, previous):
         return False
     until = intent.at + CLOCK_SKEW
-    lost_since = health is not None and any(lost > until for lost in health.losses)
+    lost_since = health is not None and health.lost_at is not None and health.lost_at > until
     return not lost_since and previous.moved_at <= until
 
 
-def _reason(head: str, was: str, health: Health, intent: Intent) -> str:
+def _reason(key_set: KeySet, head: str, previous: Route, health: Health, intent: Intent) -> str:
+    was = previous.regions[0]
+    if was not in key_set.regions:
+        return f"{was} has left the key set"
     if head == was:
         return f"{head} leads; the order behind it follows what is usable"
     if was in health and not health[was].routable:
@@ -231,7 +245,7 @@ def _reason(head: str, was: str, health: Health, intent: Intent) -> str:
         return f"{was} is {lost.verdict}: {lost.reason}" if lost.key_usable else f"the key in {was} is not usable"
     if intent.mode is Mode.FORCE:
         return f"back in {head}, forced by {intent.author}: {intent.reason}"
-    if intent.failback:
+    if _is_approved(intent, previous, health.get(head)):
         return f"failback to {head} ordered by {intent.author}: {intent.reason}"
     return f"{head} is usable and preferred"
 

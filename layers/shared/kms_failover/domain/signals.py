@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 
 from kms_failover.domain.aws_events import Signal, event_time, read
 from kms_failover.domain.event_fields import shown
-from kms_failover.domain.health import Observation, Outcome
+from kms_failover.domain.health import CLOCK_SKEW, Observation, Outcome
 from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.errors import LONGEST_SHOWN, EventFormatError
 
@@ -67,6 +67,8 @@ class SignalService:
             signal = read(event)
         except EventFormatError as error:
             return self._ignore(event, str(error))
+        if signal.at > self._clock() + CLOCK_SKEW:  # who puts an event chooses its time
+            return self._ignore(event, f"an event from the future, {signal.at.isoformat()}")
         observations = tuple(self._observations(signal))
         for observation in observations:
             self._state.add_observation(observation)
