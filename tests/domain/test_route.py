@@ -251,6 +251,52 @@ def test_a_forced_region_leads_even_if_it_is_lost_where_the_operator_insists() -
     assert after.reason == "forced to us-east-1 by ana: I insist"
 
 
+def test_of_two_orders_of_one_epoch_the_second_to_arrive_is_new_if_it_is_the_newer() -> None:
+    hold = Intent(mode=Mode.HOLD, epoch=5, written_in=EAST, author="ana", reason="r")
+    force = Intent(mode=Mode.FORCE, region=WEST, epoch=5, written_in=WEST, author="bob", reason="r")
+
+    held = decide(ORDERS, route(EAST, WEST), HEALTHY, hold, NOON)
+    forced = decide(ORDERS, held, HEALTHY, force, NOON)
+
+    assert (held.intent_epoch, held.intent_written_in) == (5, EAST)
+    assert (forced.regions[0], forced.intent_written_in) == (WEST, WEST)
+
+
+def test_an_approval_that_has_ended_does_not_come_back() -> None:
+    order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="back", at=NOON - timedelta(hours=2))
+    lost = HEALTHY | {EAST: HEALTHY[EAST].model_copy(update={"lost_at": NOON - timedelta(minutes=90)})}
+
+    ended = decide(ORDERS, route(WEST, EAST, intent_epoch=3), lost, order, NOON, owed=0)
+    forgotten = decide(ORDERS, ended, HEALTHY, order, NOON, owed=0)
+
+    assert ended.intent_epoch == 4
+    assert forgotten.regions[0] == WEST
+
+
+def test_an_automatic_return_is_not_said_to_be_ordered_by_who_ordered_an_earlier_one() -> None:
+    old = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="March", at=NOON - timedelta(days=60))
+
+    after = decide(RETURN, route(WEST, EAST, intent_epoch=4), HEALTHY, old, NOON, owed=0)
+
+    assert after.reason == "us-east-1 is usable and preferred"
+
+
+def test_a_change_beyond_the_limit_says_so() -> None:
+    after = decide(ORDERS, route(EAST, WEST, changes=6), EAST_LOST, AUTOMATIC, NOON)
+
+    assert after.reason.endswith("(change 7 within the hour; 6 are for preferences)")
+
+
+def test_a_hold_does_not_keep_a_route_in_a_region_that_has_left_the_key_set() -> None:
+    hold = Intent(mode=Mode.HOLD, epoch=1, author="ana", reason="r")
+    seen = {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST)}
+
+    after = decide(ORDERS, route(IRELAND, EAST, WEST), seen, hold, NOON)
+
+    assert after.regions == (WEST, EAST)
+    assert after.reason == "eu-west-1 has left the key set"
+
+
 def test_forcing_a_region_without_a_key_is_as_if_nothing_was_said() -> None:
     force = Intent(mode=Mode.FORCE, region="af-south-1", epoch=1)
 

@@ -145,10 +145,6 @@ def _flat_dwell(seconds: int, _losses: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _tie_by_epoch_alone(intent: Intent, previous: Route) -> bool:
-    return intent.epoch > previous.intent_epoch
-
-
 def _no_recoveries(*_: Any, **_more: Any) -> tuple[Any, tuple[str, ...]]:
     verdicts, _recovered = _verdicts(*_, **_more)
     return verdicts, ()
@@ -191,11 +187,6 @@ MUTATIONS = (
     ),
     Mutation("a change gives no reason", frozenset({"evidence"}), _patched((route, "_reason", _no_reason))),
     Mutation("a change gives no evidence", frozenset({"evidence"}), _patched((route, "_evidence", lambda *_: ("x",)))),
-    Mutation(
-        "of equal epochs none is new",
-        frozenset({"force", "agreement"}),
-        _patched((route, "_is_new", _tie_by_epoch_alone)),
-    ),
     Mutation(
         "returns are not announced",
         frozenset({"announced"}),

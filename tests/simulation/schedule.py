@@ -79,9 +79,18 @@ class Schedule:
             return
         if chance < 0.10:
             after = self._random.randint(0, 7)
-            operated = self._random.random() < 0.5
-            self._note(f"{observer.region}: another controller after {after} reads and writes of the first")
-            self.world.control(observer, meanwhile=(after, self.operate if operated else self.nothing))
+            happens = self._random.choice((self.nothing, self.operate, lambda: self._hold(observer)))
+            another = self._random.random() < 0.7
+            self._note(
+                f"{observer.region}: something, and another controller: {another}, after {after} reads and writes"
+            )
+
+            def meanwhile() -> None:
+                happens()
+                if another:
+                    self.world.run_another(observer)
+
+            self.world.control(observer, meanwhile=(after, meanwhile))
         elif chance < 0.16:
             after = self._random.randint(0, 3)
             self._note(f"{observer.region}: the controller dies after {after} writes")
@@ -163,6 +172,11 @@ class Schedule:
         first, *others = self._random.sample(self.world.observers, 2)
         for observer in (first, *(others if self._random.random() < 0.2 else [])):
             self._operate(observer)
+
+    def _hold(self, observer: Observer) -> None:
+        """While a controller is about to decide."""
+        self._note(f"{observer.region}: hold")
+        self.world.operate(observer, ActionName.HOLD, minutes=self._random.choice((1, 5)))
 
     def _operate(self, observer: Observer) -> None:
         draw, world = self._random, self.world

@@ -143,10 +143,10 @@ class TwoRegions(RuleBasedStateMachine):
     def a_controller_dies(self, which: int, writes: int) -> None:
         self.world.control(self._observer(which), crash_after=writes)
 
-    @rule(which=observers, writes=st.integers(0, 3))
+    @rule(which=observers, writes=st.integers(0, 7))
     def two_controllers_run_at_once(self, which: int, writes: int) -> None:
         observer = self._observer(which)
-        self.world.control(observer, meanwhile=(writes, lambda: self.world.probe(observer)))
+        self.world.control(observer, meanwhile=(writes, lambda: self.world.run_another(observer)))
 
     @rule(which=observers, source=st.sampled_from((Source.ALARM, Source.DATA_PLANE)), delays=st.lists(st.floats(0, 99)))
     def somebody_reports(self, which: int, source: Source, delays: list[float]) -> None:

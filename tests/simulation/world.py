@@ -120,25 +120,22 @@ class World:
         observer: Observer,
         *,
         crash_after: int | None = None,
-        meanwhile: tuple[int, Callable[[], object]] | None = None,
+        meanwhile: tuple[int, Callable[[], None]] | None = None,
     ) -> None:
         """One run of the controller. It dies after so many writes; or after so many steps another one runs too."""
         replica = observer.replica
         replica.writes_left = crash_after
-        if meanwhile:
-            after, happens = meanwhile
-
-            def another_runs() -> None:
-                happens()
-                self._run(observer)
-
-            replica.between = (after, another_runs)
+        replica.between = meanwhile
         died = not self._run(observer)
         replica.writes_left = replica.between = None
         if replica.reachable:
             observer.route = replica.route(KEY_SET) or observer.route
             if not died:
                 self.checks.settled(observer, self.seconds, self.now(observer.clock_skew))
+
+    def run_another(self, observer: Observer) -> None:
+        """A controller beside the one that is running."""
+        self._run(observer)
 
     def _run(self, observer: Observer) -> bool:
         """Whether it lived to its end."""
