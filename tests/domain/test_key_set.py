@@ -108,10 +108,10 @@ def test_a_key_set_answers_to_its_name_its_alias_and_its_members() -> None:
 
 def test_a_window_reaches_back_as_far_as_a_verdict_does() -> None:
     """A run of faults with every other round mute, the signal that agrees with its first, and a clock's skew."""
-    corroborated = Rules(unknown_after_seconds=100, corroboration_seconds=300, of_rounds=5)
+    corroborated = Rules(unknown_after_seconds=100, corroboration_seconds=300, of_rounds=7)
     quiet = Rules(unknown_after_seconds=1000)
 
-    assert corroborated.window.total_seconds() == 300 + 5 * 10 * 2 + 60
+    assert corroborated.window.total_seconds() == 300 + 7 * 10 * 2 + 60
     assert quiet.window.total_seconds() == 1000 + 60
 
 

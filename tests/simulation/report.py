@@ -13,6 +13,8 @@ INVARIANTS = {
     "rate": "at most the allowed changes an hour, but for an operator's order and for leaving a lost region",
     "hold": "a hold is never broken",
     "intent": "the newest order wins, and none is lost",
+    "force": "a forced region leads while it is not lost, and where the operator insists always",
+    "refusal": "a force to an unusable region, or a failback to one that is not healthy, is refused unless insisted on",
     "failback": "a held route returns only when an operator has said so, and to a region that answers",
     "debt": "no return before the debt is repaid, unless an operator insists",
     "agreement": "once faults stop, all regions agree within the longest dwell, an hour of changes and a few rounds",

@@ -180,12 +180,43 @@ class Schedule:
 
     def _operate(self, observer: Observer) -> None:
         draw, world = self._random, self.world
-        action = draw.choice((ActionName.HOLD, ActionName.RELEASE, ActionName.FAILOVER, ActionName.FAILBACK))
+        orders = (ActionName.HOLD, ActionName.RELEASE, ActionName.FAILOVER, ActionName.FAILBACK)
+        action = draw.choices(orders, (1, 1, 1, 5 if self._is_away(observer) else 1))[0]
         region = self._region() if action is ActionName.FAILOVER else None
         insist, minutes = draw.random() < 0.4, draw.choice((None, None, 1, 5))
         lag = draw.choice((0.5, 5.0, 120.0))
         done = world.operate(observer, action, region, insist=insist, minutes=minutes, lag=lag)
         self._note(f"{observer.region}: {action} {region or ''} insist={insist} minutes={minutes} accepted={done}")
+
+    def approve_and_lose_again(self) -> None:
+        """An outage, an approved return that debt holds up or not, and another outage: too rare to wait for."""
+        draw, world = self._random, self.world
+        preferred, observer = world.key_set.regions[0], draw.choice(world.observers)
+        self._outage(preferred)
+        world.owe(preferred, draw.choice((0, 2, 2)))
+        done = world.operate(observer, ActionName.FAILBACK, insist=draw.random() < 0.2)
+        self._note(f"{observer.region}: failback after an outage of {preferred}, accepted={done}")
+        if draw.random() < 0.5:
+            world.advance(61)
+        self._outage(preferred)
+        world.owe(preferred, 0)
+        world.round()
+        world.round()
+
+    def _outage(self, region: str) -> None:
+        """As long as it takes to be lost, and to be well again."""
+        rules, broken = self.world.key_set.rules, self.world.truth.broken
+        self._note(f"{region}: an outage")
+        broken.add(region)
+        for _ in range(rules.rounds + 1):
+            self.world.round()
+        broken.discard(region)
+        for _ in range(rules.healthy_after_seconds // 10 + self._random.choice((0, 2, 2))):
+            self.world.round()
+
+    def _is_away(self, observer: Observer) -> bool:
+        route = observer.replica.route("orders")
+        return route is not None and route.regions[0] != self.world.key_set.regions[0]
 
     def nothing(self) -> None:
         pass
@@ -248,6 +279,7 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.signal,
     Schedule.owe,
     Schedule.operate,
+    Schedule.approve_and_lose_again,
     Schedule.nothing,
 )
-_WEIGHTS = (5, 2, 2, 1, 1, 2, 1, 1, 1, 3, 2, 2, 4)
+_WEIGHTS = (5, 2, 2, 1, 1, 2, 1, 1, 1, 3, 2, 2, 0.3, 4)

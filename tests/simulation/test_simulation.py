@@ -79,7 +79,7 @@ def test_the_command_tells_a_violation_by_its_status_and_its_last_line(capsys: p
 
     assert (held, broken) == (0, EXIT_VIOLATED)
     assert calm.splitlines()[-1] == "simulate: 20 runs, seeds 0 to 19, 0 violations"
-    assert "hold: moved to" in loud
+    assert "hold: changed to" in loud
     assert "make simulate REPLAY=" in loud
     assert not loud.splitlines()[-1].endswith(", 0 violations")
 
@@ -193,7 +193,7 @@ def test_no_short_way_to_break_an_invariant_is_found() -> None:
 def test_the_state_machine_finds_a_guard_that_is_missing() -> None:
     missing = next(m for m in MUTATIONS if m.name == "no number of faults makes a region lost")
 
-    with missing.without_guard(), pytest.raises(Violation, match="counts as usable"):
+    with missing.without_guard(), pytest.raises(Violation, match="and is usable"):
         run_state_machine_as_test(
             TwoRegions, settings=settings(max_examples=300, stateful_step_count=40, deadline=None, database=None)
         )
