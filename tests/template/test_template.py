@@ -202,6 +202,7 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "s3:ListBucket": ("kms_failover.adapters.objects", ".head_object("),
     },
     "sweep": {
+        "dynamodb:GetItem": ("kms_failover.adapters.state_table", ".get_item("),
         "dynamodb:Query": ("kms_failover.adapters.state_table", ".query("),
         "sqs:SendMessage": ("kms_failover.adapters.queue", ".send_message_batch("),
         "sqs:GetQueueUrl": ("kms_failover.bootstrap", ".get_queue_url("),

@@ -12,7 +12,7 @@ from tests.drill.waiting import poll
 
 HEALTHY_SECONDS = 120.0
 COVERED_SECONDS = 30.0  # a repaid debt is an object that opens
-FAILBACK_SECONDS = 90.0
+FAILBACK_SECONDS = 180.0  # the return waits for the debt, which is swept once a minute
 REPAID_SECONDS = 150.0
 
 
