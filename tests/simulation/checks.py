@@ -42,6 +42,7 @@ class Checks:
         self._key_set = key_set
         self._rules = key_set.rules
         self._reports: dict[tuple[str, str], list[datetime]] = {}
+        self._lasting: dict[tuple[str, str], list[datetime]] = {}
         self._histories: dict[str, History] = {}
         self.orders = OrderChecks(key_set)
         self.changes = 0
@@ -50,9 +51,11 @@ class Checks:
     def history(self, observer: Watched) -> History:
         return self._histories.setdefault(observer.region, History())
 
-    def reported(self, observer: str, region: str, at: datetime) -> None:
-        """A report of the data plane has arrived."""
+    def reported(self, observer: str, region: str, at: datetime, *, for_good: bool) -> None:
+        """A report of a fault has arrived; `for_good`: nothing can take it back."""
         self._reports.setdefault((observer, region), []).append(at)
+        if for_good:
+            self._lasting.setdefault((observer, region), []).append(at)
 
     # At each write
 
@@ -182,7 +185,7 @@ class Checks:
         considered = rounds[: max(plain, self._rules.faults_to_impair_when_corroborated)]
         start = min(at for at, outcome in considered if outcome in FAULTS)
         earliest = max(start - timedelta(seconds=self._rules.corroboration_seconds), now - self._rules.window)
-        return any(earliest <= at <= now + SKEW for at in self._reports.get((observer.region, region), ()))
+        return any(earliest <= at <= now + SKEW for at in self._lasting.get((observer.region, region), ()))
 
     # At the end
 

@@ -130,7 +130,7 @@ class World:
         replica.writes_left = replica.between = None
         if replica.reachable:
             observer.route = replica.route(KEY_SET) or observer.route
-            if not died:
+            if not died and meanwhile is None:  # this run has not seen what happened meanwhile
                 self.checks.settled(observer, self.seconds, self.now(observer.clock_skew))
 
     def run_another(self, observer: Observer) -> None:
@@ -191,7 +191,7 @@ class World:
         if observer.replica.reachable:
             observer.replica.add_observation(seen)
             if seen.outcome is Outcome.REGION_FAULT and seen.source is not Source.ALARM:
-                self.checks.reported(observer.region, seen.region, seen.at)
+                self.checks.reported(observer.region, seen.region, seen.at, for_good=not seen.subject)
         return observer.replica.reachable
 
     # Operators
