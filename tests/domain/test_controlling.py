@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kms_failover.domain.controlling import ANNOUNCING_BUDGET, ANNOUNCING_TAKES, ATTEMPTS, Controller
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import Observation, Outcome, Source, Verdict
-from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey
 from kms_failover.domain.route import Intent, Mode, Route
 from kms_failover.errors import EpochConflictError, KmsFailoverError
@@ -325,6 +325,15 @@ def test_the_keys_of_a_new_key_set_are_asked_for_once() -> None:
     world.controller.run()
 
     assert world.asked == [("invoices", "orders")]
+
+
+def test_the_keys_are_asked_for_also_where_an_order_came_before_the_first_run() -> None:
+    world = World()
+    world.state.put_judgement(first_judgement(key_set(), WEST, NOON))
+
+    world.controller.run()
+
+    assert world.asked == [("orders",)]
 
 
 def test_an_announcement_that_hangs_keeps_no_other_key_set_in_a_lost_region() -> None:

@@ -83,7 +83,8 @@ class Controller:
                 decided.append(self._control(key_set, stored.get(key_set.name), known))
             except Exception as error:  # noqa: BLE001  # raised below, with the others'
                 errors.append(error)
-        if new := tuple(key_set.name for key_set in key_sets if key_set.name not in stored):
+        judged = {name for name, judgement in stored.items() if judgement.verdicts}  # an order alone writes one too
+        if new := tuple(key_set.name for key_set in key_sets if key_set.name not in judged):
             self._ask_keys(new)
         self._announce([judgement for judgement, mine in decided if mine], known.now, errors)
         if errors:
