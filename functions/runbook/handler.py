@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.operating import CHANGES_INTENT, Command
+from kms_failover.domain.operating import CHANGES_INTENT, ActionName, Command, Runbook
 from kms_failover.errors import CommandRefusedError, IntentRefusedError, UnknownKeySetError
 
 logger = Logger(service=EVENT_SOURCE)
@@ -19,7 +19,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """A refused command is answered with `Error`, or raised with `FailIfRefused`; what else fails is raised."""
     try:
         command = Command.model_validate(event)
-        answer = bootstrap.runbook(context).execute(command)
+        runbook = bootstrap.runbook(context)
+        answer = runbook.execute(command)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         return _refused(event, "ValidationException", f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
@@ -29,7 +30,17 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return _refused(event, "IntentRefused", str(error))
     if command.Action in CHANGES_INTENT:
         logger.info("intent written", extra=command.model_dump(mode="json"))
+        return _status(runbook, command) | answer
     return answer
+
+
+def _status(runbook: Runbook, order: Command) -> dict[str, Any]:
+    """The order is given, whatever else cannot be shown: an outage makes reading slow, or fail."""
+    try:
+        return runbook.execute(order.model_copy(update={"Action": ActionName.STATUS}))
+    except Exception as error:
+        logger.exception("the status cannot be shown")
+        return {"StatusError": f"{type(error).__name__}: {error}"}
 
 
 def _refused(event: Any, code: str, message: str) -> dict[str, Any]:

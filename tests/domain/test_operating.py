@@ -368,23 +368,6 @@ def test_coverage_is_the_share_of_objects_that_this_regions_key_opens() -> None:
     assert known == {"orders-west": {"Objects": 4, "Owed": 1, "Share": 0.75}}
 
 
-def test_an_order_is_in_force_before_the_status_is_read_and_whatever_becomes_of_that(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    world = World()
-
-    def unreadable(_name: str) -> Any:
-        assert world.intent.mode is Mode.HOLD
-        raise ConnectionError("the table does not answer")
-
-    monkeypatch.setattr(world.state, "refusals", unreadable)
-    answer = world.do(ActionName.HOLD)
-
-    assert world.wakes == 1
-    assert answer["Intent"]["mode"] == "hold"
-    assert answer["StatusError"] == "ConnectionError: the table does not answer"
-
-
 def test_a_failback_tells_the_debt_that_was_counted_before_it_was_ordered() -> None:
     world = World()
     world.judge(health(EAST))

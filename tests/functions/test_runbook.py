@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from functions.runbook.handler import lambda_handler
+from kms_failover.domain import operating
 from kms_failover.domain.route import Mode, in_force
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import Stack, stack
@@ -31,6 +32,21 @@ def test_a_failover_is_written_with_its_evidence_and_answered_with_the_status(pr
     assert (intent.mode, intent.region, intent.author) == (Mode.FORCE, WEST, "ana")
     assert answer["KeySet"] == "orders"
     assert json.loads(json.dumps(answer)) == answer
+
+
+def test_an_order_is_in_force_before_the_status_is_read_and_whatever_becomes_of_that(
+    prod: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: Any) -> Any:
+        assert in_force(prod.state.intents("orders"), NOON).mode is Mode.HOLD
+        raise ConnectionError("the table does not answer")
+
+    monkeypatch.setattr(operating, "view", unreadable)
+    answer = run(prod, Action="hold")
+
+    assert answer["KeySet"] == "orders"
+    assert answer["Intent"]["mode"] == "hold"
+    assert answer["StatusError"] == "ConnectionError: the table does not answer"
 
 
 def test_automations_empty_parameters_mean_nothing(prod: Stack) -> None:

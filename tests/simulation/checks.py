@@ -41,6 +41,7 @@ class Checks:
     def __init__(self, key_set: KeySet) -> None:
         self._key_set = key_set
         self._rules = key_set.rules
+        self._window = key_set.rules.window
         self._reports: dict[tuple[str, str], list[datetime]] = {}
         self._lasting: dict[tuple[str, str], list[datetime]] = {}
         self._histories: dict[str, History] = {}
@@ -94,7 +95,7 @@ class Checks:
 
     def _really_failed(self, observer: Watched, region: str, now: datetime) -> None:
         rules = self._rules
-        since = now - rules.window
+        since = now - self._window
         faults = [seen.at for seen in observer.seen.get(region, ()) if seen.outcome is Outcome.REGION_FAULT]
         reported = self._reports.get((observer.region, region), ())
         needed = rules.faults_to_impair
@@ -106,7 +107,8 @@ class Checks:
 
     def _key_really_failed(self, observer: Watched, region: str, now: datetime) -> None:
         rules = self._rules
-        seen = [s for s in observer.seen.get(region, ()) if s.at >= now - rules.window]
+        since = now - self._window
+        seen = [s for s in observer.seen.get(region, ()) if s.at >= since]
         named = _count(s.at for s in seen if s.key_outcome is Outcome.KEY_FAULT)
         silent = _count(s.at for s in seen if s.key_outcome in FAULTS)
         if named < rules.key_faults_to_leave and silent < rules.key_silences_to_leave:
@@ -163,8 +165,8 @@ class Checks:
                 raise Violation("usable", f"the route leads to {head}, which is lost, and {region} answers")
 
     def _faults_are_noticed(self, observer: Watched, health: RegionHealth, now: datetime) -> None:
-        rules = self._rules
-        seen = [s for s in observer.seen.get(health.region, ()) if now - rules.window <= s.at <= now + SKEW]
+        rules, earliest, latest = self._rules, now - self._window, now + SKEW
+        seen = [s for s in observer.seen.get(health.region, ()) if earliest <= s.at <= latest]
         rounds = _rounds((s.at, s.outcome) for s in seen if s.outcome is not Outcome.INCONCLUSIVE)
         fresh = bool(rounds) and now - rounds[0][0] <= timedelta(seconds=rules.unknown_after_seconds)
         if fresh and rounds[0][1] in FAULTS and health.verdict is not Verdict.IMPAIRED:
@@ -184,7 +186,7 @@ class Checks:
         plain = self._rules.of_rounds or self._rules.faults_to_impair
         considered = rounds[: max(plain, self._rules.faults_to_impair_when_corroborated)]
         start = min(at for at, outcome in considered if outcome in FAULTS)
-        earliest = max(start - timedelta(seconds=self._rules.corroboration_seconds), now - self._rules.window)
+        earliest = max(start - timedelta(seconds=self._rules.corroboration_seconds), now - self._window)
         return any(earliest <= at <= now + SKEW for at in self._lasting.get((observer.region, region), ()))
 
     # At the end

@@ -172,7 +172,7 @@ MUTATIONS = (
     Mutation("no signal ever agrees", frozenset({"usable"}), _patched((health, "_reported", _without_corroboration))),
     Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((health, "_dwell", _flat_dwell))),
     Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
-    Mutation("no fence", frozenset({"hold"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
+    Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
     Mutation("a force forces nothing", frozenset({"force"}), _patched((route, "_wanted", _force_is_nothing))),
     Mutation("nobody insists", frozenset({"force"}), _patched((route, "_wanted", _nobody_insists))),
     Mutation("any target is accepted", frozenset({"refusal"}), _patched((operating, "_target", _any_target))),

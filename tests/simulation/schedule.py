@@ -10,7 +10,7 @@ from tests.domain.strategies import REGIONS
 from tests.simulation.violation import Violation
 from tests.simulation.world import Observer, World
 
-SHORT, LONG = (3, 9), (10, 30)  # steps; most schedules are short, so that there can be many
+SHORT, LONG = (2, 6), (10, 30)  # steps; most schedules are short, so that there can be many
 CALM_SECONDS = 50.0  # between two rounds once faults have stopped; well within `unknown_after_seconds`
 
 
@@ -43,7 +43,7 @@ class Schedule:
 
     def run(self) -> None:
         """Raises Violation where an invariant does not hold."""
-        fewest, most = LONG if self._random.random() < 0.1 else SHORT
+        fewest, most = LONG if self._random.random() < 0.05 else SHORT
         for _ in range(self._random.randint(fewest, most)):
             self._step()
             self._rounds()
@@ -61,7 +61,7 @@ class Schedule:
 
     def _rounds(self) -> None:
         draw, world = self._random, self.world
-        for _ in range(draw.choice((1, 1, 2, 3))):
+        for _ in range(draw.choice((1, 1, 1, 2))):
             world.advance(draw.choice((10.0, 10.0, 10.0, draw.uniform(1, 30))))
             for observer in world.observers:
                 chance = draw.random()

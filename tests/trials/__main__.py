@@ -5,6 +5,7 @@ Exit status 0: every goal is met. 1: one is not. 2: the trials could not begin. 
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, progress: Progress) -> int:
     (FOLDER / "logs").mkdir(parents=True, exist_ok=True)
+    # the library's own warnings, of the region that is silent on purpose
+    logging.basicConfig(filename=FOLDER / "logs" / "trials.log", filemode="w", level=logging.WARNING)
     started = time.time()
     progress.step("Set-up")
     with progress.task("starting the local cloud"):

@@ -83,7 +83,7 @@ class Runbook:
         self._clock = clock
 
     def execute(self, command: Command) -> dict[str, Any]:
-        """The answer as JSON-ready values.
+        """The answer as JSON-ready values. An order is in force before anything is read that it does not need.
 
         Raises:
             UnknownKeySetError: no such key set is applied in this region.
@@ -100,7 +100,6 @@ class Runbook:
         return view(self._state, self._counts, key_set, self._clock())
 
     def _order(self, intent: Intent, key_set: KeySet) -> dict[str, Any]:
-        """The order is in force before anything is read that it does not need: an outage makes reading slow."""
         order = intent.model_dump(mode="json")
         counted = self._state.owed(key_set.name, key_set.regions[0], MAX_DEBTS) if intent.failback else None
         try:
@@ -111,11 +110,8 @@ class Runbook:
             ) from error
         self._fence(key_set)
         self._wake_controller()
-        try:
-            status = view(self._state, self._counts, key_set, self._clock())
-        except Exception as error:  # noqa: BLE001  # the order is given, whatever else cannot be shown
-            status = {"KeySet": key_set.name, "StatusError": f"{type(error).__name__}: {error}"}
-        return status | {"Intent": order} | ({"DebtOwedToTarget": counted} if counted is not None else {})
+        debt = {"DebtOwedToTarget": counted} if counted is not None else {}
+        return {"KeySet": key_set.name, "Intent": order, **debt}
 
     def _fence(self, key_set: KeySet) -> None:
         """A controller that has decided by older intents can no longer write: after the answer, a hold holds here."""

@@ -44,6 +44,9 @@ class Intent(Model):
         return self.epoch, self.written_in
 
 
+NOTHING_SAID = Intent()
+
+
 class Route(Model):
     """For one key set, seen from one region: the regions to use, in order.
 
@@ -71,7 +74,7 @@ def in_order(key_set: KeySet, route: Route) -> list[MemberKey]:
 
 def in_force(intents: Sequence[Intent], now: datetime) -> Intent:
     """The newest intent; automatic where nobody has said anything, or where what was said has expired."""
-    newest = max(intents, key=lambda intent: intent.order, default=Intent())
+    newest = max(intents, key=lambda intent: intent.order, default=NOTHING_SAID)
     if newest.expires_at is None or now < newest.expires_at:
         return newest
     return Intent(
