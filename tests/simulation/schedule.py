@@ -24,7 +24,7 @@ class Schedule:
 
     def _new_world(self) -> World:
         draw = self._random
-        regions = REGIONS[: draw.choice((2, 2, 3))]
+        regions = REGIONS[: draw.choice((2, 2, 2, 2, 3))]
         faults = draw.choice((1, 2, 3, 3))
         rules = Rules(
             faults_to_impair=faults,
@@ -43,7 +43,7 @@ class Schedule:
 
     def run(self) -> None:
         """Raises Violation where an invariant does not hold."""
-        fewest, most = LONG if self._random.random() < 0.05 else SHORT
+        fewest, most = LONG if self._random.random() < 0.03 else SHORT
         for _ in range(self._random.randint(fewest, most)):
             self._step()
             self._rounds()
@@ -282,4 +282,4 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.approve_and_lose_again,
     Schedule.nothing,
 )
-_WEIGHTS = (5, 2, 2, 1, 1, 2, 1, 1, 1, 3, 2, 2, 0.3, 4)
+_WEIGHTS = (5, 2, 2, 1, 1, 2, 1, 1, 1, 3, 2, 2, 0.2, 4)
