@@ -239,12 +239,12 @@ MUTATIONS = (
     Mutation("a hold holds nothing", frozenset({"hold"}), _patched((route, "_wanted", _hold_is_nothing))),
     Mutation(
         "the oldest intent wins",
-        frozenset({"hold", "intent", "usable", "agreement", "failback", "force"}),
+        frozenset({"intent"}),
         _patched((controlling, "in_force", _oldest_intent)),
     ),
     Mutation(
         "intents never expire",
-        frozenset({"usable", "evidence", "agreement", "intent"}),
+        frozenset({"usable"}),
         _patched((controlling, "in_force", _intents_never_expire)),
     ),
     Mutation(
@@ -266,7 +266,7 @@ MUTATIONS = (
     Mutation("wraps at the first region only", frozenset({"opens"}), _patched((route, "in_order", _route_order_only))),
     Mutation(
         "judgements are written unconditionally",
-        frozenset({"history", "announced", "evidence", "intent"}),
+        frozenset({"intent", "announced"}),
         _patched((MemoryState, "put_judgement", _unconditional)),
     ),
     Mutation(
@@ -276,7 +276,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what came meanwhile is not announced",
-        frozenset({"history", "announced"}),
+        frozenset({"announced"}),
         _patched((Judgement, "without", _forgets_what_came_since)),
     ),
 )

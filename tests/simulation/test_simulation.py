@@ -1,7 +1,7 @@
 """The simulator can be trusted: it sees every guard that is missing, replays exactly, and fails loudly."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -23,17 +23,19 @@ from tests.simulation.world import Observer, World
 ENOUGH = 2000  # schedules; the rarest guard is missed within some 400
 
 
-def run_all(seeds: Iterable[int]) -> None:
+def seen_within(seeds: Iterable[int]) -> Iterator[str]:
+    """The invariants that do not hold, seed by seed."""
     for seed in seeds:
-        Schedule(seed).run()
+        try:
+            Schedule(seed).run()
+        except Violation as violation:
+            yield violation.invariant
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_missing_guard_is_seen_by_the_invariant_it_serves(mutation: Mutation) -> None:
-    with mutation.without_guard(), pytest.raises(Violation) as seen:
-        run_all(range(ENOUGH))
-
-    assert seen.value.invariant in mutation.seen_by
+    with mutation.without_guard():
+        assert any(invariant in mutation.seen_by for invariant in seen_within(range(ENOUGH)))
 
 
 def test_every_invariant_has_a_guard_whose_absence_shows_it() -> None:
