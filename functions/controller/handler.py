@@ -17,8 +17,7 @@ logger = Logger(service=EVENT_SOURCE)
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  # whatever woke it, everything is read anew
-    judgements = bootstrap.controller(context).run()
-    _emit(judgements)
+    judgements = bootstrap.controller(context).run(_emit)
     return {"routes": {j.key_set: {"regions": j.route.regions, "epoch": j.route.epoch} for j in judgements}}
 
 

@@ -54,7 +54,7 @@ def announcer(recorder: Any) -> SnsAndEventBridge:
 def test_the_emitted_event_is_the_example() -> None:
     recorder = Recorder()
 
-    announcer(recorder).route_changed(ROUTE)
+    announcer(recorder).tell_machines(ROUTE)
 
     entry = recorder.entries[0]
     assert (entry["Source"], entry["DetailType"]) == (EXAMPLE["source"], EXAMPLE["detail-type"])
@@ -112,7 +112,7 @@ def test_an_example_is_as_its_schema_says(name: str) -> None:
 def test_every_route_change_that_is_emitted_is_as_its_schema_says(route: Route) -> None:
     recorder = Recorder()
 
-    announcer(recorder).route_changed(route)
+    announcer(recorder).tell_machines(route)
 
     schema("kms-route-changed").validate(delivered(recorder.entries[0]))
 
@@ -140,7 +140,7 @@ def test_a_schema_refuses_an_event_that_lacks_a_field_or_has_it_in_another_shape
 def test_people_read_where_why_and_what_was_seen() -> None:
     recorder = Recorder()
 
-    announcer(recorder).route_changed(ROUTE)
+    announcer(recorder).tell_people(ROUTE)
 
     message = recorder.published[0]
     assert message["Subject"] == "KMS route of orders: us-west-2 > us-east-1"
@@ -151,14 +151,14 @@ def test_people_read_where_why_and_what_was_seen() -> None:
 def test_a_subject_is_never_longer_than_sns_takes() -> None:
     recorder = Recorder()
 
-    announcer(recorder).route_changed(ROUTE.model_copy(update={"key_set": "o" * 63, "regions": (WEST, EAST) * 4}))
+    announcer(recorder).tell_people(ROUTE.model_copy(update={"key_set": "o" * 63, "regions": (WEST, EAST) * 4}))
 
     assert len(recorder.published[0]["Subject"]) == MAX_SUBJECT
 
 
 def test_an_entry_that_eventbridge_did_not_take_is_an_error_that_names_it() -> None:
     with pytest.raises(KmsFailoverError, match="'KMS Route Changed': InternalFailure"):
-        announcer(Recorder(failed=1)).route_changed(ROUTE)
+        announcer(Recorder(failed=1)).tell_machines(ROUTE)
 
 
 @pytest.fixture
@@ -171,6 +171,6 @@ def test_aws_takes_both(clients: tuple[Any, Any]) -> None:
     sns, events = clients
     topic = sns.create_topic(Name="prod-changes")["TopicArn"]
 
-    SnsAndEventBridge(sns, events, topic).route_changed(ROUTE)
+    SnsAndEventBridge(sns, events, topic).tell_machines(ROUTE)
 
     assert sns.list_topics()["Topics"] == [{"TopicArn": topic}]

@@ -25,10 +25,14 @@ class Announcements:
 
     def __init__(self, *failing: str) -> None:
         self.changed: list[Route] = []
+        self.told_people: list[Route] = []
         self.recovered: list[tuple[str, str, str]] = []
         self.failing = set(failing)
 
-    def route_changed(self, route: Route) -> None:
+    def tell_people(self, route: Route) -> None:
+        self.told_people.append(route)
+
+    def tell_machines(self, route: Route) -> None:
         if route.key_set in self.failing:
             raise KmsFailoverError(f"nobody hears of {route.key_set}")
         self.changed.append(route)
@@ -268,7 +272,7 @@ def test_a_change_that_was_made_while_another_was_announced_is_announced_too() -
             world.state.put_intent("orders", force)
             world.controller.run()
 
-    world.announcements.route_changed = command_and_run  # type: ignore[method-assign]  # what happens meanwhile
+    world.announcements.tell_machines = command_and_run  # type: ignore[method-assign]  # what happens meanwhile
     world.controller.run()
     world.controller.run()
 
@@ -346,7 +350,7 @@ def test_an_announcement_that_hangs_keeps_no_other_key_set_in_a_lost_region() ->
         world.now += timedelta(seconds=6)
         raise KmsFailoverError(f"nobody answers for {route.key_set}")
 
-    world.announcements.route_changed = hang  # type: ignore[method-assign]  # EventBridge is silent
+    world.announcements.tell_machines = hang  # type: ignore[method-assign]  # EventBridge is silent
     began = world.now
     with pytest.raises(ExceptionGroup):
         world.controller.run()
@@ -366,7 +370,7 @@ def test_each_key_set_is_announced_in_the_end_however_many_hang() -> None:
         world.now += timedelta(seconds=6)
         world.announcements.changed.append(route)
 
-    world.announcements.route_changed = slow  # type: ignore[method-assign]  # three of eight within a run's time
+    world.announcements.tell_machines = slow  # type: ignore[method-assign]  # three of eight within a run's time
     for _ in range(8):
         world.controller.run()
         world.now += ANNOUNCING_TAKES + timedelta(seconds=1)

@@ -52,7 +52,7 @@ class World:
     def __init__(self, now: datetime = NOON + timedelta(hours=4)) -> None:
         self.state = MemoryState(WEST)
         self.wakes = 0
-        self.asked: list[tuple[str, ...]] = []
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.key_sets: tuple[KeySet, ...] = (
             with_keys("orders", east=KEY_ID, west="aaaa"),
             with_keys("invoices", east=KEY_ID, west="bbbb"),
@@ -60,7 +60,10 @@ class World:
             with_keys("related", east=MULTI_REGION_ID, west=MULTI_REGION_ID),
             with_keys("eu", ireland=KEY_ID),
         )
-        self.service = SignalService(WEST, lambda: self.key_sets, self.state, self.wake, self.asked.append, lambda: now)
+        self.service = SignalService(WEST, lambda: self.key_sets, self.state, self.wake, self.ask, lambda: now)
+
+    def ask(self, region: str, key_sets: tuple[str, ...]) -> None:
+        self.asked.append((region, key_sets))
 
     def wake(self) -> None:
         self.wakes += 1
@@ -307,7 +310,9 @@ HARMFUL = {  # with whose key each example names
 def test_the_keys_that_may_be_gone_are_asked_at_once_however_late_the_event_is(name: str, now: datetime) -> None:
     world = World(now).take(event(name))
 
-    assert world.asked == [HARMFUL[name]]
+    concerned = [key_set for key_set in world.key_sets if key_set.name in HARMFUL[name]]
+    others = sorted({region for key_set in concerned for region in key_set.regions} - {WEST})
+    assert world.asked == [(region, HARMFUL[name]) for region in (WEST, *others)]
     assert {(one.key_set, one.region) for one in world.written} == {
         (key_set, event(name)["region"]) for key_set in HARMFUL[name]
     }

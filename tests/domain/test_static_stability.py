@@ -47,6 +47,7 @@ class West:
         self.state = Gone()
         self.silent: set[str] = set()
         self.announced: list[int] = []
+        self.told_people: list[int] = []
         self.events_reachable = True
         self.controller = Controller(self.state, self, lambda _: None, lambda: self.now)
         self.probe = ProbeService(
@@ -67,7 +68,10 @@ class West:
         lost = RoundTrip(outcome=Outcome.REGION_FAULT, code="ConnectTimeoutError")
         return {m.arn: lost if m.region in self.silent else RoundTrip(outcome=Outcome.OK) for m in members}
 
-    def route_changed(self, route: Route) -> None:
+    def tell_people(self, route: Route) -> None:
+        self.told_people.append(route.epoch)
+
+    def tell_machines(self, route: Route) -> None:
         if not self.events_reachable:
             raise ConnectionError("EventBridge does not answer")
         self.announced.append(route.epoch)

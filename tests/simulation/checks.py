@@ -17,6 +17,7 @@ SKEW = timedelta(seconds=60)
 ONE_ROUND = timedelta(seconds=4)
 MOST_DOUBLINGS = 4
 FAULTS = frozenset({Outcome.KEY_FAULT, Outcome.REGION_FAULT})
+SAID = FAULTS | {Outcome.OK, Outcome.REFUSED}  # what an answer, or none, of a key says; throttling says nothing
 
 
 class Seen(NamedTuple):
@@ -32,7 +33,8 @@ class Watched(Protocol):
     region: str
     replica: Replica
     seen: dict[str, list[Seen]]
-    announced: list[int]
+    told_people: list[int]
+    told_machines: list[int]
     recovered: list[str]
     crashed: bool
 
@@ -127,8 +129,7 @@ class Checks:
 
     def _flees_to_an_answer(self, observer: Watched, before: Judgement, after: Judgement) -> None:
         was, head = before.route.regions[0], after.route.regions[0]
-        forced = self.orders.forces(observer.replica, head, after.route.decided_at)
-        if was == head or forced:
+        if was == head or self.orders.insists(observer.replica, head, after.route.decided_at):
             return
         self.expect_answers(observer, head)
 
@@ -136,7 +137,7 @@ class Checks:
         """One of the latest rounds was answered, of those that say something, and the key when it was asked last."""
         seen = observer.seen.get(region, ())
         said = [s for s in seen if s.outcome is not Outcome.INCONCLUSIVE][-2 * self._rules.minimum_answers :]
-        by_stamp = sorted((s.at, s.key_outcome is Outcome.OK) for s in seen if s.key_outcome is not None)
+        by_stamp = sorted((s.at, s.key_outcome is Outcome.OK) for s in seen if s.key_outcome in SAID)
         key_answers = bool(by_stamp) and any(ok for at, ok in by_stamp if by_stamp[-1][0] - at < ONE_ROUND)
         enough = sum(s.outcome is Outcome.OK for s in said) >= self._rules.minimum_answers
         if not enough or not key_answers:
@@ -153,16 +154,20 @@ class Checks:
             self._faults_are_noticed(observer, health, now)
         head = judgement.route.regions[0]
         ways = self.history(observer)
-        self.orders.settled(observer.replica, ways, judgement.route, now)
+        surely = {region for region in self._key_set.regions if self._surely_answers(observer, region, seconds)}
+        self.orders.settled(observer.replica, ways, judgement.route, now, surely)
         if self.orders.stays(observer.replica, head, now) or not ways.is_lost(head):
             return
-        for region in self._key_set.regions:
-            recent = [s for s in observer.seen.get(region, ()) if seconds - s.seconds <= SKEW.total_seconds()]
-            answers = all(s.outcome is Outcome.OK and s.key_outcome in {None, Outcome.OK} for s in recent)
-            asked = any(s.key_outcome is Outcome.OK for s in recent)
-            enough = len(recent) > 2 * self._rules.minimum_answers
-            if region != head and not ways.is_lost(region) and answers and asked and enough:
-                raise Violation("usable", f"the route leads to {head}, which is lost, and {region} answers")
+        if better := surely - {head}:
+            raise Violation("usable", f"the route leads to {head}, which is lost, and {sorted(better)} answer")
+
+    def _surely_answers(self, observer: Watched, region: str, seconds: float) -> bool:
+        """Nobody can doubt it: every round of the past minute, and the key too."""
+        recent = [s for s in observer.seen.get(region, ()) if seconds - s.seconds <= SKEW.total_seconds()]
+        answers = all(s.outcome is Outcome.OK and s.key_outcome in {None, Outcome.OK} for s in recent)
+        asked = any(s.key_outcome is Outcome.OK for s in recent)
+        enough = len(recent) > 2 * self._rules.minimum_answers
+        return answers and asked and enough and not self.history(observer).is_lost(region)
 
     def _faults_are_noticed(self, observer: Watched, health: RegionHealth, now: datetime) -> None:
         rules, earliest, latest = self._rules, now - self._window, now + SKEW
@@ -176,7 +181,7 @@ class Checks:
                 enough = enough or failed >= rules.faults_to_impair_when_corroborated
             if enough:
                 raise Violation("usable", f"{health.region} failed {_failed(rounds, 9)} of {len(rounds)} and is usable")
-        own = _rounds((s.at, s.key_outcome) for s in seen if s.key_outcome is not None)
+        own = _rounds((s.at, s.key_outcome) for s in seen if s.key_outcome in FAULTS or s.key_outcome is Outcome.OK)
         named = own[: rules.key_faults_to_leave]
         known = len(named) == rules.key_faults_to_leave and {outcome for _, outcome in named} == {Outcome.KEY_FAULT}
         if known and health.key_usable:
@@ -199,10 +204,11 @@ class Checks:
             history = [entry.epoch for entry in observer.replica.history(self._key_set.name, 10_000)][::-1]
             if history != expected:
                 raise Violation("history", f"{observer.region} has {history} of {expected}")
-            if sorted(set(observer.announced)) != expected:
-                raise Violation("announced", f"{observer.region} announced {observer.announced} of {expected}")
-            if len(observer.announced) != len(expected) and not observer.crashed:
-                raise Violation("announced", f"{observer.region} announced {observer.announced}, some twice")
+            for told in (observer.told_people, observer.told_machines):
+                if sorted(set(told)) != expected:
+                    raise Violation("announced", f"{observer.region} announced {told} of {expected}")
+                if len(told) != len(expected) and not observer.crashed:
+                    raise Violation("announced", f"{observer.region} announced {told}, some twice")
             recovered = Counter(self.history(observer).returns)
             if set(recovered) - set(observer.recovered):
                 raise Violation("announced", f"of returns {recovered} only {observer.recovered} were announced")

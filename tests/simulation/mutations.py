@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from kms_failover.domain import controlling, health, operating, route
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Verdict
-from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.judgement import Judgement, Told
 from kms_failover.domain.key_set import Failback, KeySet, Rules
 from kms_failover.domain.operating import Command, Runbook
 from kms_failover.domain.route import Intent, Mode, Route
@@ -38,12 +38,36 @@ def _patched(*targets: tuple[object, str, object]) -> Callable[[], AbstractConte
 
 _decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, route.in_force
 _findings, _verdict, _without = health._findings, health._verdict, Judgement.without
+_key_answers = health._key_answers
 _is_approved, _verdicts = route._is_approved, controlling.Controller._verdicts
 
 
 def _throttled_is_a_fault(seen: Sequence[Observation], *rest: Any) -> Any:
     mute, fault = Outcome.INCONCLUSIVE, Outcome.REGION_FAULT
     return _findings([o.model_copy(update={"outcome": fault}) if o.outcome is mute else o for o in seen], *rest)
+
+
+def _refusals_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
+    fault = {"outcome": Outcome.KEY_FAULT}
+    return _findings([o.model_copy(update=fault) if o.outcome is Outcome.REFUSED else o for o in seen], *rest)
+
+
+def _busy_keys_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
+    fault = {"outcome": Outcome.KEY_FAULT}
+    busy = [o.outcome is Outcome.INCONCLUSIVE and bool(o.key_set) for o in seen]
+    return _findings(
+        [o.model_copy(update=fault) if is_busy else o for o, is_busy in zip(seen, busy, strict=True)], *rest
+    )
+
+
+def _refusals_are_forgotten(previous: RegionHealth, found: Any) -> Any:
+    return _key_answers(previous, found._replace(refused=False))
+
+
+def _goes_wherever_it_is_told(intent: Intent, previous: Route, seen: Any) -> bool:
+    region = intent.region or ""
+    usable = region not in seen or seen[region].routable
+    return usable and (route._is_new(intent, previous) or previous.regions[0] == region)
 
 
 def _one_fault_suffices(previous: RegionHealth, found: Any, rules: Rules, now: datetime) -> Any:
@@ -154,7 +178,7 @@ def _unconditional(self: MemoryState, judgement: Judgement) -> None:
     self._judgements[self.region, judgement.key_set] = judgement
 
 
-def _forgets_what_came_since(self: Judgement, told: Judgement) -> Judgement:
+def _forgets_what_came_since(self: Judgement, told: Told) -> Judgement:
     return _without(self, told).model_copy(update={"pending": (), "recovered": ()})
 
 
@@ -170,6 +194,18 @@ MUTATIONS = (
     Mutation("key faults lose no key", frozenset({"usable"}), _patched((health, "_key", _key_never_lost))),
     Mutation("the n of k of n is the k", frozenset({"usable"}), _patched((Rules, "rounds", property(_n_is_k)))),
     Mutation("no signal ever agrees", frozenset({"usable"}), _patched((health, "_reported", _without_corroboration))),
+    Mutation(
+        "a refused key is a fault", frozenset({"evidence"}), _patched((health, "_findings", _refusals_are_faults))
+    ),
+    Mutation("a busy key is a fault", frozenset({"evidence"}), _patched((health, "_findings", _busy_keys_are_faults))),
+    Mutation(
+        "a refused key is a refuge", frozenset({"refuge"}), _patched((health, "_key_answers", _refusals_are_forgotten))
+    ),
+    Mutation(
+        "a force goes where nobody answers",
+        frozenset({"refuge"}),
+        _patched((route, "_obeys", _goes_wherever_it_is_told)),
+    ),
     Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((health, "_dwell", _flat_dwell))),
     Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
     Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),

@@ -1,5 +1,6 @@
 """The invariants of what operators order: holds hold, the newest order counts, guard rails bind what they say."""
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from kms_failover.domain.health import Verdict
@@ -32,10 +33,13 @@ class OrderChecks:
         intent = self.in_force(replica, now)
         return intent.mode is Mode.FORCE and intent.region == region
 
+    def insists(self, replica: Replica, region: str, now: datetime) -> bool:
+        return self.in_force(replica, now).insist and self.forces(replica, region, now)
+
     def stays(self, replica: Replica, head: str, now: datetime) -> bool:
         """Whether an order keeps the route where it is although that is lost."""
         intent = self.in_force(replica, now)
-        return intent.mode is Mode.HOLD or (self.forces(replica, head, now) and intent.insist)
+        return intent.mode is Mode.HOLD or self.insists(replica, head, now)
 
     # At each write
 
@@ -106,13 +110,19 @@ class OrderChecks:
 
     # After each run
 
-    def settled(self, replica: Replica, ways: History, route: Route, now: datetime) -> None:
-        """A force is carried out where its region is not lost, and stands as long as it is not."""
+    def settled(
+        self, replica: Replica, ways: History, route: Route, now: datetime, answering: AbstractSet[str]
+    ) -> None:
+        """A force is carried out where its region answers, and stands as long as that is not lost."""
         intent = self.in_force(replica, now)
         if intent.mode is not Mode.FORCE or intent.region not in self._key_set.regions:
             return
         region, order = intent.region, (intent.epoch, intent.written_in)
-        carried_out = ways.force_seen.setdefault(order, None if ways.is_lost(region) else now)
+        if ways.is_lost(region):
+            ways.force_seen.setdefault(order, None)
+        elif region in answering or route.regions[0] == region:
+            ways.force_seen.setdefault(order, now)
+        carried_out = ways.force_seen.get(order)
         lost = ways.is_lost(region) or (carried_out is not None and ways.lost_at.get(region, carried_out) > carried_out)
         due = intent.insist or (carried_out is not None and not lost)
         if due and route.regions[0] != region:

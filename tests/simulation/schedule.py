@@ -121,6 +121,12 @@ class Schedule:
     def mute_key(self) -> None:
         self._toggle(self.world.truth.mute_keys, "silence of the key set's own key")
 
+    def refuse_key(self) -> None:
+        of, what = self._random.choice(
+            ((self.world.truth.refused_keys, "refusals"), (self.world.truth.busy_keys, "throttling"))
+        )
+        self._toggle(of, f"{what} of the key set's own key")
+
     def make_flaky(self) -> None:
         region, flaky = self._region(), self.world.truth.flaky
         if flaky.pop(region, None) is None:
@@ -140,8 +146,9 @@ class Schedule:
 
     def stop_announcing(self) -> None:
         observer = self._random.choice(self.world.observers)
-        observer.announcing_fails = not observer.announcing_fails
-        self._note(f"{observer.region}: EventBridge {'away' if observer.announcing_fails else 'back'}")
+        channel = self._random.choice(("SNS", "EventBridge"))
+        observer.silent_channels.symmetric_difference_update({channel})
+        self._note(f"{observer.region}: {channel} {'away' if channel in observer.silent_channels else 'back'}")
 
     def stop_copying(self) -> None:
         pair = frozenset(o.region for o in self._random.sample(self.world.observers, 2))
@@ -240,7 +247,7 @@ class Schedule:
             if world.key_set.failback is Failback.HELD and self._awaits_failback():
                 world.operate(self._random.choice(world.observers), ActionName.FAILBACK)
             self._calm_round()
-        world.advance(61)  # what somebody who died had begun to announce is announced now
+        world.advance(121)  # what somebody who died had begun to announce is announced now
         self._calm_round()
         for observer in world.observers:
             world.encrypt(observer)
@@ -271,6 +278,7 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.throttle,
     Schedule.break_key,
     Schedule.mute_key,
+    Schedule.refuse_key,
     Schedule.make_flaky,
     Schedule.cut,
     Schedule.isolate,
@@ -282,4 +290,4 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.approve_and_lose_again,
     Schedule.nothing,
 )
-_WEIGHTS = (5, 2, 2, 1, 1, 2, 1, 1, 1, 3, 2, 2, 0.2, 4)
+_WEIGHTS = (5, 2, 2, 1, 2, 1, 2, 1, 1, 1, 3, 2, 2, 0.2, 4)

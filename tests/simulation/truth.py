@@ -13,6 +13,8 @@ class Truth:
     cut: set[tuple[str, str]] = field(default_factory=set)  # from an observer to a region
     keyless: set[str] = field(default_factory=set)
     mute_keys: set[str] = field(default_factory=set)  # where the key set's own key does not answer, others do
+    refused_keys: set[str] = field(default_factory=set)  # where the observers may not use the key set's own key
+    busy_keys: set[str] = field(default_factory=set)  # where the key set's own key is throttled, others are not
     throttled: set[str] = field(default_factory=set)
     flaky: dict[str, int] = field(default_factory=dict)  # every n-th round fails
     rounds: int = 0
@@ -29,6 +31,10 @@ class Truth:
         """Of a region that answers."""
         if region in self.keyless:
             return Outcome.KEY_FAULT
+        if region in self.refused_keys:
+            return Outcome.REFUSED
+        if region in self.busy_keys:
+            return Outcome.INCONCLUSIVE
         return Outcome.REGION_FAULT if region in self.mute_keys else Outcome.OK
 
     def opens(self, observer: str, region: str) -> bool:
@@ -43,5 +49,7 @@ class Truth:
         self.cut.clear()
         self.keyless.clear()
         self.mute_keys.clear()
+        self.refused_keys.clear()
+        self.busy_keys.clear()
         self.throttled.clear()
         self.flaky.clear()

@@ -18,7 +18,7 @@ from kms_failover.domain.operating import ActionName, Command, Runbook
 from kms_failover.domain.route import Intent, Route, first_route
 from kms_failover.errors import IntentRefusedError
 from tests.domain.strategies import NOON, key_set
-from tests.simulation.checks import Checks, Seen
+from tests.simulation.checks import FAULTS, Checks, Seen
 from tests.simulation.replica import Crash, OutOfReachError, Replica
 from tests.simulation.truth import Truth
 from tests.simulation.violation import Violation
@@ -38,13 +38,15 @@ class Observer:
     clock_skew: float
     probe_skew: float
     route: Route  # as its callers know it: fail-static
-    announced: list[int] = field(default_factory=list)
+    told_people: list[int] = field(default_factory=list)
+    told_machines: list[int] = field(default_factory=list)
     recovered: list[str] = field(default_factory=list)  # announced
-    announcing_fails: bool = False
+    silent_channels: set[str] = field(default_factory=set)
     crashed: bool = False
     seen: dict[str, list[Seen]] = field(default_factory=dict)
     rounds: int = 0
     key_fault_at: float = float("-inf")
+    asked_for_keys: bool = False
 
 
 class World:
@@ -101,12 +103,13 @@ class World:
         self._count += 1
         at = self.now(observer.probe_skew if skew is None else skew)
         watched = self.seconds - observer.key_fault_at < WATCHED_SECONDS
-        own_keys = watched or observer.rounds % OWN_KEY_EVERY == 0
+        own_keys = watched or observer.asked_for_keys or observer.rounds % OWN_KEY_EVERY == 0
+        observer.asked_for_keys = False
         for member in self.key_set.members:
             region = member.region
             outcome = truth.region_outcome(region_of, region)
             key_outcome = truth.key_outcome(region) if own_keys and outcome is Outcome.OK else None
-            if key_outcome not in {None, Outcome.OK}:
+            if key_outcome in FAULTS:
                 observer.key_fault_at = self.seconds
             if not replica.reachable:
                 continue
@@ -139,9 +142,11 @@ class World:
 
     def _run(self, observer: Observer) -> bool:
         """Whether it lived to its end."""
-        controller = Controller(
-            observer.replica, _Announcer(observer), lambda _: None, lambda: self.now(observer.clock_skew)
-        )
+
+        def ask(_key_sets: tuple[str, ...]) -> None:
+            observer.asked_for_keys = True
+
+        controller = Controller(observer.replica, _Announcer(observer), ask, lambda: self.now(observer.clock_skew))
         try:
             controller.run()
         except Crash:
@@ -150,9 +155,8 @@ class World:
         except OutOfReachError:
             return not observer.replica.reachable
         except ExceptionGroup as group:
-            if not observer.announcing_fails or group.split(ConnectionError)[1] is not None:
+            if not observer.silent_channels or group.split(ConnectionError)[1] is not None:
                 raise
-            observer.crashed = True  # as far as announcements go
         return True
 
     def _written(self, observer: Observer, before: Judgement | None, after: Judgement) -> None:
@@ -275,7 +279,7 @@ class World:
         self.owe_nothing()
         for observer in self.observers:
             observer.replica.reachable = True
-            observer.announcing_fails = False
+            observer.silent_channels.clear()
 
     def owe_nothing(self) -> None:
         for observer in self.observers:
@@ -291,17 +295,21 @@ class _Announcer:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
-    def route_changed(self, route: Route) -> None:
-        self._reach()
-        self._observer.announced.append(route.epoch)
+    def tell_people(self, route: Route) -> None:
+        self._reach("SNS")
+        self._observer.told_people.append(route.epoch)
+
+    def tell_machines(self, route: Route) -> None:
+        self._reach("EventBridge")
+        self._observer.told_machines.append(route.epoch)
 
     def region_recovered(self, key_set: str, region: str, observer: str) -> None:
-        self._reach()
+        self._reach("EventBridge")
         self._observer.recovered.append(region)
 
-    def _reach(self) -> None:
-        if self._observer.announcing_fails:
-            raise ConnectionError("EventBridge does not answer")
+    def _reach(self, channel: str) -> None:
+        if channel in self._observer.silent_channels:
+            raise ConnectionError(f"{channel} does not answer")
         self._observer.replica.write()
 
 

@@ -115,7 +115,7 @@ def _signals(place: Place) -> "OnceEach":
     from kms_failover.domain.signals import SignalService
 
     state = _state(place)
-    service = SignalService(place.region, _recent_key_sets(state), state, _waker(place), _key_prober(place), now)
+    service = SignalService(place.region, _recent_key_sets(state), state, _waker(place), _key_probers(place), now)
     return OnceEach(service, place.deployment.state_table, place.region, _client("dynamodb", place))
 
 
@@ -198,10 +198,20 @@ def _waker(place: Place) -> Callable[[], None]:
 
 def _key_prober(place: Place) -> Callable[[tuple[str, ...]], None]:
     """Has the probe ask the keys of the named key sets now."""
+    return functools.partial(_key_probers(place), place.region)
+
+
+def _key_probers(place: Place) -> Callable[[str, tuple[str, ...]], None]:
+    """The same of any region's probe."""
     from kms_failover.adapters.waker import FunctionWaker
 
-    wake = FunctionWaker(_client("lambda", place), place.deployment.function("probe"))
-    return lambda names: wake(key_sets=names)
+    @functools.cache
+    def probe_in(region: str) -> FunctionWaker:
+        config = _config() if region == place.region else _impatience()
+        client = boto3.client("lambda", region_name=region, config=config)
+        return FunctionWaker(client, place.deployment.function("probe"))
+
+    return lambda region, names: probe_in(region)(key_sets=names)
 
 
 def _client(service: Any, place: Place) -> Any:
@@ -209,11 +219,12 @@ def _client(service: Any, place: Place) -> Any:
 
 
 def _impatient(service: Any, place: Place) -> Any:
+    return boto3.client(service, region_name=place.region, config=_impatience())
+
+
+def _impatience() -> Config:
     """For what must not hold up anything else: one attempt, and not a long one."""
-    impatient = Config(
-        connect_timeout=IMPATIENT_SECONDS, read_timeout=IMPATIENT_SECONDS, retries={"total_max_attempts": 1}
-    )
-    return boto3.client(service, region_name=place.region, config=impatient)
+    return Config(connect_timeout=IMPATIENT_SECONDS, read_timeout=IMPATIENT_SECONDS, retries={"total_max_attempts": 1})
 
 
 def _config() -> Config:

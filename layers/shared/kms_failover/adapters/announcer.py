@@ -48,7 +48,7 @@ class SnsAndEventBridge:
         self._events = events
         self._topic = topic
 
-    def route_changed(self, route: Route) -> None:
+    def tell_machines(self, route: Route) -> None:
         detail = RouteChanged(
             key_set=route.key_set,
             observer=route.observer,
@@ -59,6 +59,8 @@ class SnsAndEventBridge:
             decided_at=route.decided_at,
         )
         self._put_event("KMS Route Changed", detail)
+
+    def tell_people(self, route: Route) -> None:
         self._sns.publish(
             TopicArn=self._topic,
             Subject=f"KMS route of {route.key_set}: {' > '.join(route.regions)}"[:MAX_SUBJECT],

@@ -59,7 +59,7 @@ class OnceEach:
     def take(self, event: object, context: RemainingTime) -> Taken:
         """As the service does, and what it ignores as often as it comes."""
         repeat = repeat_key(event)
-        if not repeat:
+        if not repeat or self._service.is_premature(event):
             return self._service.take(event)
         self._config.register_lambda_context(cast("PowertoolsContext", context))
         return self._once(event, repeat=repeat)

@@ -27,7 +27,11 @@ ATTEMPTS = 3  # of a round trip whose faults are answered at once, as botocore's
 SILENCE = (ConnectTimeoutError, ReadTimeoutError)  # the finding itself, and too slow to be asked about again
 CONTEXT = {"kms-failover": "probe"}
 
-_OUTCOMES = {FaultClass.REGION: Outcome.REGION_FAULT, FaultClass.KEY: Outcome.KEY_FAULT}
+_OUTCOMES = {
+    FaultClass.REGION: Outcome.REGION_FAULT,
+    FaultClass.KEY: Outcome.KEY_FAULT,
+    FaultClass.CALLER: Outcome.REFUSED,
+}
 
 
 class KmsProber:

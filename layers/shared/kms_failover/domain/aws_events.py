@@ -42,6 +42,7 @@ CALLS: Mapping[str, Mapping[str, Outcome]] = {
         "SynchronizeMultiRegionKey": Outcome.INCONCLUSIVE,
     },
 }
+READ_ONLY = frozenset({"GetParametersForImport"})  # which EventBridge keeps from a rule that does not ask for them all
 KEY_EVENTS: Mapping[str, Outcome] = {
     "KMS Imported Key Material Expiration": Outcome.KEY_FAULT,
     "KMS CMK Deletion": Outcome.KEY_FAULT,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from kms_failover.domain.health import RegionHealth
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import Bucket, KeySet
 from kms_failover.domain.material import MaterialRecord
-from kms_failover.domain.route import Intent, Route, in_force, returns_to
+from kms_failover.domain.route import AN_HOUR, Intent, Route, decide, in_force, returns_to
 from kms_failover.domain.signals import IgnoredEvent
 
 MAX_DEBTS = 10_000  # counted: a few seconds' reading
@@ -54,7 +54,7 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
         | {
             "Evidence": list(judgement.route.evidence),
             "SecondsSinceChange": int((now - judgement.route.decided_at).total_seconds()),
-            "ChangesWithinTheHour": sum(now - t < timedelta(hours=1) for t in judgement.route.changes),
+            "ChangesWithinTheHour": sum(now - t < AN_HOUR for t in judgement.route.changes),
             "ChangesAllowed": key_set.rules.changes_per_hour,
         },
         "Intent": intent.model_dump(mode="json"),
@@ -62,7 +62,7 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
         "Debt": debt,
         "DebtIsMore": len(debts) == MAX_DEBTS,
         "Coverage": {bucket.name: _coverage(counts, bucket, debts) for bucket in key_set.buckets_in(state.region)},
-        "Return": _return(key_set, judgement, intent, debt),
+        "Return": _return(key_set, judgement, intent, debt, now),
         "Refusals": [
             refusal.model_dump(mode="json", include={"bucket", "key", "reason"})
             for refusal in islice(state.refusals(key_set.name), MAX_REFUSALS)
@@ -89,7 +89,7 @@ def _coverage(counts: ObjectCounts, bucket: Bucket, debts: Sequence[Debt]) -> di
     return {"Objects": objects, "Owed": owed, "Share": share}
 
 
-def _return(key_set: KeySet, judgement: Judgement, intent: Intent, debt: Mapping[str, int]) -> str:
+def _return(key_set: KeySet, judgement: Judgement, intent: Intent, debt: Mapping[str, int], now: datetime) -> str:
     """What the way back to the preferred region waits for."""
     head, preferred = judgement.route.regions[0], key_set.regions[0]
     if head == preferred:
@@ -101,6 +101,10 @@ def _return(key_set: KeySet, judgement: Judgement, intent: Intent, debt: Mapping
         return "waits for an operator: failback, or release where the route is held or forced"
     if debt.get(preferred, 0) > key_set.rules.debt_allowed_to_return:
         return f"waits for {debt[preferred]} objects owed to {preferred} to be repaid"
+    owed = debt.get(preferred, 0)
+    if decide(key_set, judgement.route, judgement.health, intent, now, owed).regions[0] == head:
+        oldest = min(judgement.route.changes) + AN_HOUR
+        return f"waits until {oldest:%H:%M} UTC: {len(judgement.route.changes)} changes within an hour are enough"
     return "at the controller's next run"
 
 

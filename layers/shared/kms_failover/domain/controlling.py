@@ -8,14 +8,15 @@ from functools import partial
 from typing import Protocol
 
 from kms_failover.domain.health import CLOCK_SKEW, Observation, RegionHealth, judge
-from kms_failover.domain.judgement import Judgement, first_judgement
+from kms_failover.domain.judgement import Judgement, Told, first_judgement
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Intent, Route, decide, in_force, returns_to
 from kms_failover.errors import EpochConflictError
 
 ATTEMPTS = 3  # another controller or a command may come between; the decision then starts from what they left
 ANNOUNCING_BUDGET = timedelta(seconds=15)  # of a run; what is left is another run's
-ANNOUNCING_TAKES = timedelta(seconds=60)  # longer than the function's own time-out: whoever began has ended
+ANNOUNCING_TAKES = timedelta(seconds=120)  # the function's own time-out and two clocks' skew: whoever began has ended
+MAX_PENDING = 100  # of the newest; each has been written to the history by the run after its own
 
 
 class ControlState(Protocol):
@@ -35,7 +36,8 @@ class ControlState(Protocol):
 
 
 class Announcer(Protocol):
-    def route_changed(self, route: Route) -> None: ...
+    def tell_people(self, route: Route) -> None: ...
+    def tell_machines(self, route: Route) -> None: ...
     def region_recovered(self, key_set: str, region: str, observer: str) -> None: ...
 
 
@@ -62,16 +64,20 @@ class Controller:
         ask_keys: Callable[[tuple[str, ...]], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """`ask_keys` has the probe ask the keys of key sets that are new here: a route flees to no other."""
+        """`ask_keys` has the probe ask these key sets' keys at once: a route flees only to one that has answered.
+
+        They are those that are new here, that have another key, or that lead elsewhere now: a key may have said its
+        last word long ago.
+        """
         self._state = state
         self._announcer = announcer
         self._ask_keys = ask_keys
         self._clock = clock
 
-    def run(self) -> tuple[Judgement, ...]:
+    def run(self, tell: Callable[[Sequence[Judgement]], None] = lambda _: None) -> tuple[Judgement, ...]:
         """Every key set is decided before any is announced: an announcement that fails or hangs holds nothing up.
 
-        An ExceptionGroup of what failed, at the end.
+        `tell` hears what has been decided, before that. An ExceptionGroup of what failed, at the end.
         """
         key_sets = self._state.key_sets()
         stored = self._state.judgements()  # before the intents: a command raises the version after it has been written
@@ -83,9 +89,9 @@ class Controller:
                 decided.append(self._control(key_set, stored.get(key_set.name), known))
             except Exception as error:  # noqa: BLE001  # raised below, with the others'
                 errors.append(error)
-        judged = {name for name, judgement in stored.items() if judgement.verdicts}  # an order alone writes one too
-        if new := tuple(key_set.name for key_set in key_sets if key_set.name not in judged):
-            self._ask_keys(new)
+        tell([judgement for judgement, _ in decided])
+        if to_ask := tuple(j.key_set for j, _ in decided if _is_to_be_asked(stored.get(j.key_set), j)):
+            self._ask_keys(to_ask)
         self._announce([judgement for judgement, mine in decided if mine], known.now, errors)
         if errors:
             raise ExceptionGroup(f"{len(errors)} times a key set could not be controlled or announced", errors)
@@ -138,7 +144,7 @@ class Controller:
             update={
                 "verdicts": verdicts,
                 "route": route,
-                "pending": pending,
+                "pending": pending[-MAX_PENDING:],
                 "recovered": (*before.recovered, *(r for r in recovered if r not in before.recovered)),
             }
         )
@@ -148,9 +154,11 @@ class Controller:
     ) -> tuple[tuple[RegionHealth, ...], tuple[str, ...]]:
         """The verdicts in the key set's order, and the regions that are usable again."""
         verdicts, recovered = [], []
-        for region in key_set.regions:
+        for member in key_set.members:
+            region = member.region
             previous = before.health.get(region) or RegionHealth(region=region, since=known.now)
-            after = judge(previous, known.about(key_set.name, region), key_set.rules, known.now)
+            observations = known.about(key_set.name, region)
+            after = judge(previous.with_key(member.arn), observations, key_set.rules, known.now)
             verdicts.append(after)
             if after.routable and not previous.routable:
                 recovered.append(region)
@@ -172,24 +180,37 @@ class Controller:
             if self._clock() - began > ANNOUNCING_BUDGET:
                 return
             try:
-                told = self._tell(judgement, errors)
+                told = self._tell(judgement, began, errors)
                 self._put_told(judgement, told)
             except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
                 errors.append(error)
 
-    def _tell(self, judgement: Judgement, errors: list[Exception]) -> Judgement:
-        """The judgement with nothing but what has been told."""
+    def _tell(self, judgement: Judgement, began: datetime, errors: list[Exception]) -> Told:
+        """People and machines each for themselves: neither waits for the other, nor hears it twice for its sake."""
+
+        def succeeds(work: Callable[[], None]) -> bool:
+            if self._clock() - began > ANNOUNCING_BUDGET:
+                return False
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
+                errors.append(error)
+                return False
+            return True
+
+        announcer = self._announcer
         for route in judgement.pending:
             self._state.add_history(route)
-        routes = [r for r in judgement.pending if _succeeds(partial(self._announcer.route_changed, r), errors)]
-        recovered = partial(self._announcer.region_recovered, judgement.key_set, observer=judgement.observer)
-        regions = [r for r in judgement.recovered if _succeeds(partial(recovered, r), errors)]
-        return judgement.model_copy(update={"pending": tuple(routes), "recovered": tuple(regions)})
+        people = [r.epoch for r in judgement.untold_people if succeeds(partial(announcer.tell_people, r))]
+        machines = [r.epoch for r in judgement.untold_machines if succeeds(partial(announcer.tell_machines, r))]
+        recovered = partial(announcer.region_recovered, judgement.key_set, observer=judgement.observer)
+        regions = [r for r in judgement.recovered if succeeds(partial(recovered, r))]
+        return Told(tuple(people), tuple(machines), tuple(regions))
 
-    def _put_told(self, judgement: Judgement, told: Judgement) -> None:
+    def _put_told(self, judgement: Judgement, told: Told) -> None:
         """What another run has decided meanwhile is announced by the next one; what failed, when its time is over."""
         latest = judgement
-        all_told = told.pending == judgement.pending and told.recovered == judgement.recovered
+        all_told = judgement.without(told).is_announced
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 left = latest.without(told)
@@ -202,13 +223,11 @@ class Controller:
                 return
 
 
-def _succeeds(work: Callable[[], None], errors: list[Exception]) -> bool:
-    try:
-        work()
-    except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
-        errors.append(error)
-        return False
-    return True
+def _is_to_be_asked(stored: Judgement | None, decided: Judgement) -> bool:
+    if stored is None or not stored.verdicts:  # an order alone writes one without
+        return True
+    before, after = ([health.key_arn for health in judgement.verdicts] for judgement in (stored, decided))
+    return before != after or stored.route.regions[0] != decided.route.regions[0]
 
 
 def _is_mine_to_announce(before: Judgement, after: Judgement, now: datetime) -> bool:

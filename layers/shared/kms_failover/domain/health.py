@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field
 
@@ -19,7 +19,8 @@ class Outcome(StrEnum):
     OK = "ok"
     REGION_FAULT = "region fault"
     KEY_FAULT = "key fault"
-    INCONCLUSIVE = "inconclusive"  # throttled, denied or misconfigured: says nothing about the region
+    REFUSED = "refused"  # the observer may not use this key: no fault of it, but no answer either
+    INCONCLUSIVE = "inconclusive"  # throttled, or nobody had time to ask: says nothing
 
 
 class Source(StrEnum):
@@ -35,7 +36,8 @@ class Observation(Model):
     """One signal about one region's KMS: seen from `observer`, at `at`; `id` makes a repeat the same observation.
 
     With a `key_set` it is about that key set's own key, without one about the whole region. Of several with one
-    `subject` (an AWS Health event, an alarm) only the latest stands: a closing update takes the opening one back.
+    `subject` (an AWS Health event, an alarm) only the latest stands: a closing update takes the opening one back. The
+    subject of a probe of a key set's own key is that key's ARN.
     """
 
     key_set: str = ""
@@ -61,10 +63,11 @@ class RegionHealth(Model):
     """A verdict with what it rests on.
 
     `losses` counts those that followed each other's return within an hour; `lost_at` and `returned_at` are the latest.
-    `key_answers` is the key's own last word; None: it has said nothing yet.
+    `key_answers` is the last word of the key with `key_arn`; None: it has said nothing yet, or refused to.
     """
 
     region: str
+    key_arn: str = ""
     verdict: Verdict = Verdict.UNKNOWN
     reason: str = "nothing observed yet"
     since: AwareDatetime
@@ -95,8 +98,14 @@ class RegionHealth(Model):
     def may_be_returned_to(self) -> bool:
         return self.is_refuge and self.verdict is Verdict.HEALTHY
 
+    def with_key(self, arn: str) -> Self:
+        """The same region's health, of another key of the key set: what the one before said is not its word."""
+        new = {"key_usable": True, "key_reason": "", "key_answers": None, "last_key_fault_at": None}
+        return self if arn == self.key_arn else self.model_copy(update={"key_arn": arn, **new})
+
     def in_words(self) -> str:
-        key = "" if self.key_usable else f"; its key is not usable: {self.key_reason}"
+        silent = "" if self.key_answers else "; its key has not answered"
+        key = silent if self.key_usable else f"; its key is not usable: {self.key_reason}"
         return f"{self.verdict} since {self.since:%H:%M:%S} UTC, {self.reason}{key}"
 
 
@@ -154,6 +163,7 @@ class _Findings(NamedTuple):
     last_fault_at: datetime | None
     last_key_fault_at: datetime | None
     last_word: str
+    refused: bool  # the key's last word
 
 
 def _in_time(observations: Iterable[Observation], earliest: datetime, latest: datetime) -> list[Observation]:
@@ -162,18 +172,24 @@ def _in_time(observations: Iterable[Observation], earliest: datetime, latest: da
     return [known[key] for key in sorted(known, reverse=True)]
 
 
+_TELLING = frozenset({Outcome.OK, Outcome.REGION_FAULT, Outcome.KEY_FAULT})
+
+
 def _findings(newest_first: Sequence[Observation], previous: RegionHealth, rules: Rules) -> _Findings:
     """Rounds that throttling or refusals made mute neither break nor extend a run: they are left out."""
     rounds: list[_Round] = []
     key_rounds: list[_Round] = []
     reports: dict[tuple[str, str], Observation] = {}
     last_fault_at, last_key_fault_at = previous.last_fault_at, previous.last_key_fault_at
-    last_word = ""
+    last_word, refused = "", False
     most = rules.most_rounds
     for seen in newest_first:
         outcome = seen.outcome
         if seen.source is Source.PROBE and seen.key_set:
-            if outcome is not Outcome.INCONCLUSIVE:
+            if seen.subject not in {"", previous.key_arn}:
+                continue  # another key's, that this one has replaced
+            refused = refused or (outcome is Outcome.REFUSED and not key_rounds)
+            if outcome in _TELLING:
                 _add_round(key_rounds, seen, most)
                 if outcome is not Outcome.OK and (last_key_fault_at is None or seen.at > last_key_fault_at):
                     last_key_fault_at = seen.at
@@ -186,7 +202,7 @@ def _findings(newest_first: Sequence[Observation], previous: RegionHealth, rules
             _add_round(rounds, seen, most)
             if outcome is not Outcome.OK and (last_fault_at is None or seen.at > last_fault_at):
                 last_fault_at = seen.at
-    return _Findings(rounds, key_rounds, list(reports.values()), last_fault_at, last_key_fault_at, last_word)
+    return _Findings(rounds, key_rounds, list(reports.values()), last_fault_at, last_key_fault_at, last_word, refused)
 
 
 def _add_round(rounds: list[_Round], seen: Observation, most: int) -> None:
@@ -278,6 +294,8 @@ def _lost_rounds(rounds: Sequence[_Round], rules: Rules) -> Sequence[_Round]:
 
 def _key_answers(previous: RegionHealth, found: _Findings) -> bool | None:
     """What the key itself said last; it is asked less often than observations are looked at."""
+    if found.refused:
+        return None
     return not found.key_rounds[0].fault if found.key_rounds else previous.key_answers
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import AwareDatetime, Field
 
@@ -11,9 +11,18 @@ from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.domain.route import Route, first_route
 
 
-class Judgement(Model):
-    """`pending` are the changes, and `recovered` the regions, that have not been announced yet.
+class Told(NamedTuple):
+    """What a run has announced: the epochs of changes, and regions that are back."""
 
+    people: tuple[int, ...]
+    machines: tuple[int, ...]
+    recovered: tuple[str, ...]
+
+
+class Judgement(Model):
+    """`pending` are the changes, and `recovered` the regions, that have not been announced to everybody yet.
+
+    `told_people` and `told_machines` are the epochs of those pending that these have heard of already.
     `announcing_since` is when somebody began to: others leave it to them, and take over only if it takes too long.
     """
 
@@ -23,6 +32,8 @@ class Judgement(Model):
     route: Route
     verdicts: tuple[RegionHealth, ...] = ()
     pending: tuple[Route, ...] = ()
+    told_people: tuple[int, ...] = ()
+    told_machines: tuple[int, ...] = ()
     recovered: tuple[str, ...] = ()
     announcing_since: AwareDatetime | None = None
 
@@ -35,12 +46,23 @@ class Judgement(Model):
     def is_announced(self) -> bool:
         return not self.pending and not self.recovered
 
-    def without(self, told: Self) -> Self:
-        """The same, with what `told` had to announce announced."""
-        epochs = {route.epoch for route in told.pending}
+    @property
+    def untold_people(self) -> list[Route]:
+        return [route for route in self.pending if route.epoch not in self.told_people]
+
+    @property
+    def untold_machines(self) -> list[Route]:
+        return [route for route in self.pending if route.epoch not in self.told_machines]
+
+    def without(self, told: Told) -> Self:
+        """The same, with this announced."""
+        people, machines = {*self.told_people, *told.people}, {*self.told_machines, *told.machines}
+        pending = [route for route in self.pending if route.epoch not in people & machines]
         return self.model_copy(
             update={
-                "pending": tuple(route for route in self.pending if route.epoch not in epochs),
+                "pending": tuple(pending),
+                "told_people": tuple(route.epoch for route in pending if route.epoch in people),
+                "told_machines": tuple(route.epoch for route in pending if route.epoch in machines),
                 "recovered": tuple(region for region in self.recovered if region not in told.recovered),
             }
         )

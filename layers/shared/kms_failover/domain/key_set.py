@@ -170,9 +170,6 @@ class KeySet(Model):
     def member_in(self, region: str) -> MemberKey | None:
         return next((member for member in self.members if member.region == region), None)
 
-    def member_by_arn(self, arn: str) -> MemberKey | None:
-        return next((member for member in self.members if member.arn == arn), None)
-
     def buckets_in(self, region: str) -> Iterator[Bucket]:
         return (bucket for bucket in self.buckets if bucket.region == region)
 

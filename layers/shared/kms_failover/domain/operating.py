@@ -88,6 +88,7 @@ class Runbook:
         Raises:
             UnknownKeySetError: no such key set is applied in this region.
             IntentRefusedError: the command would make things worse; `Insist` overrules where the message says so.
+            EpochConflictError: the order is given, but a decision by older ones may follow it.
         """
         key_set = self._key_set(command.KeySet)
         if command.Action in CHANGES_INTENT:
@@ -108,8 +109,10 @@ class Runbook:
             raise IntentRefusedError(
                 "somebody has just given another order: look at it, and say yours again"
             ) from error
-        self._fence(key_set)
-        self._wake_controller()
+        try:
+            self._fence(key_set)
+        finally:
+            self._wake_controller()
         debt = {"DebtOwedToTarget": counted} if counted is not None else {}
         return {"KeySet": key_set.name, "Intent": order, **debt}
 

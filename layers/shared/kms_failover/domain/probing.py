@@ -23,6 +23,7 @@ FAULTS_TO_CONFIRM = 3  # the design's faults in a row without, and below with, a
 FAULTS_TO_CORROBORATE = 2
 LOOK_SECONDS = 1.0  # between two looks for reports
 REST_SECONDS = 2  # at the minute's end: the next invocation finds this environment free
+MAX_FAILED_WRITES = 2  # in a round; each takes seconds where the table is silent
 NOT_ASKED = "NotAsked"  # the code of a key for which there was no time
 
 
@@ -248,11 +249,11 @@ class ProbeService:
     def _about_region(self, asked: _Asked, region: str) -> Observation:
         """A key that cannot be used says nothing about its region."""
         trip = asked.answer_of(region)
-        outcome = Outcome.INCONCLUSIVE if trip.outcome is Outcome.KEY_FAULT else trip.outcome
+        outcome = Outcome.INCONCLUSIVE if trip.outcome in _OF_THE_KEY else trip.outcome
         return self._observation(asked.at, region, trip.model_copy(update={"outcome": outcome}))
 
     def _about_key(self, asked: _Asked, key_set: KeySet, member: MemberKey, trip: RoundTrip) -> Observation:
-        return self._observation(asked.at, member.region, trip, key_set.name)
+        return self._observation(asked.at, member.region, trip, key_set.name, member.arn)
 
     @staticmethod
     def _is_worth_writing(
@@ -261,9 +262,11 @@ class ProbeService:
         """What was due, and what is the key's own trouble: also that it fails where its region answers."""
         trip = trips[member.arn]
         alone = trip.outcome is Outcome.REGION_FAULT and asked.answer_of(member.region).outcome is Outcome.OK
-        return (member.arn in wanted and trip.code != NOT_ASKED) or trip.outcome is Outcome.KEY_FAULT or alone
+        return (member.arn in wanted and trip.code != NOT_ASKED) or trip.outcome in _OF_THE_KEY or alone
 
-    def _observation(self, at: datetime, region: str, trip: RoundTrip, key_set: str = "") -> Observation:
+    def _observation(
+        self, at: datetime, region: str, trip: RoundTrip, key_set: str = "", subject: str = ""
+    ) -> Observation:
         return Observation(
             key_set=key_set,
             observer=self._observer,
@@ -274,19 +277,26 @@ class ProbeService:
             latency_ms=trip.latency_ms,
             at=at,
             id=uuid.uuid4().hex,
+            subject=subject,
         )
 
     def _write(self, observations: Sequence[Observation], run: _Run) -> None:
         run.observed += observations
         with run.going_on():
             run.tell(observations)
-        with run.going_on():
-            for observation in observations:
+        failed = len(run.errors)
+        for observation in observations:
+            if len(run.errors) >= failed + MAX_FAILED_WRITES:
+                return  # the state cannot be written, and each attempt takes time that the next round needs
+            with run.going_on():
                 self._state.add_observation(observation)
 
     def _wake(self, run: _Run) -> None:
         with run.going_on():
             self._wake_controller()
+
+
+_OF_THE_KEY = frozenset({Outcome.KEY_FAULT, Outcome.REFUSED})
 
 
 def _has_answered(trip: RoundTrip | None) -> bool:

@@ -162,7 +162,8 @@ def _wanted(
         return current, "no region is usable: the last good route stays"
     head = _head(key_set, previous, health, intent, owed)
     if head not in usable:
-        return current, "no other region answers its probe: the last good route stays"
+        left = previous.regions[0] not in regions
+        return current, _left(previous) if left else "no other region answers its probe: the last good route stays"
     rest = [r for r in usable if r != head]
     lost = [r for r in regions if r not in usable]
     return (head, *rest, *lost), _reason(key_set, head, previous, health, intent)
@@ -219,10 +220,11 @@ def _still_to_come(key_set: KeySet, previous: Route, health: Health, intent: Int
 
 
 def _obeys(intent: Intent, previous: Route, health: Health) -> bool:
-    """A new force is carried out where its region is not lost, one that stands as long as it is not."""
+    """A new force is carried out where its region answers, one that stands as long as that is not lost."""
     region = intent.region or ""
-    usable = region not in health or health[region].routable
-    return usable and (_is_new(intent, previous) or previous.regions[0] == region)
+    if previous.regions[0] == region:
+        return region not in health or health[region].routable
+    return _is_new(intent, previous) and region in health and health[region].is_refuge
 
 
 def _is_approved(intent: Intent, previous: Route, health: RegionHealth | None) -> bool:
@@ -240,7 +242,7 @@ def _is_approved(intent: Intent, previous: Route, health: RegionHealth | None) -
 def _reason(key_set: KeySet, head: str, previous: Route, health: Health, intent: Intent) -> str:
     was = previous.regions[0]
     if was not in key_set.regions:
-        return f"{was} has left the key set"
+        return _left(previous)
     if head == was:
         return f"{head} leads; the order behind it follows what is usable"
     if was in health and not health[was].routable:
@@ -251,6 +253,10 @@ def _reason(key_set: KeySet, head: str, previous: Route, health: Health, intent:
     if _is_approved(intent, previous, health.get(head)):
         return f"failback to {head} ordered by {intent.author}: {intent.reason}"
     return f"{head} is usable and preferred"
+
+
+def _left(previous: Route) -> str:
+    return f"{previous.regions[0]} has left the key set"
 
 
 def _evidence(key_set: KeySet, health: Health, owed: int | None, head: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Events of AWS and of drills, turned into observations: once each, in any order, however late."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -47,9 +47,10 @@ class SignalService:
         key_sets: Callable[[], tuple[KeySet, ...]],
         state: SignalState,
         wake_controller: Callable[[], None],
-        probe_keys: Callable[[tuple[str, ...]], None],
+        probe_keys: Callable[[str, tuple[str, ...]], None],
         clock: Callable[[], datetime],
     ) -> None:
+        """`probe_keys` has a region's probe ask the keys of the key sets named, where the service is there."""
         self._observer = observer
         self._key_sets = key_sets
         self._state = state
@@ -60,23 +61,40 @@ class SignalService:
     def take(self, event: object) -> Taken:
         """Write what the event, any JSON, says; the same event again writes the same items again.
 
-        What may have taken a key away is no answer but a question: the probe asks the keys of the key sets concerned,
-        however late the event is.
+        What may have taken a key away is no answer but a question: every observer's probe asks the keys of the key
+        sets concerned, however late the event is.
         """
         try:
             signal = read(event)
         except EventFormatError as error:
             return self._ignore(event, str(error))
-        if signal.at > self._clock() + CLOCK_SKEW:  # who puts an event chooses its time
+        if self._is_from_the_future(signal):
             return self._ignore(event, f"an event from the future, {signal.at.isoformat()}")
         observations = tuple(self._observations(signal))
         for observation in observations:
             self._state.add_observation(observation)
         if observations:
             self._wake_controller()
-        if in_doubt := tuple(o.key_set for o in observations if o.outcome is Outcome.KEY_FAULT):
-            self._probe_keys(in_doubt)
+        if in_doubt := {o.key_set for o in observations if o.outcome is Outcome.KEY_FAULT}:
+            self._ask_everywhere([key_set for key_set in self._key_sets() if key_set.name in in_doubt])
         return Taken(observations=len(observations))
+
+    def _ask_everywhere(self, key_sets: Sequence[KeySet]) -> None:
+        """AWS tells the key's own region alone, and each observer judges by what it has seen itself."""
+        regions = {region for key_set in key_sets for region in key_set.regions} - {self._observer}
+        for region in (self._observer, *sorted(regions)):
+            self._probe_keys(region, tuple(key_set.name for key_set in key_sets))
+
+    def is_premature(self, event: object) -> bool:
+        """Whether it is ignored now and would be taken later: a repeat is not to be answered with that."""
+        try:
+            return self._is_from_the_future(read(event))
+        except EventFormatError:
+            return False
+
+    def _is_from_the_future(self, signal: Signal) -> bool:
+        """Who puts an event chooses its time; and a clock of ours may be wrong."""
+        return signal.at > self._clock() + CLOCK_SKEW
 
     def _observations(self, signal: Signal) -> Iterator[Observation]:
         """One about a whole region that any key set has a key in; about a key, one for each key set that has it."""
