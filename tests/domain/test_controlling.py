@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.controlling import ANNOUNCING_BUDGET, ANNOUNCING_TAKES, ATTEMPTS, Controller
+from kms_failover.domain.controlling import ANNOUNCING_BUDGET, ANNOUNCING_TAKES, ATTEMPTS, MAX_PENDING, Controller
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import Observation, Outcome, Source, Verdict
 from kms_failover.domain.judgement import Judgement, first_judgement
@@ -408,3 +408,98 @@ def test_an_order_that_comes_after_the_judgement_was_read_is_obeyed() -> None:
     judgements = world.controller.run()
 
     assert judgements[0].route.regions == (EAST, WEST)
+
+
+class Unwritable(MemoryState):
+    def put_judgement(self, judgement: Judgement) -> None:
+        raise ConnectionError(f"the table does not take {judgement.key_set}")
+
+
+def test_no_keys_are_asked_for_a_key_set_that_could_not_be_decided_so_that_no_run_brings_another() -> None:
+    """What is asked wakes the controller: asked for again and again, the two would wake each other without end."""
+    asked: list[tuple[str, ...]] = []
+    controller = Controller(Unwritable(WEST, key_set()), Announcements(), asked.append, lambda: NOON)
+
+    with pytest.raises(ExceptionGroup):
+        controller.run()
+
+    assert asked == []
+
+
+def test_the_keys_are_asked_for_when_the_route_leads_elsewhere() -> None:
+    world = World()
+    world.controller.run()
+    lose_east(world)
+
+    for _ in range(3):
+        world.controller.run()
+
+    assert world.asked == [("orders",), ("orders",)]
+
+
+def test_a_key_that_replaces_another_inherits_none_of_its_words_and_is_asked_for() -> None:
+    world = World()
+    world.round_at(0, OK)
+    world.own_round_at(1, OK, "orders")
+    world.controller.run()
+    members = (MemberKey(region=EAST, arn=arn(EAST, "another")), MemberKey(region=WEST, arn=arn(WEST)))
+    world.state.put_key_set(KeySet(name="orders", members=members))
+    world.asked.clear()
+    world.now += timedelta(minutes=10)  # what the old key said is no longer looked at
+
+    world.controller.run()
+    (judged,) = world.controller.run()
+
+    assert world.asked == [("orders",)]
+    assert (judged.health[EAST].key_answers, judged.health[WEST].key_answers) == (None, True)
+
+
+@pytest.mark.parametrize(("silent", "other"), [("tell_people", "changed"), ("tell_machines", "told_people")])
+def test_people_and_machines_are_told_once_each_whichever_of_them_cannot_be_reached(silent: str, other: str) -> None:
+    world = World()
+    world.controller.run()
+    lose_east(world)
+    reached = getattr(world.announcements, silent)
+
+    def unreachable(route: Route) -> None:
+        raise KmsFailoverError(f"nobody hears of {route.key_set}")
+
+    setattr(world.announcements, silent, unreachable)
+    for _ in range(3):
+        with suppress(ExceptionGroup):
+            world.controller.run()
+        world.now += ANNOUNCING_TAKES
+    meanwhile = [route.epoch for route in getattr(world.announcements, other)]
+    setattr(world.announcements, silent, reached)
+    world.controller.run()
+
+    assert meanwhile == [1]
+    assert [route.epoch for route in world.announcements.told_people] == [1]
+    assert [route.epoch for route in world.announcements.changed] == [1]
+
+
+def test_what_is_decided_is_told_although_it_cannot_be_announced() -> None:
+    world = World(failing=("orders",))
+    world.controller.run()
+    lose_east(world)
+    told: list[Judgement] = []
+
+    with pytest.raises(ExceptionGroup):
+        world.controller.run(told.extend)
+
+    assert [judgement.route.regions for judgement in told] == [(WEST, EAST)]
+
+
+def test_announcements_without_end_are_given_up_from_the_oldest_on_and_stand_in_the_history() -> None:
+    world = World(failing=("orders",))
+    for epoch in range(1, MAX_PENDING + 3):
+        order = Intent(mode=Mode.FORCE, region=(WEST, EAST)[epoch % 2 == 0], insist=True, epoch=epoch, written_in=WEST)
+        world.state.put_intent("orders", order)
+        world.now += ANNOUNCING_TAKES
+        with suppress(ExceptionGroup):
+            world.controller.run()
+
+    judgement = world.state.judgement("orders")
+    assert judgement is not None
+    assert [route.epoch for route in judgement.pending] == list(range(3, MAX_PENDING + 3))
+    assert [route.epoch for route in world.state.history("orders", 1000)] == list(range(MAX_PENDING + 2, 0, -1))

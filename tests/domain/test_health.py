@@ -409,3 +409,23 @@ def test_what_lies_outside_its_own_window_never_matters(
     inside = [o for o in seen if o.at >= NOON - rules.rules.window]
 
     assert judge(before, seen, rules.rules, NOON) == judge(before, inside, rules.rules, NOON)
+
+
+def test_a_key_that_refuses_has_not_answered_and_one_that_is_throttled_has_said_nothing_else() -> None:
+    answered = judge(NEW, [*probes(OK), *own(OK, end=-10)], RULES, NOON)
+
+    refused = judge(answered, [*probes(OK), *own(Outcome.REFUSED)], RULES, NOON)
+    throttled = judge(answered, [*probes(OK), *own(THROTTLED)], RULES, NOON)
+
+    assert (refused.key_answers, refused.routable, refused.is_refuge) == (None, True, False)
+    assert refused.in_words().endswith("; its key has not answered")
+    assert throttled.is_refuge
+
+
+def test_what_a_key_said_that_has_been_replaced_is_not_its_successors_word() -> None:
+    new = judge(NEW, [*probes(OK), *own(OK)], RULES, NOON).with_key("arn of another")
+    old = [one.model_copy(update={"subject": "arn of the first"}) for one in own(OK, KEY_FAULT, KEY_FAULT)]
+
+    after = judge(new, [*probes(OK), *old], RULES, NOON)
+
+    assert (after.key_answers, after.key_usable, after.last_key_fault_at) == (None, True, None)

@@ -11,7 +11,7 @@ from kms_failover.domain.composite_view import MAX_DEBTS, MAX_REFUSALS
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
-from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set import Failback, KeySet
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.operating import (
     CHANGES_INTENT,
@@ -408,3 +408,28 @@ def test_debts_are_counted_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> Non
     answer = world.do(ActionName.STATUS)
 
     assert (answer["Debt"][EAST], answer["DebtIsMore"]) == (MAX_DEBTS, True)
+
+
+def test_the_controller_is_woken_by_an_order_that_could_not_be_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def overtaken(_judgement: Judgement) -> None:
+        raise EpochConflictError("orders")
+
+    monkeypatch.setattr(world.state, "put_judgement", overtaken)
+
+    with pytest.raises(EpochConflictError, match="the order is given"):
+        world.do(ActionName.HOLD)
+
+    assert (world.intent.mode, world.wakes) == (Mode.HOLD, 1)
+
+
+def test_a_return_that_the_hours_changes_hold_up_says_until_when() -> None:
+    world = World()
+    orders = ORDERS.model_copy(update={"failback": Failback.AUTOMATIC})
+    world.state.put_key_set(orders)
+    changes = tuple(NOON - timedelta(minutes=minute) for minute in (70, 50, 40, 30, 20, 10, 5))
+    moved = {"regions": (WEST, EAST), "changes": changes}
+    world.judge(health(EAST), route=first_route(orders, WEST, NOON).model_copy(update=moved))
+
+    assert world.do(ActionName.STATUS)["Return"] == "waits until 12:10 UTC: 6 changes within an hour, 6 are allowed"

@@ -11,6 +11,7 @@ from kms_failover.domain.health import LEAST_BETWEEN_ROUNDS, Observation, Outcom
 from kms_failover.domain.probe_memory import OWN_KEYS_SECONDS, ProbeKeys
 from kms_failover.domain.probing import (
     JITTER_SECONDS,
+    MAX_FAILED_WRITES,
     REST_SECONDS,
     ROUND_SECONDS,
     ROUNDS,
@@ -246,3 +247,37 @@ def test_a_hundred_key_sets_ask_no_more_than_the_arithmetic_says() -> None:
     asked = len(world.asked_arns())
     most = 2 * ROUNDS * minutes + 2 * 100
     assert most - 4 <= asked <= most  # a probe key's own turn costs nothing
+
+
+def test_what_cannot_be_written_of_one_region_is_written_of_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = world.state.add_observation
+
+    def throttled(observation: Observation) -> None:
+        if observation.region == EAST:
+            raise ConnectionError("ThrottlingException")
+        write(observation)
+
+    monkeypatch.setattr(world.state, "add_observation", throttled)
+    with pytest.raises(ExceptionGroup):
+        world.service.run(1)
+
+    assert {one.region for one in world.state.observations(NOON)} == {WEST}
+
+
+def test_a_state_that_takes_nothing_is_not_tried_for_each_of_many_keys(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Observation] = []
+
+    def silent(observation: Observation) -> None:
+        tried.append(observation)
+        raise ConnectionError("the table does not answer")
+
+    monkeypatch.setattr(world.state, "add_observation", silent)
+    world.all_turns_come()
+    with pytest.raises(ExceptionGroup):
+        world.service.run(1)
+
+    assert len([one for one in tried if one.key_set]) == MAX_FAILED_WRITES

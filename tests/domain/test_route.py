@@ -428,3 +428,30 @@ def test_every_member_key_has_its_place_in_the_order_also_one_that_the_route_doe
     members = in_order(orders, route(WEST, EAST))
 
     assert [member.region for member in members] == [WEST, EAST, IRELAND]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {EAST: health(EAST)},
+        {EAST: health(EAST), WEST: health(WEST, Verdict.UNKNOWN)},
+        {EAST: health(EAST), WEST: health(WEST).model_copy(update={"key_answers": None})},
+    ],
+)
+def test_a_force_waits_where_its_region_does_not_answer_unless_the_operator_insists(seen: Health) -> None:
+    force = Intent(mode=Mode.FORCE, region=WEST, epoch=1, author="ana", reason="r")
+
+    waiting = decide(ORDERS, route(EAST, WEST), seen, force, NOON)
+    insisted = decide(ORDERS, route(EAST, WEST), seen, force.model_copy(update={"insist": True}), NOON)
+    answered = decide(ORDERS, waiting, HEALTHY, force, NOON)
+
+    assert (waiting.regions[0], waiting.intent_epoch) == (EAST, 0)
+    assert insisted.regions[0] == WEST
+    assert (answered.regions[0], answered.intent_epoch) == (WEST, 1)
+
+
+def test_a_region_that_has_left_the_key_set_is_the_reason_also_where_no_other_answers() -> None:
+    after = decide(ORDERS, route(IRELAND, EAST, WEST), {}, AUTOMATIC, NOON)
+
+    assert after.regions == (EAST, WEST)
+    assert after.reason == f"{IRELAND} has left the key set"

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from functions.controller.handler import lambda_handler
+from kms_failover.adapters.announcer import SnsAndEventBridge
 from kms_failover.domain.health import Observation, Outcome, Source
 from tests.domain.strategies import EAST, WEST
 from tests.functions.lambdas import Stack, event, stack
@@ -66,3 +67,19 @@ def test_whatever_wakes_it_the_route_is_the_same(prod: Stack) -> None:
 
     assert answers[0] == answers[1]
     assert len(prod.state.history("orders")) == 1
+
+
+def test_a_lost_region_is_counted_although_nobody_can_be_told(
+    prod: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise ConnectionError("nobody is there")
+
+    monkeypatch.setattr(SnsAndEventBridge, "tell_people", unreachable)
+    lose_east(prod)
+
+    with pytest.raises(ExceptionGroup):
+        lambda_handler({}, prod.context("controller"))
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RegionLost" in line]
+    assert {line["Region"]: line["RegionLost"] for line in lines} == {EAST: [1.0], WEST: [0.0]}

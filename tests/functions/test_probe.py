@@ -45,7 +45,7 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
 def test_a_round_observes_every_region_and_answers_the_counts(prod: Stack) -> None:
     answer = lambda_handler({"rounds": 1}, prod.context("probe"))
 
-    assert answer == {"ok": len(written(prod)), "region fault": 0, "key fault": 0, "inconclusive": 0}
+    assert answer == {"ok": len(written(prod)), "region fault": 0, "key fault": 0, "refused": 0, "inconclusive": 0}
     assert about_regions(prod) == {(r, WEST, Outcome.OK) for r in (EAST, WEST)}
 
 
@@ -87,7 +87,7 @@ def test_a_region_that_fails_is_measured_without_a_latency(
     answer = lambda_handler({"rounds": 1}, prod.context("probe"))
 
     assert metrics(capsys) == [(region, "RegionFault [1.0]") for region in (EAST, WEST)]
-    assert answer == {"ok": 0, "region fault": len(written(prod)), "key fault": 0, "inconclusive": 0}
+    assert answer == {"ok": 0, "region fault": len(written(prod)), "key fault": 0, "refused": 0, "inconclusive": 0}
 
 
 def test_the_own_keys_of_a_key_set_are_asked_at_once_and_measure_no_region(
@@ -97,7 +97,7 @@ def test_the_own_keys_of_a_key_set_are_asked_at_once_and_measure_no_region(
 
     answer = lambda_handler({"key_sets": ["orders"]}, prod.context("probe"))
 
-    assert answer == {"ok": 1, "region fault": 0, "key fault": 1, "inconclusive": 0}
+    assert answer == {"ok": 1, "region fault": 0, "key fault": 1, "refused": 0, "inconclusive": 0}
     assert {(o.key_set, o.region, o.outcome) for o in written(prod)} == {
         ("orders", EAST, Outcome.KEY_FAULT),
         ("orders", WEST, Outcome.OK),

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from functions.runbook.handler import lambda_handler
+from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain import operating
 from kms_failover.domain.route import Mode, in_force
+from kms_failover.errors import EpochConflictError
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import Stack, stack
 
@@ -72,3 +74,16 @@ def test_a_refused_command_says_why_and_writes_nothing(prod: Stack, command: dic
     assert answer["Error"]["Code"] == code
     assert answer["Error"]["Message"]
     assert prod.state.intents("orders") == ()
+
+
+def test_an_order_that_a_decision_by_older_ones_may_follow_says_so(
+    prod: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*_: object) -> None:
+        raise EpochConflictError("orders")
+
+    monkeypatch.setattr(StateTable, "put_judgement", overtaken)
+    answer = run(prod, Action="hold")
+
+    assert answer["Error"]["Code"] == "NotFenced"
+    assert in_force(prod.state.intents("orders"), NOON).mode is Mode.HOLD

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -40,7 +41,7 @@ CONTEXT: Any = TimedContext(f"arn:aws:lambda:{WEST}:{ACCOUNT}:function:prod-sign
 @dataclass
 class World:
     stack: Stack
-    asked: list[tuple[str, ...]]
+    asked: list[tuple[str, tuple[str, ...]]]
 
     @property
     def state(self) -> StateTable:
@@ -60,8 +61,8 @@ class World:
 
 @pytest.fixture
 def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr(bootstrap, "_key_prober", lambda _place: asked.append)
+    asked: list[tuple[str, tuple[str, ...]]] = []
+    monkeypatch.setattr(bootstrap, "_key_probers", lambda _place: lambda region, names: asked.append((region, names)))
     with stack(monkeypatch) as made:
         named = MemberKey(region=EAST, arn=event("kms-cmk-deletion")["resources"][0])
         made.state.put_key_set(KeySet(name="orders", members=(named, made.key_set.members[1])))
@@ -77,7 +78,8 @@ def test_a_repeat_is_answered_as_the_first_and_not_taken_again(prod: World, name
     assert answers == [{"observations": 1}] * 3
     assert len(prod.state.observations(ANY_TIME)) == 1
     assert len(prod.records()) == 1
-    assert prod.asked == ([("orders",)] if name == "cloudtrail-disable-key" else [])
+    everywhere = [(WEST, ("orders",)), (EAST, ("orders",))]
+    assert prod.asked == (everywhere if name == "cloudtrail-disable-key" else [])
 
 
 def test_pages_and_copies_of_one_communication_are_taken_once(prod: World) -> None:
@@ -199,18 +201,23 @@ def test_an_unknown_event_is_loud_each_time_and_recorded_under_its_own_id(
     assert prod.records() == []
 
 
-def test_the_probe_is_asked_for_the_key_sets_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    requests: list[dict[str, Any]] = []
-    functions = type("Functions", (), {"invoke": lambda _self, **request: requests.append(request)})()
-    monkeypatch.setattr(bootstrap, "_client", lambda _service, _place: functions)
+def test_the_probe_of_a_region_is_asked_for_the_key_sets_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[tuple[str, dict[str, Any]]] = []
+
+    def client(_service: str, *, region_name: str, config: object) -> Any:  # as boto3's
+        return type("Functions", (), {"invoke": lambda _self, **request: requests.append((region_name, request))})()
+
+    monkeypatch.setattr(boto3, "client", client)
     place = Place.of_function(CONTEXT.invoked_function_arn)
 
     bootstrap._key_prober(place)(("orders", "invoices"))
+    bootstrap._key_probers(place)(EAST, ("orders",))
 
-    assert [(one["FunctionName"], json.loads(one["Payload"])) for one in requests] == [
-        ("prod-probe", {"key_sets": ["orders", "invoices"]})
+    assert [(region, one["FunctionName"], json.loads(one["Payload"])) for region, one in requests] == [
+        (WEST, "prod-probe", {"key_sets": ["orders", "invoices"]}),
+        (EAST, "prod-probe", {"key_sets": ["orders"]}),
     ]
-    assert requests[0]["InvocationType"] == "Event"
+    assert {one["InvocationType"] for _, one in requests} == {"Event"}
 
 
 def test_a_health_event_becomes_an_observation_of_this_region(prod: World) -> None:
@@ -218,3 +225,19 @@ def test_a_health_event_becomes_an_observation_of_this_region(prod: World) -> No
 
     seen = prod.state.observations(ANY_TIME)
     assert {(one.source, one.observer, one.region) for one in seen} == {(Source.HEALTH_EVENT, WEST, EAST)}
+
+
+def test_an_event_that_comes_before_its_time_is_taken_when_it_comes_again(
+    prod: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = datetime.fromisoformat(event("aws-health-kms-open")["time"]) - timedelta(hours=2)
+    service = bootstrap.signals(CONTEXT)._service
+    clock = service._clock
+    monkeypatch.setattr(service, "_clock", lambda: early)
+    ignored = lambda_handler(event("aws-health-kms-open"), CONTEXT)
+    monkeypatch.setattr(service, "_clock", clock)
+
+    taken = lambda_handler(event("aws-health-kms-open"), CONTEXT)
+
+    assert ignored["observations"] == 0
+    assert taken == {"observations": 1}

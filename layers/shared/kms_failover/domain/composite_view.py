@@ -103,8 +103,10 @@ def _return(key_set: KeySet, judgement: Judgement, intent: Intent, debt: Mapping
         return f"waits for {debt[preferred]} objects owed to {preferred} to be repaid"
     owed = debt.get(preferred, 0)
     if decide(key_set, judgement.route, judgement.health, intent, now, owed).regions[0] == head:
-        oldest = min(judgement.route.changes) + AN_HOUR
-        return f"waits until {oldest:%H:%M} UTC: {len(judgement.route.changes)} changes within an hour are enough"
+        recent = sorted(t for t in judgement.route.changes if now - t < AN_HOUR)
+        allowed = key_set.rules.changes_per_hour
+        until = recent[-allowed] + AN_HOUR
+        return f"waits until {until:%H:%M} UTC: {len(recent)} changes within an hour, {allowed} are allowed"
     return "at the controller's next run"
 
 
