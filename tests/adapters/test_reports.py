@@ -88,6 +88,8 @@ def test_after_its_end_a_report_is_dropped_in_silence() -> None:
 
     world.report(EAST, "ReadTimeoutError")
 
+    assert world.state.observations(NOON.replace(year=2000)) == ()
+
 
 def test_a_report_that_cannot_be_written_is_logged_and_nobody_else_hears_of_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

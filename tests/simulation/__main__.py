@@ -98,6 +98,8 @@ def replay(seed: int) -> int:
         schedule.run()
     except Violation as violation:
         found = str(violation)
+    except Exception as error:  # noqa: BLE001  # as the run tells it; what happened before is printed
+        found = f"error: {error!r}"
     else:
         found = ""
     world = schedule.world

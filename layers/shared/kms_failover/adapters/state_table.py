@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OBSERVATION_LIFE = timedelta(hours=2)  # TTL; twice the hour over which impairments are counted
-MAX_OBSERVATIONS = 2000  # a day's worth at one a round would be 8640; a window is minutes
+MAX_OBSERVATIONS = 2000  # of a kind; some nine rounds in which each of 200 keys is asked, hours of ordinary ones
 IGNORED_EVENT_LIFE = timedelta(days=30)
 MAX_HISTORY = 50  # what `status` shows
 
