@@ -143,7 +143,7 @@ def test_a_failover_to_an_unusable_region_needs_insistence(seen: Any) -> None:
     world = World()
     world.judge(seen)
 
-    with pytest.raises(IntentRefusedError, match="Insist goes there"):
+    with pytest.raises(IntentRefusedError, match="Insist leads there"):
         world.do(ActionName.FAILOVER, Region=WEST)
     world.do(ActionName.FAILOVER, Region=WEST, Insist=True)
 
@@ -155,7 +155,7 @@ def test_a_failback_needs_a_healthy_preferred_region() -> None:
     for seen in (None, health(EAST, Verdict.SUSPECT), health(EAST, Verdict.IMPAIRED), health(EAST, key_usable=False)):
         if seen:
             world.judge(seen)
-        with pytest.raises(IntentRefusedError, match="not healthy"):
+        with pytest.raises(IntentRefusedError, match="no return to us-east-1 yet"):
             world.do(ActionName.FAILBACK)
 
     world.judge(health(EAST))
@@ -224,7 +224,7 @@ def test_reimport_and_sweep_start_the_work_of_this_region_only() -> None:
     assert world.started == [("reimport", "orders"), ("sweep", "orders", ("orders-west",))]
 
 
-@pytest.mark.parametrize("name", ["", "order", "alias/orders", "ORDERS"])
+@pytest.mark.parametrize("name", ["", "order", "alias/order", "ORDERS"])
 def test_an_unknown_key_set_is_named(name: str) -> None:
     with pytest.raises(UnknownKeySetError, match="no key set"):
         World().do(ActionName.STATUS, KeySet=name)
@@ -433,3 +433,22 @@ def test_a_return_that_the_hours_changes_hold_up_says_until_when() -> None:
     world.judge(health(EAST), route=first_route(orders, WEST, NOON).model_copy(update=moved))
 
     assert world.do(ActionName.STATUS)["Return"] == "waits until 12:10 UTC: 6 changes within an hour, 6 are allowed"
+
+
+def test_an_order_names_the_one_that_it_replaces() -> None:
+    world = World()
+
+    first = world.do(ActionName.HOLD, Reason="the migration")
+    second = world.do(ActionName.RELEASE)
+
+    assert first["Replaced"] is None
+    assert (second["Replaced"]["mode"], second["Replaced"]["reason"]) == ("hold", "the migration")
+
+
+def test_an_unknown_key_set_is_told_with_those_that_there_are_and_an_alias_names_one_too() -> None:
+    world = World()
+
+    with pytest.raises(UnknownKeySetError, match=r"'order' is known here: there are orders$"):
+        world.do(ActionName.STATUS, KeySet="order")
+
+    assert world.do(ActionName.STATUS, KeySet="alias/orders")["KeySet"] == "orders"

@@ -332,3 +332,13 @@ def test_asking_at_once_wakes_the_controller_and_raises_when_it_cannot_ask(world
         world.service.ask(["orders"])
 
     assert world.diary == ["wake"]
+
+
+def test_a_region_that_is_silent_loses_no_key_of_it_whosever_turn_it_is(world: World) -> None:
+    world.answers[EAST] = SILENT
+    world.all_turns_come()
+
+    for _ in range(3):
+        world.minute()
+
+    assert {region for _, region, _, _ in about_keys(world.state.observations(NOON))} == {WEST}

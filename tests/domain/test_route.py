@@ -455,3 +455,14 @@ def test_a_region_that_has_left_the_key_set_is_the_reason_also_where_no_other_an
 
     assert after.regions == (EAST, WEST)
     assert after.reason == f"{IRELAND} has left the key set"
+
+
+def test_where_region_and_key_are_lost_the_region_is_the_reason() -> None:
+    lost = health(EAST, Verdict.IMPAIRED).model_copy(update={"key_usable": False, "key_reason": "2 probes failed"})
+
+    both = decide(ORDERS, route(EAST, WEST), HEALTHY | {EAST: lost}, AUTOMATIC, NOON)
+    key = lost.model_copy(update={"verdict": Verdict.HEALTHY})
+    alone = decide(ORDERS, route(EAST, WEST), HEALTHY | {EAST: key}, AUTOMATIC, NOON)
+
+    assert both.reason.startswith(f"{EAST} is impaired: ")
+    assert alone.reason == f"the key in {EAST} is not usable: 2 probes failed"

@@ -49,10 +49,15 @@ class West:
         self.announced: list[int] = []
         self.told_people: list[int] = []
         self.events_reachable = True
-        self.controller = Controller(self.state, self, lambda _: None, lambda: self.now)
+        self.asked: tuple[str, ...] = ()
+        self.controller = Controller(self.state, self, self._ask, lambda: self.now)
         self.probe = ProbeService(
             WEST, lambda: (ORDERS,), self, self.state, self._wake, lambda: self.now, self._sleep, lambda: 0.0
         )
+
+    def _ask(self, key_sets: tuple[str, ...]) -> None:
+        """By an asynchronous invocation, so after what the probe is doing now."""
+        self.asked = key_sets
 
     def _sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -63,6 +68,9 @@ class West:
             self.controller.run()
         except (ConnectionError, ExceptionGroup):
             self.failed_runs = getattr(self, "failed_runs", 0) + 1
+        if asked := self.asked:
+            self.asked = ()
+            self.probe.ask(asked)
 
     def round_trips(self, members: Sequence[MemberKey], within_seconds: float) -> dict[str, RoundTrip]:
         lost = RoundTrip(outcome=Outcome.REGION_FAULT, code="ConnectTimeoutError")

@@ -1,5 +1,8 @@
 """Every error that this library raises on its own account; a leaf per distinct reaction."""
 
+from collections.abc import Sequence
+
+MOST_NAMED = 10  # key sets in a message
 LONGEST_SHOWN = 200  # characters of a caller's text in a message; a key ARN has 75
 
 
@@ -27,9 +30,12 @@ class RecipientError(KmsFailoverError):
 class UnknownKeySetError(KmsFailoverError):
     """No key set of this name, and no key set that has this member key, is applied in this region."""
 
-    def __init__(self, key_id: str) -> None:
+    def __init__(self, key_id: str, known: Sequence[str] = ()) -> None:
+        """`known` are the names of the key sets that there are."""
         named = key_id if len(key_id) <= LONGEST_SHOWN else key_id[:LONGEST_SHOWN] + "…"
-        super().__init__(f"no key set, alias or member key {named!r} is known: apply it with `kms-failover apply`")
+        more = ", …" if len(known) > MOST_NAMED else ""
+        there_are = f"there are {', '.join(known[:MOST_NAMED])}{more}" if known else "`kms-failover apply` applies one"
+        super().__init__(f"no key set, alias or member key {named!r} is known here: {there_are}")
         self.key_id = key_id
 
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, field_validator
 from kms_failover.domain.composite_view import MAX_DEBTS, ObjectCounts, ViewState, view
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet, Model
-from kms_failover.domain.route import Intent, Mode
+from kms_failover.domain.route import Intent, Mode, in_force
 from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError
 
 ATTEMPTS = 5  # controllers write a few times a minute
@@ -101,7 +101,8 @@ class Runbook:
         return view(self._state, self._counts, key_set, self._clock())
 
     def _order(self, intent: Intent, key_set: KeySet) -> dict[str, Any]:
-        order = intent.model_dump(mode="json")
+        now = self._clock()
+        replaced = in_force(self._state.intents(key_set.name), now)
         counted = self._state.owed(key_set.name, key_set.regions[0], MAX_DEBTS) if intent.failback else None
         try:
             self._state.put_intent(key_set.name, intent)
@@ -113,8 +114,12 @@ class Runbook:
             self._fence(key_set)
         finally:
             self._wake_controller()
-        debt = {"DebtOwedToTarget": counted} if counted is not None else {}
-        return {"KeySet": key_set.name, "Intent": order, **debt}
+        return {
+            "KeySet": key_set.name,
+            "Intent": intent.model_dump(mode="json"),
+            "Replaced": replaced.model_dump(mode="json") if replaced.mode is not Mode.AUTOMATIC else None,
+            **({"DebtOwedToTarget": counted} if counted is not None else {}),
+        }
 
     def _fence(self, key_set: KeySet) -> None:
         """A controller that has decided by older intents can no longer write: after the answer, a hold holds here."""
@@ -132,9 +137,10 @@ class Runbook:
                 return
 
     def _key_set(self, name: str) -> KeySet:
-        found = next((key_set for key_set in self._state.key_sets() if key_set.name == name), None)
+        key_sets = self._state.key_sets()
+        found = next((key_set for key_set in key_sets if name in key_set.names), None)
         if found is None:
-            raise UnknownKeySetError(name)
+            raise UnknownKeySetError(name, [key_set.name for key_set in key_sets])
         return found
 
     def _intent(self, command: Command, key_set: KeySet) -> Intent:
@@ -180,7 +186,9 @@ def _target(command: Command, key_set: KeySet, judgement: Judgement) -> str:
     health = judgement.health.get(command.Region)
     if (health is None or not health.is_refuge) and not command.Insist:
         why = health.in_words() if health else "nothing observed yet"
-        raise IntentRefusedError(f"{command.Region} is not usable ({why}); Insist goes there and stays all the same")
+        raise IntentRefusedError(
+            f"a route may not lead to {command.Region} now ({why}). Insist leads there and stays all the same"
+        )
     return command.Region
 
 
@@ -189,5 +197,8 @@ def _may_return(key_set: KeySet, judgement: Judgement) -> bool:
     health = judgement.health.get(preferred)
     if health is None or not health.may_be_returned_to:
         why = health.in_words() if health else "nothing observed yet"
-        raise IntentRefusedError(f"{preferred} is not healthy ({why}): hold on, or use failover with Insist")
+        raise IntentRefusedError(
+            f"no return to {preferred} yet ({why}). Say it again when the status shows it healthy and its key usable; "
+            "failover with Insist leads there all the same"
+        )
     return True

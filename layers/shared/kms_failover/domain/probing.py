@@ -259,10 +259,12 @@ class ProbeService:
     def _is_worth_writing(
         asked: _Asked, member: MemberKey, trips: Mapping[str, RoundTrip], wanted: AbstractSet[str]
     ) -> bool:
-        """What was due, and what is the key's own trouble: also that it fails where its region answers."""
-        trip = trips[member.arn]
-        alone = trip.outcome is Outcome.REGION_FAULT and asked.answer_of(member.region).outcome is Outcome.OK
-        return (member.arn in wanted and trip.code != NOT_ASKED) or trip.outcome in _OF_THE_KEY or alone
+        """What was due, and what is the key's own trouble. Its silence is that only where its region answers."""
+        trip, of_region = trips[member.arn], asked.answer_of(member.region).outcome
+        due = member.arn in wanted and trip.code != NOT_ASKED
+        if trip.outcome is Outcome.REGION_FAULT:
+            return of_region is Outcome.OK or (due and of_region is not Outcome.REGION_FAULT)
+        return due or trip.outcome in _OF_THE_KEY
 
     def _observation(
         self, at: datetime, region: str, trip: RoundTrip, key_set: str = "", subject: str = ""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.health import CLOCK_SKEW, RegionHealth
+from kms_failover.domain.health import CLOCK_SKEW, RegionHealth, Verdict
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Model
 
 type Health = Mapping[str, RegionHealth]
@@ -247,7 +247,8 @@ def _reason(key_set: KeySet, head: str, previous: Route, health: Health, intent:
         return f"{head} leads; the order behind it follows what is usable"
     if was in health and not health[was].routable:
         lost = health[was]
-        return f"{was} is {lost.verdict}: {lost.reason}" if lost.key_usable else f"the key in {was} is not usable"
+        of_region = f"{was} is {lost.verdict}: {lost.reason}"
+        return of_region if lost.verdict is Verdict.IMPAIRED else f"the key in {was} is not usable: {lost.key_reason}"
     if intent.mode is Mode.FORCE:
         return f"back in {head}, forced by {intent.author}: {intent.reason}"
     if _is_approved(intent, previous, health.get(head)):
