@@ -1,7 +1,8 @@
 """Decides this region's routes; woken by probe, signals and runbook, and by a schedule."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
@@ -11,6 +12,8 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.naming import EVENT_SOURCE
+
+MOST_LOGGED = 10  # key sets, of each region and run
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -26,13 +29,14 @@ def _emit(judgements: Iterable[Judgement]) -> None:
 
     `RegionLost` is, by region, how many key sets cannot use it; what is wrong with one of them stands in the log.
     """
-    lost: Counter[str] = Counter()
+    lost: dict[str, dict[str, str]] = defaultdict(dict)
     for judgement in judgements:
         for health in judgement.verdicts:
-            lost[health.region] += not health.routable
-            if not health.routable:
-                words = {"key_set": judgement.key_set, "region": health.region, "why": health.in_words()}
-                logger.warning("region lost", extra=words | {"route": judgement.route.regions})
-    for region, count in lost.items():
-        with single_metric(name="RegionLost", unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
+            unusable = {} if health.routable else {judgement.key_set: health.in_words()}
+            lost[health.region] |= unusable
+    for region, why in lost.items():
+        if why:
+            first = dict(islice(why.items(), MOST_LOGGED))
+            logger.warning("region cannot be used", extra={"region": region, "key_sets": len(why), "why": first})
+        with single_metric(name="RegionLost", unit=MetricUnit.Count, value=len(why), namespace=EVENT_SOURCE) as metric:
             metric.add_dimension("Region", region)

@@ -376,7 +376,7 @@ def test_somebody_elses_key_is_nothing_of_ours() -> None:
 
 
 def test_a_signal_about_a_region_without_keys_wakes_nobody() -> None:
-    world = World().take(changed("drill-region-impaired", region="af-south-1"))
+    world = World().take(changed("cloudwatch-alarm", alarmName="kms-failover-kms-impaired-af-south-1"))
 
     assert (world.written, world.wakes, world.ignored) == (set(), 0, ())
 
@@ -536,3 +536,13 @@ def test_the_signals_source_of_each_example_is_its_own() -> None:
     for name in OWN:
         written = World().take(event(name)).written
         assert {one.source for one in written} <= {sources.get(event(name)["source"], Source.DRILL)}
+
+
+def test_a_drill_of_a_region_that_nobody_has_a_key_in_is_ignored_loudly() -> None:
+    drill = event("drill-region-impaired")
+    drill["detail"] = drill["detail"] | {"region": "us-wset-1"}
+
+    world = World().take(drill)
+
+    assert [one.reason for one in world.ignored] == ["no key set has a key in us-wset-1"]
+    assert world.written == set()

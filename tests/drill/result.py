@@ -31,6 +31,12 @@ SETTINGS = (
         "used": HEALTHY_AFTER_SECONDS,
         "why": "ten quiet minutes before a region counts as healthy are right for production; the path is the same",
     },
+    {
+        "name": "rules.key_usable_after_seconds",
+        "default": 60,
+        "used": HEALTHY_AFTER_SECONDS,
+        "why": "the keys have no material when the probe first asks them; the path is the same",
+    },
 )
 
 

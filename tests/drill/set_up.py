@@ -104,7 +104,7 @@ def key_sets(keys: Mapping[str, str]) -> dict[str, Any]:
         "name": KEY_SET,
         "members": [{"region": region, "arn": keys[region], "origin": "EXTERNAL"} for region in REGIONS],
         "failback": "held",
-        "rules": {"healthy_after_seconds": HEALTHY_AFTER_SECONDS},
+        "rules": {"healthy_after_seconds": HEALTHY_AFTER_SECONDS, "key_usable_after_seconds": HEALTHY_AFTER_SECONDS},
         "material": {"secret": f"{DEPLOYMENT}/{KEY_SET}"},
         "buckets": [{"name": bucket, "region": region} for bucket, region in BUCKETS.items()],
     }

@@ -40,9 +40,9 @@ class Watcher:
         return next((sample.status for sample in reversed(self.samples) if sample.observer == observer), None)
 
     def verdicts(self, region: str) -> dict[str, str]:
-        """What each observer says about this region's KMS, by observer."""
+        """What each observer says about this region's KMS and the key set's key there, by observer."""
         found = {observer: self.latest(observer) for observer in REGIONS}
-        return {o: status["Verdicts"][region]["Verdict"] if status else "not seen" for o, status in found.items()}
+        return {o: _in_words(status["Verdicts"][region]) if status else "not seen" for o, status in found.items()}
 
     def heads(self) -> dict[str, str]:
         """The first region of each observer's route."""
@@ -72,3 +72,7 @@ class Watcher:
                     self.errors.append(f"{observer}: {type(error).__name__}: {error}"[:200])
                 else:
                     self.samples.append(Sample(time.time(), observer, status))
+
+
+def _in_words(verdict: Status) -> str:
+    return str(verdict["Verdict"]) if verdict["KeyUsable"] else f"{verdict['Verdict']}, key not usable"

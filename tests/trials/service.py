@@ -53,12 +53,12 @@ class State:
         return judgement["route"]["regions"][0] if judgement else None
 
     def is_calm(self, observer: str) -> bool:
-        """Whether the observer calls every region healthy and routes to the preferred one."""
+        """Whether the observer calls every region healthy, has an answer of each key, and prefers the right region."""
         judgement = self.judgement(observer)
         if judgement is None or judgement["route"]["regions"][0] != PREFERRED:
             return False
-        verdicts = {verdict["region"]: verdict["verdict"] for verdict in judgement["verdicts"]}
-        return verdicts == dict.fromkeys(REGIONS, "healthy")
+        seen = {v["region"]: (v["verdict"], v["key_answers"]) for v in judgement["verdicts"]}
+        return seen == dict.fromkeys(REGIONS, ("healthy", True))
 
     def forget(self) -> None:
         """Verdicts, routes and observations of earlier trials: each trial is the service's first outage."""

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 
 from kms_failover.domain.aws_events import Signal, event_time, read
 from kms_failover.domain.event_fields import shown
-from kms_failover.domain.health import CLOCK_SKEW, Observation, Outcome
+from kms_failover.domain.health import CLOCK_SKEW, Observation, Outcome, Source
 from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.errors import LONGEST_SHOWN, EventFormatError
 
@@ -71,6 +71,8 @@ class SignalService:
         if self._is_from_the_future(signal):
             return self._ignore(event, f"an event from the future, {signal.at.isoformat()}")
         observations = tuple(self._observations(signal))
+        if not observations and signal.source is Source.DRILL:  # somebody waits for it, as for nothing of AWS's
+            return self._ignore(event, f"no key set has a key in {shown(signal.region)}")
         for observation in observations:
             self._state.add_observation(observation)
         if observations:
