@@ -11,7 +11,7 @@ from kms_failover.domain.composite_view import MAX_DEBTS, MAX_REFUSALS
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
-from kms_failover.domain.key_set import Failback, KeySet
+from kms_failover.domain.key_set import Failback, KeySet, Origin
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.operating import (
     CHANGES_INTENT,
@@ -184,6 +184,7 @@ def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
         "Since": None,
         "Reason": "nothing observed yet",
         "KeyUsable": True,
+        "KeyAnswers": None,
     }
     assert answer["Debt"] == {EAST: 2, WEST: 0}
     assert answer["Refusals"] == [{"bucket": "orders-west", "key": "x", "reason": "no format"}]
@@ -311,7 +312,7 @@ def test_a_command_gets_through_although_controllers_write_meanwhile(monkeypatch
     ("seen", "owed", "failback", "expected"),
     [
         (health(EAST, Verdict.IMPAIRED), 0, False, f"waits for {EAST} to be healthy"),
-        (health(EAST), 0, False, "waits for an operator: failback, or release where the route is held or forced"),
+        (health(EAST), 0, False, "waits for an operator: failback"),
         (health(EAST), 2, True, f"waits for 2 objects owed to {EAST} to be repaid"),
         (health(EAST), 0, True, "at the controller's next run"),
     ],
@@ -334,6 +335,8 @@ def test_where_the_preferred_region_leads_no_way_back_is_needed() -> None:
 
 def test_the_days_that_material_has_left_are_counted() -> None:
     world = World()
+    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in ORDERS.members]
+    world.state.put_key_set(ORDERS.model_copy(update={"members": tuple(external)}))
     record = MaterialRecord(
         key_set="orders",
         region=EAST,
@@ -343,7 +346,8 @@ def test_the_days_that_material_has_left_are_counted() -> None:
     )
     world.state.put_material(record)
 
-    assert world.do(ActionName.STATUS)["Material"][EAST]["DaysLeft"] == 9
+    material = world.do(ActionName.STATUS)["Material"]
+    assert (material[EAST]["DaysLeft"], material[WEST]) == (9, None)
 
 
 def test_events_that_nobody_knew_are_shown() -> None:

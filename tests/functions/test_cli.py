@@ -1,14 +1,21 @@
 """The command: what each one asks the runbook function, and the lines that an operator reads first."""
 
+import json
+import sys
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from moto import mock_aws
 
-from kms_failover.cli import _parser, _payload, _text
+from kms_failover import cli
+from kms_failover.cli import EXIT_FAILED, EXIT_INTERRUPTED, _parser, _payload, main
+from kms_failover.cli_text import text
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import Verdict
-from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.operating import ActionName, Command, Runbook
 from kms_failover.domain.route import Intent, decide, first_route
 from tests.domain.memory_state import MemoryState
@@ -24,7 +31,7 @@ SAID = {"KeySet": "orders", "Reason": "incident 4711", "Author": "ana"}
     [
         (["status", *WHERE], {"Action": "status", "KeySet": "orders"}),
         (["hold", *WHERE, *WHO, "--minutes", "30"], SAID | {"Action": "hold", "ExpiresInMinutes": 30}),
-        (["release", *WHERE, *WHO], SAID | {"Action": "release", "ExpiresInMinutes": None}),
+        (["release", *WHERE, *WHO], SAID | {"Action": "release"}),
         (
             ["failover", *WHERE, *WHO, "--to", WEST, "--insist"],
             SAID | {"Action": "failover", "ExpiresInMinutes": None, "Region": WEST, "Insist": True},
@@ -67,14 +74,107 @@ def test_the_status_tells_why_the_route_is_what_it_is_and_what_the_way_back_wait
     hold = Command(Action=ActionName.HOLD, ExpiresInMinutes=30, **SAID)
     runbook.execute(hold)
 
-    lines = _text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
+    lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
 
-    assert lines[1].startswith("  route    us-west-2 > us-east-1  (epoch 1, ")
-    assert "1 of 6 changes within the hour" in lines[1]
-    assert lines[2].strip() == "us-east-1 is impaired: seen"
+    assert lines[1] == "  route    us-west-2 > us-east-1  (epoch 1; 1 of 6 changes within the hour)"
+    assert lines[2] == "  since    2026-11-23 12:00:00 UTC: us-east-1 is impaired: seen"
     assert f"           - {EAST}: impaired since 12:00:00 UTC, seen" in lines
-    assert "  intent   hold  by ana at 2026-11-23T12:01:00Z, until 2026-11-23T12:31:00Z incident 4711" in lines
+    assert "  intent   hold by ana at 2026-11-23 12:01:00 UTC, until 2026-11-23 12:31:00 UTC: incident 4711" in lines
     assert "  return   waits for us-east-1 to be healthy" in lines
-    assert "  us-west-2      healthy, KEY NOT USABLE (): seen" in lines
+    assert "  us-west-2      healthy since 2026-11-23 12:00:00 UTC: seen" in lines
+    assert lines[lines.index("  us-west-2      healthy since 2026-11-23 12:00:00 UTC: seen") + 1].strip() == (
+        "KEY NOT USABLE: ; usable again after 60 s or more without a fault"
+    )
     assert "  debt     us-east-1 1, us-west-2 0" in lines
     assert "  bucket   orders-west: S3 has not counted its objects yet, 0 objects owed" in lines
+
+
+def test_an_order_is_told_with_what_it_replaces_and_what_happens_next() -> None:
+    state, nothing = MemoryState(WEST, key_set()), Nothing()
+    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON)
+    runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="migration", Author="bob"))
+    order = runbook.execute(Command(Action=ActionName.FAILOVER, Region=WEST, Insist=True, **SAID))
+
+    lines = text(order | {"StatusError": "ConnectionError: no"}).splitlines()
+
+    assert lines == [
+        "orders: the order is given: force us-west-2 (insisted) by ana at 2026-11-23 12:00:00 UTC: incident 4711",
+        "  replaces hold by bob at 2026-11-23 12:00:00 UTC: migration",
+        "  each region follows by itself, within seconds: look again with status",
+        "  the status cannot be shown: ConnectionError: no",
+    ]
+
+
+def test_before_anything_is_decided_the_status_says_so() -> None:
+    nothing = Nothing()
+    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in key_set().members]
+    state = MemoryState(WEST, key_set().model_copy(update={"members": tuple(external)}))
+    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON)
+
+    lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
+
+    assert "  since    ever: nothing has been decided yet" in lines
+    assert f"  material {EAST}: NONE: reimport imports it" in lines
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["hold", *WHERE, "--reason", " "],
+        ["hold", *WHERE, *WHO, "--minutes", "0"],
+        ["hold", *WHERE, *WHO, "--minutes", "1.5"],
+        ["release", *WHERE, *WHO, "--minutes", "5"],
+        ["failover", *WHERE, *WHO],
+        ["apply", "key-sets.yaml"],
+    ],
+)
+def test_wrong_usage_is_told_as_such(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(wrong)
+
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("error:") == 1
+
+
+@mock_aws
+def test_a_deployment_that_is_not_there_is_named_and_json_has_the_error_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status = main(["status", *WHERE, "--deployment", "nowhere", "--json"])
+
+    told = capsys.readouterr()
+    assert status == EXIT_FAILED
+    assert told.err.startswith(f"kms-failover: there is no deployment 'nowhere' in {WEST}")
+    assert json.loads(told.out)["Error"]["Message"] in told.err
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [(KeyboardInterrupt(), EXIT_INTERRUPTED), (ReadTimeoutError(endpoint_url="https://lambda"), EXIT_FAILED)],
+)
+def test_where_no_answer_came_nobody_claims_to_know_whether_the_order_is_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: BaseException, status: int
+) -> None:
+    def ask(_options: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(cli, "_run", ask)
+
+    assert main(["hold", *WHERE, *WHO]) == status
+    assert "the order may have been given, or not" in capsys.readouterr().err
+
+
+def test_who_waits_is_told_for_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "NOTICE_SECONDS", 0.0)
+    said = threading.Event()
+
+    def told(line: str, **_: object) -> None:
+        sys.stderr.write(line)
+        said.set()
+
+    monkeypatch.setattr("builtins.print", told)
+
+    with cli._notice("waiting for somebody"):
+        assert said.wait(10)
+
+    assert capsys.readouterr().err == "kms-failover: waiting for somebody"

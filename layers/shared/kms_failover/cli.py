@@ -4,7 +4,9 @@ import argparse
 import getpass
 import json
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.key_sets_file import read_key_sets
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.cli_text import text
 from kms_failover.domain.naming import Deployment
-from kms_failover.domain.operating import CHANGES_INTENT, ActionName
+from kms_failover.domain.operating import CHANGES_INTENT, LONGEST_EXPIRY_MINUTES, ActionName
 from kms_failover.errors import KmsFailoverError
 
 RUNBOOK_SECONDS = 130  # longer than the function's own time-out
+NOTICE_SECONDS = 2.0  # of silence, after which it is said what is waited for
 EXIT_REFUSED = 1
-EXIT_USAGE = 2
+EXIT_FAILED = 3
+EXIT_INTERRUPTED = 130
 _HELP = {
-    ActionName.STATUS: "show route, verdicts, debt, refused objects, material and history",
+    ActionName.STATUS: "show route, verdicts, debt, refused objects, material and the latest changes",
     ActionName.FAILOVER: "force the route to --to REGION",
     ActionName.FAILBACK: "return to the preferred region, once it is healthy; shows the debt owed to it",
     ActionName.HOLD: "keep the route as it is, whatever happens",
@@ -33,18 +38,47 @@ _HELP = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0: done; 1: refused or failed, with the reason on standard error; 2: wrong usage."""
+    """Exit status 0: done. 1: refused. 2: wrong usage. 3: nobody could be asked, or it failed. 130: interrupted.
+
+    The reason is on standard error; with `--json` standard output has it as well, as `Error`.
+    """
     options = _parser().parse_args(arguments)
     try:
         answer = _apply(options) if options.command == "apply" else _run(options)
     except (KmsFailoverError, ClientError, BotoCoreError) as error:
-        print(f"kms-failover: {error}", file=sys.stderr)
-        return EXIT_REFUSED
+        return _failed(options, {"Code": type(error).__name__, "Message": _explained(error, options)}, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return _failed(options, {"Code": "Interrupted", "Message": _unknown(options)}, EXIT_INTERRUPTED)
     if "Error" in answer:
-        print(f"kms-failover: {answer['Error']['Code']}: {answer['Error']['Message']}", file=sys.stderr)
-        return EXIT_REFUSED
-    print(json.dumps(answer, indent=2) if options.json else _text(answer))
+        return _failed(options, answer["Error"], EXIT_REFUSED)
+    print(json.dumps(answer, indent=2) if options.json else text(answer))
     return 0
+
+
+def _failed(options: argparse.Namespace, error: dict[str, str], status: int) -> int:
+    code = f"{error['Code']}: " if status == EXIT_REFUSED else ""
+    print(f"kms-failover: {code}{error['Message']}", file=sys.stderr)
+    if options.json:
+        print(json.dumps({"Error": error}, indent=2))
+    return status
+
+
+def _explained(error: Exception, options: argparse.Namespace) -> str:
+    """What AWS says, and where that is not what an operator has to know, that."""
+    if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
+        regions = ", ".join([options.region] if isinstance(options.region, str) else options.region)
+        return f"there is no deployment {options.deployment!r} in {regions}, or not in this account: {error}"
+    if isinstance(error, BotoCoreError) and options.command in set(CHANGES_INTENT):
+        return f"{error}. {_unknown(options)}"
+    return str(error)
+
+
+def _unknown(options: argparse.Namespace) -> str:
+    if options.command in set(CHANGES_INTENT):
+        return (
+            "the order may have been given, or not: look at the status, in another region if this one does not answer"
+        )
+    return "interrupted; what had begun goes on" if options.command != "apply" else "interrupted: apply again"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,17 +89,21 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--json", action="store_true", help="print the whole answer as JSON")
     apply = commands.add_parser("apply", parents=[shared], help="validate key-sets.yaml and put it into force")
     apply.add_argument("file", type=Path)
-    apply.add_argument("--region", action="append", required=True, help="where to write; repeat for several")
-    apply.add_argument("--check", action="store_true", help="validate only")
-    for action, text in _HELP.items():
-        command = commands.add_parser(action.value, parents=[shared], help=text)
-        command.add_argument("--key-set", required=True)
+    where = apply.add_mutually_exclusive_group(required=True)
+    where.add_argument("--region", action="append", default=[], help="where to write; repeat for several")
+    where.add_argument("--check", action="store_true", help="validate only")
+    for action, help_text in _HELP.items():
+        command = commands.add_parser(action.value, parents=[shared], help=help_text)
+        command.add_argument("--key-set", required=True, help="its name, its alias, or a member key's ARN")
         command.add_argument("--region", required=True, help="whose runbook function to ask")
         if action in CHANGES_INTENT:
-            command.add_argument("--reason", required=True, help="kept as evidence")
-            command.add_argument("--author", default=None, help="kept as evidence (default: the local user's name)")
+            command.add_argument("--reason", required=True, type=_said, help="kept as evidence")
             command.add_argument(
-                "--minutes", type=int, default=None, help="after which it is as if released (default: stands)"
+                "--author", default=None, type=_said, help="kept as evidence (default: the local user's name)"
+            )
+        if action in CHANGES_INTENT - {ActionName.RELEASE}:
+            command.add_argument(
+                "--minutes", type=_minutes, default=None, help="after which it is as if released (default: stands)"
             )
         if action is ActionName.FAILOVER:
             command.add_argument("--to", required=True, metavar="REGION")
@@ -75,9 +113,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _said(given: str) -> str:
+    if not given.strip():
+        raise argparse.ArgumentTypeError("say something: it is kept as evidence")
+    return given
+
+
+def _minutes(given: str) -> int:
+    if not given.isdecimal() or not 1 <= int(given) <= LONGEST_EXPIRY_MINUTES:
+        raise argparse.ArgumentTypeError(f"{given!r} is not a whole number from 1 to {LONGEST_EXPIRY_MINUTES}")
+    return int(given)
+
+
 def _apply(options: argparse.Namespace) -> dict[str, Any]:
     key_sets = read_key_sets(options.file).key_sets
-    for region in () if options.check else options.region:
+    for region in options.region:
         table = boto3.resource("dynamodb", region_name=region).Table(Deployment(options.deployment).state_table)
         for key_set in key_sets:
             StateTable(table, region).put_key_set(key_set)
@@ -90,6 +140,7 @@ def _payload(options: argparse.Namespace) -> dict[str, Any]:
     payload = {"Action": options.command, "KeySet": options.key_set}
     if options.command in set(CHANGES_INTENT):
         payload |= {"Reason": options.reason, "Author": options.author or getpass.getuser()}
+    if options.command in set(CHANGES_INTENT) - {ActionName.RELEASE}:
         payload |= {"ExpiresInMinutes": options.minutes}
     if options.command == ActionName.FAILOVER:
         payload |= {"Region": options.to}
@@ -102,48 +153,24 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     name = Deployment(options.deployment).function("runbook")
     patient = Config(read_timeout=RUNBOOK_SECONDS, retries={"total_max_attempts": 1})  # an order is given once
     functions = boto3.client("lambda", region_name=options.region, config=patient)
-    answer = functions.invoke(FunctionName=name, Payload=json.dumps(_payload(options)).encode())
-    body: dict[str, Any] = json.loads(answer["Payload"].read())
+    with _notice(f"waiting for {name} in {options.region}, {RUNBOOK_SECONDS} s at most; Ctrl-C gives up"):
+        answer = functions.invoke(FunctionName=name, Payload=json.dumps(_payload(options)).encode())
+        body: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
         raise KmsFailoverError(f"{name} failed: {body.get('errorType')}: {body.get('errorMessage')}")
     return body
 
 
-def _text(answer: dict[str, Any]) -> str:
-    """The few lines an operator reads first; `--json` has the rest."""
-    if "applied" in answer or "valid" in answer:
-        verb, names = next(iter(answer.items()))
-        return f"{verb}: {', '.join(names)}" + (f" (in {', '.join(answer['regions'])})" if verb == "applied" else "")
-    if "StatusError" in answer:
-        given = f"{answer['KeySet']}: the order is in force ({answer['Intent']['mode']})"
-        return f"{given}; the status cannot be shown: {answer['StatusError']}"
-    if "Route" not in answer:
-        return json.dumps(answer, indent=2)
-    route, intent = answer["Route"], answer["Intent"]
-    changes = f"{route['ChangesWithinTheHour']} of {route['ChangesAllowed']} changes within the hour"
-    until = f", until {intent['expires_at']}" if intent["expires_at"] else ""
-    said = f" by {intent['author']} at {intent['at']}{until}" if intent["author"] else ""
-    lines = [
-        f"{answer['KeySet']}, seen from {answer['Observer']}",
-        f"  route    {' > '.join(route['Regions'])}  (epoch {route['Epoch']}, {route['DecidedAt']}; {changes})",
-        f"           {route['Reason']}",
-        *[f"           - {line}" for line in route["Evidence"]],
-        f"  intent   {intent['mode']} {intent['region'] or ''}{said} {intent['reason']}".rstrip(),
-        f"  return   {answer['Return']}",
-    ]
-    for region, verdict in answer["Verdicts"].items():
-        usable = "" if verdict["KeyUsable"] else f", KEY NOT USABLE ({verdict['KeyReason']})"
-        lines.append(f"  {region:<14} {verdict['Verdict']}{usable}: {verdict['Reason']}")
-    lines.append("  debt     " + ", ".join(f"{region} {count}" for region, count in answer["Debt"].items()))
-    lines += [f"  refused  {r['bucket']}/{r['key']}: {r['reason']}" for r in answer["Refusals"]]
-    for bucket, cover in answer["Coverage"].items():
-        share = "S3 has not counted its objects yet" if cover["Share"] is None else f"{cover['Share']:.2%} covered"
-        lines.append(f"  bucket   {bucket}: {share}, {cover['Owed']} objects owed")
-    for region, material in answer["Material"].items():
-        left = f", {material['DaysLeft']} days left" if material["DaysLeft"] is not None else ", never expires"
-        lines.append(f"  material {region}: valid to {material['ValidTo']}{left}")
-    lines += [f"  ignored  {e['source']} {e['detail_type']}: {e['reason']}" for e in answer["IgnoredEvents"]]
-    return "\n".join(lines)
+@contextmanager
+def _notice(of: str) -> Iterator[None]:
+    """Says so, once that takes long."""
+    timer = threading.Timer(NOTICE_SECONDS, print, args=(f"kms-failover: {of}",), kwargs={"file": sys.stderr})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 if __name__ == "__main__":

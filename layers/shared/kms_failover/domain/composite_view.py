@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Any, Protocol
 
 from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import RegionHealth
+from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement, first_judgement
-from kms_failover.domain.key_set import Bucket, KeySet
+from kms_failover.domain.key_set import Bucket, Failback, KeySet, Origin
 from kms_failover.domain.material import MaterialRecord
-from kms_failover.domain.route import AN_HOUR, Intent, Route, decide, in_force, returns_to
+from kms_failover.domain.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to
 from kms_failover.domain.signals import IgnoredEvent
 
 MAX_DEBTS = 10_000  # counted: a few seconds' reading
@@ -46,10 +46,10 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
     intent = in_force(state.intents(key_set.name), now)
     debts = list(islice(state.debts(key_set.name), MAX_DEBTS))
     debt = dict.fromkeys(key_set.regions, 0) | Counter(debt.owed_to for debt in debts)
-    materials = [state.material(key_set.name, region) for region in key_set.regions]
     return {
         "KeySet": key_set.name,
         "Observer": state.region,
+        "Judged": known is not None and bool(known.verdicts),
         "Route": _route(judgement.route)
         | {
             "Evidence": list(judgement.route.evidence),
@@ -58,7 +58,7 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
             "ChangesAllowed": key_set.rules.changes_per_hour,
         },
         "Intent": intent.model_dump(mode="json"),
-        "Verdicts": {region: _verdict(judgement.health.get(region)) for region in key_set.regions},
+        "Verdicts": {region: _verdict(judgement.health.get(region), key_set) for region in key_set.regions},
         "Debt": debt,
         "DebtIsMore": len(debts) == MAX_DEBTS,
         "Coverage": {bucket.name: _coverage(counts, bucket, debts) for bucket in key_set.buckets_in(state.region)},
@@ -68,13 +68,9 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
             for refusal in islice(state.refusals(key_set.name), MAX_REFUSALS)
         ],
         "Material": {
-            record.region: {
-                "KeyMaterialId": record.key_material_id,
-                "ValidTo": _iso(record.valid_to),
-                "DaysLeft": (record.valid_to - now).days if record.valid_to else None,
-            }
-            for record in materials
-            if record is not None
+            member.region: _material(state.material(key_set.name, member.region), now)
+            for member in key_set.members
+            if member.origin is Origin.EXTERNAL
         },
         "History": [_route(route) for route in state.history(key_set.name, MAX_HISTORY)],
         "IgnoredEvents": [event.model_dump(mode="json") for event in state.ignored_events(MAX_IGNORED_EVENTS)],
@@ -96,18 +92,24 @@ def _return(key_set: KeySet, judgement: Judgement, intent: Intent, debt: Mapping
         return "not needed"
     health = judgement.health.get(preferred)
     if health is None or not health.may_be_returned_to:
-        return f"waits for {preferred} to be healthy"
+        well = health is not None and health.verdict is Verdict.HEALTHY and health.ready
+        return f"waits for the key in {preferred} to be usable" if well else f"waits for {preferred} to be healthy"
     if returns_to(key_set, judgement.route, judgement.health, intent) is None:
-        return "waits for an operator: failback, or release where the route is held or forced"
+        return f"waits for an operator: {_unsaid(key_set, intent)}"
     if debt.get(preferred, 0) > key_set.rules.debt_allowed_to_return:
         return f"waits for {debt[preferred]} objects owed to {preferred} to be repaid"
-    owed = debt.get(preferred, 0)
-    if decide(key_set, judgement.route, judgement.health, intent, now, owed).regions[0] == head:
+    if decide(key_set, judgement.route, judgement.health, intent, now, debt.get(preferred, 0)).regions[0] == head:
         recent = sorted(t for t in judgement.route.changes if now - t < AN_HOUR)
         allowed = key_set.rules.changes_per_hour
         until = recent[-allowed] + AN_HOUR
         return f"waits until {until:%H:%M} UTC: {len(recent)} changes within an hour, {allowed} are allowed"
     return "at the controller's next run"
+
+
+def _unsaid(key_set: KeySet, intent: Intent) -> str:
+    if intent.mode is Mode.AUTOMATIC:
+        return "failback"
+    return "release" if key_set.failback is Failback.AUTOMATIC else "release, then failback"
 
 
 def _route(route: Route) -> dict[str, Any]:
@@ -119,15 +121,31 @@ def _route(route: Route) -> dict[str, Any]:
     }
 
 
-def _verdict(health: RegionHealth | None) -> dict[str, Any]:
+def _verdict(health: RegionHealth | None, key_set: KeySet) -> dict[str, Any]:
     if health is None:
-        return {"Verdict": "unknown", "Since": None, "Reason": "nothing observed yet", "KeyUsable": True}
-    return {
+        unknown = {"Verdict": "unknown", "Since": None, "Reason": "nothing observed yet"}
+        return unknown | {"KeyUsable": True, "KeyAnswers": None}
+    found = {
         "Verdict": health.verdict.value,
         "Since": health.since.isoformat(),
         "Reason": health.reason,
         "KeyUsable": health.key_usable,
-        **({"KeyReason": health.key_reason} if not health.key_usable else {}),
+        "KeyAnswers": health.key_answers,
+    }
+    if health.key_usable:
+        return found
+    quiet = {"KeyFaultAt": _iso(health.last_key_fault_at), "KeyQuietSeconds": key_set.rules.key_usable_after_seconds}
+    return found | {"KeyReason": health.key_reason} | quiet
+
+
+def _material(record: MaterialRecord | None, now: datetime) -> dict[str, Any] | None:
+    """None: nothing has been imported by the service yet."""
+    if record is None:
+        return None
+    return {
+        "KeyMaterialId": record.key_material_id,
+        "ValidTo": _iso(record.valid_to),
+        "DaysLeft": (record.valid_to - now).days if record.valid_to else None,
     }
 
 

@@ -1,0 +1,88 @@
+"""What a person on call reads first of the runbook's answers; `--json` has the rest."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+SHOWN_CHANGES = 5
+
+type Answer = Mapping[str, Any]
+
+
+def text(answer: Answer) -> str:
+    if "applied" in answer or "valid" in answer:
+        verb, names = next(iter(answer.items()))
+        return f"{verb}: {', '.join(names)}" + (f" (in {', '.join(answer['regions'])})" if verb == "applied" else "")
+    if "Intent" not in answer:
+        return json.dumps(answer, indent=2)
+    lines = [*_order(answer)] if "Replaced" in answer else []
+    if "StatusError" in answer:
+        return "\n".join([*lines, f"  the status cannot be shown: {answer['StatusError']}"])
+    return "\n".join([*lines, *_status(answer)])
+
+
+def _order(answer: Answer) -> Iterator[str]:
+    """That it is given, what it overrules, and what happens next: the status beside it is from before."""
+    yield f"{answer['KeySet']}: the order is given: {_intent(answer['Intent'])}"
+    if answer["Replaced"]:
+        yield f"  replaces {_intent(answer['Replaced'])}"
+    if "DebtOwedToTarget" in answer:
+        yield f"  owed to the preferred region when it was given: {answer['DebtOwedToTarget']} objects"
+    yield "  each region follows by itself, within seconds: look again with status"
+
+
+def _status(answer: Answer) -> Iterator[str]:
+    route = answer["Route"]
+    changes = f"{route['ChangesWithinTheHour']} of {route['ChangesAllowed']} changes within the hour"
+    yield f"{answer['KeySet']}, seen from {answer['Observer']}"
+    yield f"  route    {' > '.join(route['Regions'])}  (epoch {route['Epoch']}; {changes})"
+    if answer["Judged"]:
+        yield f"  since    {_time(route['DecidedAt'])}: {route['Reason']}"
+    else:
+        yield "  since    ever: nothing has been decided yet"
+    yield from (f"           - {line}" for line in route["Evidence"])
+    yield f"  intent   {_intent(answer['Intent'])}"
+    yield f"  return   {answer['Return']}"
+    for region, verdict in answer["Verdicts"].items():
+        since = f" since {_time(verdict['Since'])}" if verdict["Since"] else ""
+        yield f"  {region:<14} {verdict['Verdict']}{since}: {verdict['Reason']}"
+        if not verdict["KeyUsable"]:
+            last = f"; its last fault: {_time(verdict['KeyFaultAt'])}" if verdict["KeyFaultAt"] else ""
+            quiet = f"usable again after {verdict['KeyQuietSeconds']} s or more without a fault"
+            yield f"                 KEY NOT USABLE: {verdict['KeyReason']}{last}; {quiet}"
+        elif not verdict["KeyAnswers"]:
+            yield "                 its key has not answered yet, or refuses the probe"
+    more = " or more" if answer["DebtIsMore"] else ""
+    yield "  debt     " + ", ".join(f"{region} {count}{more}" for region, count in answer["Debt"].items())
+    yield from (f"  refused  {r['bucket']}/{r['key']}: {r['reason']}" for r in answer["Refusals"])
+    for bucket, cover in answer["Coverage"].items():
+        share = "S3 has not counted its objects yet" if cover["Share"] is None else f"{cover['Share']:.2%} covered"
+        yield f"  bucket   {bucket}: {share}, {cover['Owed']} objects owed"
+    for region, material in answer["Material"].items():
+        yield f"  material {region}: {_material(material)}"
+    yield from (f"  ignored  {e['source']} {e['detail_type']}: {e['reason']}" for e in answer["IgnoredEvents"])
+    for change in answer["History"][:SHOWN_CHANGES]:
+        yield f"  history  {_time(change['DecidedAt'])} {' > '.join(change['Regions'])}: {change['Reason']}"
+
+
+def _intent(intent: Answer) -> str:
+    """Who wants what, why, and until when."""
+    what = "failback" if intent["failback"] else intent["mode"]
+    insist = " (insisted)" if intent["insist"] else ""
+    until = f", until {_time(intent['expires_at'])}" if intent["expires_at"] else ""
+    said = f" by {intent['author']} at {_time(intent['at'])}{until}" if intent["author"] else ""
+    reason = f": {intent['reason']}" if intent["reason"] else ""
+    return f"{what} {intent['region'] or ''}".rstrip() + insist + said + reason
+
+
+def _material(material: Answer | None) -> str:
+    if material is None:
+        return "NONE: reimport imports it"
+    left = ", never expires" if material["DaysLeft"] is None else f", {material['DaysLeft']} days left"
+    return f"valid to {_time(material['ValidTo'])}{left}" if material["ValidTo"] else f"valid{left}"
+
+
+def _time(iso: str) -> str:
+    """To the second, and the same everywhere."""
+    return datetime.fromisoformat(iso).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
