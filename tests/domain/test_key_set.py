@@ -1,5 +1,7 @@
 """Key sets: what fits together is accepted, and each neighbour that does not is refused with a reason."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +129,11 @@ def test_a_key_set_survives_its_way_through_json() -> None:
     orders = key_set(EAST, WEST, IRELAND)
 
     assert KeySet.model_validate_json(orders.model_dump_json()) == orders
+
+
+def test_every_rule_stands_in_the_documents_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+
+    told = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", page, re.MULTILINE))
+
+    assert told == {name: str(field.default).lower() for name, field in Rules.model_fields.items()}
