@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt
 
-.PHONY: help drill test simulate trials conformance bench fault-matrix moto-patch check format lock lock-to build deploy cloud cloud-down clean python
+.PHONY: help drill test simulate trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: R
 
 trials: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## time from silence to a changed route, in a local cloud: TRIALS=count, MODES="warm reports", DOCS=1
 	@$(TOOLS)/bin/python -m tests.trials --sam $(CURDIR)/$(SAM)/bin/sam $(if $(TRIALS),--trials $(TRIALS)) $(if $(MODES),--modes $(MODES)) $(if $(DOCS),--docs)
+
+practice: $(VENV)/ready $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the service in a local cloud, left up to give orders to: SILENT=region or none
+	@$(TOOLS)/bin/python -m tests.practice --sam $(CURDIR)/$(SAM)/bin/sam $(if $(SILENT),--silent $(SILENT))
 
 # A profile that is only in the environment is not meant: a real account has to be named here
 PROFILE = $(if $(filter command,$(firstword $(origin AWS_PROFILE))),$(AWS_PROFILE))

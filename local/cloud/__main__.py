@@ -100,7 +100,7 @@ def _what_next(state: CloudState) -> str:
             "To use it from this shell:",
             "  unset AWS_PROFILE AWS_SESSION_TOKEN",
             *exports,
-            f"Next: make drill, or make conformance ENDPOINT={state.addresses.kms_front}",
+            f"Next: make practice deploys the service here; make conformance ENDPOINT={state.addresses.kms_front}",
             "To end it: make cloud-down",
         ]
     )

@@ -54,7 +54,7 @@ class Schedule:
         self.steps += 1
         happen(self)
 
-    def _note(self, what: str) -> None:
+    def note(self, what: str) -> None:
         self.diary.append(f"{self.world.seconds:7.0f} s  {what}")
 
     # Rounds: mostly as they should be, now and then late, skipped, doubled, dying, or two at once
@@ -81,9 +81,8 @@ class Schedule:
             after = self._random.randint(0, 7)
             happens = self._random.choice((self.nothing, self.operate, lambda: self._hold(observer)))
             another = self._random.random() < 0.7
-            self._note(
-                f"{observer.region}: something, and another controller: {another}, after {after} reads and writes"
-            )
+            what = "an order or none" + (", and another controller," if another else "")
+            self.note(f"{observer.region}: {what} in the midst of a controller's run, after {after} reads and writes")
 
             def meanwhile() -> None:
                 happens()
@@ -93,7 +92,7 @@ class Schedule:
             self.world.control(observer, meanwhile=(after, meanwhile))
         elif chance < 0.16:
             after = self._random.randint(0, 3)
-            self._note(f"{observer.region}: the controller dies after {after} writes")
+            self.note(f"{observer.region}: the controller dies after {after} writes")
             self.world.control(observer, crash_after=after)
         else:
             self.world.control(observer)
@@ -107,7 +106,7 @@ class Schedule:
     def _toggle(self, of: set[str], what: str) -> None:
         region = self._region()
         of.symmetric_difference_update({region})
-        self._note(f"{region}: {what} {'begins' if region in of else 'ends'}")
+        self.note(f"{region}: {what} {'begins' if region in of else 'ends'}")
 
     def break_region(self) -> None:
         self._toggle(self.world.truth.broken, "region fault")
@@ -131,29 +130,29 @@ class Schedule:
         region, flaky = self._region(), self.world.truth.flaky
         if flaky.pop(region, None) is None:
             flaky[region] = self._random.choice((3, 4, 7))
-        self._note(f"{region}: every n-th call fails: {flaky.get(region)}")
+        self.note(f"{region}: every n-th call fails: {flaky.get(region)}")
 
     def cut(self) -> None:
         pair = (self._random.choice(self.world.observers).region, self._region())
         self.world.truth.cut.symmetric_difference_update({pair})
-        self._note(f"{pair[0]} is {'cut' if pair in self.world.truth.cut else 'no longer cut'} from {pair[1]}")
+        self.note(f"{pair[0]} is {'cut' if pair in self.world.truth.cut else 'no longer cut'} from {pair[1]}")
 
     def isolate(self) -> None:
         """A region whose table, and all that goes in and out of it, is away for a while."""
         observer = self._random.choice(self.world.observers)
         observer.replica.reachable = not observer.replica.reachable
-        self._note(f"{observer.region}: state table {'back' if observer.replica.reachable else 'out of reach'}")
+        self.note(f"{observer.region}: state table {'back' if observer.replica.reachable else 'out of reach'}")
 
     def stop_announcing(self) -> None:
         observer = self._random.choice(self.world.observers)
         channel = self._random.choice(("SNS", "EventBridge"))
         observer.silent_channels.symmetric_difference_update({channel})
-        self._note(f"{observer.region}: {channel} {'away' if channel in observer.silent_channels else 'back'}")
+        self.note(f"{observer.region}: {channel} {'away' if channel in observer.silent_channels else 'back'}")
 
     def stop_copying(self) -> None:
         pair = frozenset(o.region for o in self._random.sample(self.world.observers, 2))
         self.world.cut_copies.symmetric_difference_update({pair})
-        self._note(f"replication {'stops' if pair in self.world.cut_copies else 'goes on'} between {sorted(pair)}")
+        self.note(f"replication {'stops' if pair in self.world.cut_copies else 'goes on'} between {sorted(pair)}")
 
     def signal(self) -> None:
         """An event, true or not: lost, delivered late, or twice."""
@@ -166,12 +165,12 @@ class Schedule:
             o.region: [draw.choice((0.0, draw.uniform(0, 90), 3600.0)) for _ in range(draw.choice((0, 1, 1, 2)))]
             for o in world.observers
         }
-        self._note(f"{region}: {source} says {outcome}")
+        self.note(f"{region}: {source} says {outcome}")
         world.signal(region, source, outcome, subject, delays)
 
     def owe(self) -> None:
         region, objects = self._region(), self._random.choice((0, 3))
-        self._note(f"{region}: {objects} objects owed")
+        self.note(f"{region}: {objects} objects owed")
         self.world.owe(region, objects)
 
     def operate(self) -> None:
@@ -182,7 +181,7 @@ class Schedule:
 
     def _hold(self, observer: Observer) -> None:
         """While a controller is about to decide."""
-        self._note(f"{observer.region}: hold")
+        self.note(f"{observer.region}: hold")
         self.world.operate(observer, ActionName.HOLD, minutes=self._random.choice((1, 5)))
 
     def _operate(self, observer: Observer) -> None:
@@ -193,7 +192,8 @@ class Schedule:
         insist, minutes = draw.random() < 0.4, draw.choice((None, None, 1, 5))
         lag = draw.choice((0.5, 5.0, 120.0))
         done = world.operate(observer, action, region, insist=insist, minutes=minutes, lag=lag)
-        self._note(f"{observer.region}: {action} {region or ''} insist={insist} minutes={minutes} accepted={done}")
+        said = [action.value, region or "", "insists" if insist else "", f"for {minutes} minutes" if minutes else ""]
+        self.note(f"{observer.region}: {' '.join(filter(None, said))}: {'accepted' if done else 'refused'}")
 
     def approve_and_lose_again(self) -> None:
         """An outage, an approved return that debt holds up or not, and another outage: too rare to wait for."""
@@ -202,7 +202,7 @@ class Schedule:
         self._outage(preferred)
         world.owe(preferred, draw.choice((0, 2, 2)))
         done = world.operate(observer, ActionName.FAILBACK, insist=draw.random() < 0.2)
-        self._note(f"{observer.region}: failback after an outage of {preferred}, accepted={done}")
+        self.note(f"{observer.region}: failback after an outage of {preferred}, accepted={done}")
         if draw.random() < 0.5:
             world.advance(61)
         self._outage(preferred)
@@ -213,7 +213,7 @@ class Schedule:
     def _outage(self, region: str) -> None:
         """As long as it takes to be lost, and to be well again."""
         rules, broken = self.world.key_set.rules, self.world.truth.broken
-        self._note(f"{region}: an outage")
+        self.note(f"{region}: an outage")
         broken.add(region)
         for _ in range(rules.rounds + 1):
             self.world.round()
@@ -233,7 +233,7 @@ class Schedule:
     def _calm_down(self) -> None:
         """Faults stop, operators let go; then all regions agree within a bound."""
         world = self.world
-        self._note("faults stop")
+        self.note("faults stop")
         world.heal()
         world.advance(4000.0 if self._random.random() < 0.2 else 130.0)
         self._calm_round()

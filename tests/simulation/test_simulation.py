@@ -13,7 +13,7 @@ from kms_failover.domain.health import Outcome, Source
 from kms_failover.domain.key_set import Failback, Rules
 from kms_failover.domain.operating import ActionName
 from tests.domain.strategies import REGIONS
-from tests.simulation.__main__ import EXIT_VIOLATED, main, simulate
+from tests.simulation.__main__ import CHUNK, EXIT_INTERRUPTED, EXIT_VIOLATED, Tally, main, simulate
 from tests.simulation.mutations import MUTATIONS, Mutation
 from tests.simulation.report import INVARIANTS
 from tests.simulation.schedule import Schedule
@@ -199,3 +199,34 @@ def test_the_state_machine_finds_a_guard_that_is_missing() -> None:
         run_state_machine_as_test(
             TwoRegions, settings=settings(max_examples=300, stateful_step_count=40, deadline=None, database=None)
         )
+
+
+def test_who_ends_a_run_early_is_told_how_far_it_came(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = Tally.add
+
+    def interrupted(tally: Tally, part: Tally) -> None:
+        if tally.runs:
+            raise KeyboardInterrupt
+        add(tally, part)
+
+    monkeypatch.setattr(Tally, "add", interrupted)
+
+    status = main(["--runs", "1000", "--jobs", "1"])
+
+    told = capsys.readouterr()
+    assert status == EXIT_INTERRUPTED
+    assert told.out.splitlines()[-1] == f"simulate: {CHUNK} runs, seeds 0 to {CHUNK - 1}, 0 violations"
+    assert told.err == f"simulate: interrupted after {CHUNK} of 1000 runs\n"
+
+
+@pytest.mark.parametrize("wrong", [["--runs", "abc"], ["--runs", "0"], ["--json", "no/such/folder.json"]])
+def test_what_cannot_be_run_or_written_is_said_before_anything_is_run(
+    wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(wrong)
+
+    assert ended.value.code == 2
+    assert repr(wrong[1]) in capsys.readouterr().err

@@ -66,6 +66,7 @@ class World:
         self.cut_copies: set[frozenset[str]] = set()  # between which regions nothing is replicated
         self._coming: list[tuple[float, int, Callable[[], bool]]] = []
         self._count = 0
+        self.watch: Callable[[Observer, Judgement | None, Judgement], None] = lambda *_: None
         self.ciphertexts: list[tuple[Bundle, frozenset[str]]] = []
 
     def _observer(self, region: str, clock_skew: float, probe_skew: float) -> Observer:
@@ -160,6 +161,7 @@ class World:
         return True
 
     def _written(self, observer: Observer, before: Judgement | None, after: Judgement) -> None:
+        self.watch(observer, before, after)
         self.checks.written(observer, before, after, self.now(observer.clock_skew))
 
     def round(self) -> None:
