@@ -1,7 +1,7 @@
 """`make simulate`: many seeded schedules in virtual time, every invariant checked at each write.
 
-Exit status 0: every invariant held. 1: one did not, and the last lines say how to see it again. 2: wrong usage. (make has
-2 for each that is not 0.) 130: interrupted, with what there was until then.
+Exit status 0: every invariant held. 1: one did not, and the last lines say how to see it again. 2: wrong usage, and
+what make has for each that is not 0. 130: interrupted, with what there was until then.
 """
 
 import argparse
