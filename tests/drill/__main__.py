@@ -63,7 +63,8 @@ def _run(options: Options, progress: Progress) -> int:
         save_function_logs(drill.aws, options.folder / "logs")
         return _finish(drill, started)
     finally:
-        cloud.__exit__(None, None, None)
+        with progress.task("ending the local cloud"):
+            cloud.__exit__(None, None, None)
 
 
 def _prepare(

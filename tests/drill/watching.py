@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from tests.drill.aws import Aws
@@ -53,6 +54,11 @@ class Watcher:
         """The greater of both observers' counts, by the region that is owed: replicating them takes a moment."""
         found = [status["Debt"] for observer in REGIONS if (status := self.latest(observer))]
         return {region: max((debt.get(region, 0) for debt in found), default=0) for region in REGIONS}
+
+    def without_debt_since(self) -> float | None:
+        """The first of the latest samples in a row that count none; None while there is some."""
+        latest = list(takewhile(lambda sample: not any(sample.status["Debt"].values()), reversed(self.samples)))
+        return latest[-1].at if latest else None
 
     def refusals(self) -> dict[str, str]:
         """Reason by `bucket/key`."""

@@ -56,7 +56,8 @@ def _run(options: argparse.Namespace, progress: Progress) -> int:
         results = {mode: trials.run(mode, options.trials) for mode in options.modes}
         save_function_logs(aws, FOLDER / "logs")
     finally:
-        cloud.__exit__(None, None, None)
+        with progress.task("ending the local cloud"):
+            cloud.__exit__(None, None, None)
     told = summary(results, time.time() - started, options.seed)
     (FOLDER / "trials.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     if options.docs:

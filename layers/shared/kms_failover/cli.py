@@ -19,7 +19,7 @@ from kms_failover.adapters.state_table import StateTable
 from kms_failover.cli_text import text
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.operating import CHANGES_INTENT, LONGEST_EXPIRY_MINUTES, ActionName
-from kms_failover.errors import KmsFailoverError
+from kms_failover.errors import ConfigurationError, KmsFailoverError
 
 RUNBOOK_SECONDS = 130  # longer than the function's own time-out
 NOTICE_SECONDS = 2.0  # of silence, after which it is said what is waited for
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         answer = _apply(options) if options.command == "apply" else _run(options)
+    except ConfigurationError as error:
+        return _failed(options, {"Code": "ConfigurationError", "Message": str(error)}, EXIT_REFUSED)
     except (KmsFailoverError, ClientError, BotoCoreError) as error:
         return _failed(options, {"Code": type(error).__name__, "Message": _explained(error, options)}, EXIT_FAILED)
     except KeyboardInterrupt:
@@ -56,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(options: argparse.Namespace, error: dict[str, str], status: int) -> int:
-    code = f"{error['Code']}: " if status == EXIT_REFUSED else ""
-    print(f"kms-failover: {code}{error['Message']}", file=sys.stderr)
+    print(f"kms-failover: {error['Message']}", file=sys.stderr)
     if options.json:
         print(json.dumps({"Error": error}, indent=2))
     return status

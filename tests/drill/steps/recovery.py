@@ -29,7 +29,8 @@ def run(drill: Drill) -> None:
         deadline_seconds=HEALTHY_SECONDS,
     )
     drill.checks.add(f"both regions call {PREFERRED} healthy again", expected=healthy, observed=verdicts)
-    drill.mark("healthy again", detail="both observers' verdicts")
+    if verdicts == healthy:
+        drill.mark("healthy again", detail="both observers' verdicts")
     drill.checks.add(
         f"nothing returns to {PREFERRED} before an operator says so",
         expected=dict.fromkeys(REGIONS, OTHER),
@@ -44,7 +45,8 @@ def run(drill: Drill) -> None:
 def _fail_back(drill: Drill) -> None:
     arguments = ["failback", "--key-set", KEY_SET, "--region", OTHER, "--deployment", DEPLOYMENT]
     ended = cli([*arguments, "--reason", "drill: KMS is back", "--author", "drill", "--json"], drill.aws.environment)
-    drill.mark("failback ordered", "failback", detail="kms-failover failback, as an operator types it")
+    deed = "failback ordered" if ended.status == 0 else "failback refused"
+    drill.mark(deed, "failback", detail="kms-failover failback, as an operator types it")
     answer: dict[str, Any] = json.loads(ended.output) if ended.status == 0 else {}
     drill.checks.add("failback is accepted", expected="accepted", observed=_outcome(ended.status, ended.errors))
     counted = answer.get("Debt", {}).get(PREFERRED)
@@ -58,7 +60,8 @@ def _fail_back(drill: Drill) -> None:
         deadline_seconds=FAILBACK_SECONDS,
     )
     drill.checks.add("both routes are back", expected=back, observed=heads)
-    drill.mark("routes are back", "failback", detail="both observers' routes")
+    if heads == back:
+        drill.mark("routes are back", "failback", detail="both observers' routes")
 
 
 def _debt_is_repaid(drill: Drill) -> None:
@@ -75,7 +78,7 @@ def _debt_is_repaid(drill: Drill) -> None:
     share = wait_until_covered(drill, PREFERRED, deadline_seconds=COVERED_SECONDS)
     drill.checks.add(f"coverage in {PREFERRED} after the debt was repaid", expected=1.0, observed=share)
     if share == 1:
-        drill.mark("debt repaid", detail="status, and every object opened")
+        drill.mark("debt repaid", at=drill.watcher.without_debt_since(), detail="status; then every object opened")
 
 
 def _everything_opens(drill: Drill) -> None:
