@@ -51,6 +51,7 @@ class Tally:
 def simulate(seeds: Sequence[int]) -> Tally:
     tally = Tally()
     gc.freeze()  # what was imported lives on: there is no use in looking through it again and again
+    gc.disable()  # nor through worlds that are still in use: they are collected together, below
     for seed in seeds:
         schedule = Schedule(seed)
         try:
@@ -63,6 +64,8 @@ def simulate(seeds: Sequence[int]) -> Tally:
         tally.moves += schedule.world.checks.moves
         tally.changes += schedule.world.checks.changes
         tally.simulated_hours += schedule.world.seconds / 3600
+    gc.enable()
+    gc.collect()
     return tally
 
 
@@ -99,6 +102,9 @@ def _run(options: argparse.Namespace, tally: Tally, started: float) -> bool:
         try:
             for part in pool.map(simulate, _chunks(options.seed, options.runs)):
                 tally.add(part)
+                for seed, what in part.violations:
+                    _clear_progress()
+                    print(f"seed {seed}: {what}", file=sys.stderr, flush=True)
                 if time.monotonic() - shown >= PROGRESS_SECONDS:
                     shown = time.monotonic()
                     _progress(tally, options.runs, shown - started)

@@ -110,7 +110,7 @@ class World:
             region = member.region
             outcome = truth.region_outcome(region_of, region)
             key_outcome = truth.key_outcome(region) if own_keys and outcome is Outcome.OK else None
-            if key_outcome in FAULTS:
+            if key_outcome in FAULTS or key_outcome is Outcome.REFUSED:
                 observer.key_fault_at = self.seconds
             if not replica.reachable:
                 continue

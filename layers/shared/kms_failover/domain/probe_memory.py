@@ -78,7 +78,7 @@ class Attention:
         Reports are told apart by their times: one may be written seconds after the time that it bears.
         """
         for o in observations:
-            faulty = o.outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT}
+            faulty = o.outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT, Outcome.REFUSED}
             if faulty and o.key_set and o.source in {Source.PROBE, Source.KMS_EVENT}:
                 self._key_faults[o.key_set] = max(o.at, self._key_faults.get(o.key_set, o.at))
         faults = (o for o in observations if o.source is Source.DATA_PLANE and o.outcome is Outcome.REGION_FAULT)
