@@ -21,6 +21,7 @@ from tests.domain.strategies import EAST, NOON, WEST, arn
 OK = RoundTrip(outcome=Outcome.OK, latency_ms=3.0)
 SILENT = RoundTrip(outcome=Outcome.REGION_FAULT, code="ReadTimeoutError", latency_ms=2000.0)
 DISABLED = RoundTrip(outcome=Outcome.KEY_FAULT, code="DisabledException")
+REFUSED = RoundTrip(outcome=Outcome.REFUSED, code="AccessDeniedException")
 THROTTLED = RoundTrip(outcome=Outcome.INCONCLUSIVE, code="ThrottlingException")
 UNASKED = RoundTrip(outcome=Outcome.INCONCLUSIVE, code=NOT_ASKED)
 CYCLE = timedelta(seconds=OWN_KEYS_SECONDS)

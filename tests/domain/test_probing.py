@@ -17,7 +17,18 @@ from kms_failover.domain.probing import (
     ROUNDS,
     RoundTrip,
 )
-from tests.domain.probe_world import CYCLE, DISABLED, NAMES, SILENT, THROTTLED, World, about_regions, own, own_key_set
+from tests.domain.probe_world import (
+    CYCLE,
+    DISABLED,
+    NAMES,
+    REFUSED,
+    SILENT,
+    THROTTLED,
+    World,
+    about_regions,
+    own,
+    own_key_set,
+)
 from tests.domain.strategies import EAST, NOON, WEST
 
 
@@ -47,7 +58,7 @@ def test_an_observation_bears_the_time_at_which_its_round_began(world: World) ->
     assert {o.at for o in observed} == {NOON}
 
 
-@pytest.mark.parametrize("answer", [DISABLED, THROTTLED])
+@pytest.mark.parametrize("answer", [DISABLED, REFUSED, THROTTLED])
 def test_a_key_that_cannot_be_used_says_nothing_about_its_region_and_the_next_one_is_asked(
     world: World, answer: RoundTrip
 ) -> None:

@@ -13,11 +13,13 @@ from kms_failover.domain.probing import (
     REST_SECONDS,
     ROUND_SECONDS,
     ROUNDS,
+    RoundTrip,
 )
 from tests.domain.memory_state import MemoryState
 from tests.domain.probe_world import (
     DISABLED,
     NAMES,
+    REFUSED,
     SILENT,
     THROTTLED,
     UNASKED,
@@ -273,15 +275,16 @@ def test_a_key_fault_that_is_too_long_ago_or_from_elsewhere_watches_nothing(worl
     assert about_keys(observed) == []
 
 
+@pytest.mark.parametrize("answer", [DISABLED, REFUSED])
 def test_a_key_that_fails_is_found_twice_in_a_row_within_two_rounds_and_watched_as_long_as_it_fails(
-    world: World,
+    world: World, answer: RoundTrip
 ) -> None:
     world.all_turns_come()
-    world.answers[own("orders", WEST)] = DISABLED
+    world.answers[own("orders", WEST)] = answer
 
     minutes = [world.minute() for _ in range(6)]
 
-    failed = [o for minute in minutes for o in minute if o.outcome is Outcome.KEY_FAULT]
+    failed = [o for minute in minutes for o in minute if o.outcome is answer.outcome]
     assert len(failed) == 6 * ROUNDS
     assert {(o.key_set, o.region) for o in failed} == {("orders", WEST)}
     assert failed[1].at - failed[0].at == timedelta(seconds=10)
