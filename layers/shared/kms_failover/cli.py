@@ -69,7 +69,7 @@ def _explained(error: Exception, options: argparse.Namespace) -> str:
     if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
         regions = ", ".join([options.region] if isinstance(options.region, str) else options.region)
         return f"there is no deployment {options.deployment!r} in {regions}, or not in this account: {error}"
-    if isinstance(error, BotoCoreError) and options.command in set(CHANGES_INTENT):
+    if isinstance(error, BotoCoreError | KmsFailoverError) and options.command in set(CHANGES_INTENT):
         return f"{error}. {_unknown(options)}"
     return str(error)
 
