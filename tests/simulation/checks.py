@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from kms_failover.domain.health import Outcome, RegionHealth, Verdict
@@ -154,14 +155,15 @@ class Checks:
             self._faults_are_noticed(observer, health, now)
         head = judgement.route.regions[0]
         ways = self.history(observer)
-        surely = {region for region in self._key_set.regions if self._surely_answers(observer, region, seconds)}
-        self.orders.settled(observer.replica, ways, judgement.route, now, surely)
-        if self.orders.stays(observer.replica, head, now) or not ways.is_lost(head):
+        intent = self.orders.in_force(observer.replica, now)
+        surely = partial(self._surely_answers, observer, seconds)
+        self.orders.settled(intent, ways, judgement.route, now, surely)
+        if self.orders.stays(intent, head) or not ways.is_lost(head):
             return
-        if better := surely - {head}:
+        if better := {region for region in self._key_set.regions if region != head and surely(region)}:
             raise Violation("usable", f"the route leads to {head}, which is lost, and {sorted(better)} answer")
 
-    def _surely_answers(self, observer: Watched, region: str, seconds: float) -> bool:
+    def _surely_answers(self, observer: Watched, seconds: float, region: str) -> bool:
         """Nobody can doubt it: every round of the past minute, and the key too."""
         recent = [s for s in observer.seen.get(region, ()) if seconds - s.seconds <= SKEW.total_seconds()]
         answers = all(s.outcome is Outcome.OK and s.key_outcome in {None, Outcome.OK} for s in recent)

@@ -1,6 +1,6 @@
 """The invariants of what operators order: holds hold, the newest order counts, guard rails bind what they say."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from kms_failover.domain.health import Verdict
@@ -13,6 +13,7 @@ from tests.simulation.replica import Replica
 from tests.simulation.violation import Violation
 
 AN_HOUR = timedelta(hours=1)
+NOTHING = Intent()
 SKEW = timedelta(seconds=60)
 
 
@@ -22,7 +23,7 @@ class OrderChecks:
 
     def in_force(self, replica: Replica, now: datetime) -> Intent:
         """The newest intent that has reached this region, unless it has expired."""
-        best = Intent()
+        best = NOTHING
         for intent in replica.intents(self._key_set.name):
             if (intent.epoch, intent.written_in) > (best.epoch, best.written_in):
                 best = intent
@@ -36,10 +37,10 @@ class OrderChecks:
     def insists(self, replica: Replica, region: str, now: datetime) -> bool:
         return self.in_force(replica, now).insist and self.forces(replica, region, now)
 
-    def stays(self, replica: Replica, head: str, now: datetime) -> bool:
-        """Whether an order keeps the route where it is although that is lost."""
-        intent = self.in_force(replica, now)
-        return intent.mode is Mode.HOLD or self.insists(replica, head, now)
+    @staticmethod
+    def stays(intent: Intent, head: str) -> bool:
+        """Whether this order keeps the route where it is although that is lost."""
+        return intent.mode is Mode.HOLD or (intent.mode is Mode.FORCE and intent.region == head and intent.insist)
 
     # At each write
 
@@ -111,16 +112,15 @@ class OrderChecks:
     # After each run
 
     def settled(
-        self, replica: Replica, ways: History, route: Route, now: datetime, answering: AbstractSet[str]
+        self, intent: Intent, ways: History, route: Route, now: datetime, surely_answers: Callable[[str], bool]
     ) -> None:
         """A force is carried out where its region answers, and stands as long as that is not lost."""
-        intent = self.in_force(replica, now)
         if intent.mode is not Mode.FORCE or intent.region not in self._key_set.regions:
             return
         region, order = intent.region, (intent.epoch, intent.written_in)
         if ways.is_lost(region):
             ways.force_seen.setdefault(order, None)
-        elif region in answering or route.regions[0] == region:
+        elif route.regions[0] == region or surely_answers(region):
             ways.force_seen.setdefault(order, now)
         carried_out = ways.force_seen.get(order)
         lost = ways.is_lost(region) or (carried_out is not None and ways.lost_at.get(region, carried_out) > carried_out)
