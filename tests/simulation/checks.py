@@ -48,6 +48,7 @@ class Checks:
         self._reports: dict[tuple[str, str], list[datetime]] = {}
         self._lasting: dict[tuple[str, str], list[datetime]] = {}
         self._histories: dict[str, History] = {}
+        self._key_answers: dict[tuple[str, str], bool] = {}  # by observer and region, as runs could know it
         self.orders = OrderChecks(key_set)
         self.changes = 0
         self.moves = 0
@@ -66,6 +67,7 @@ class Checks:
     def written(self, observer: Watched, before: Judgement | None, after: Judgement, now: datetime) -> None:
         known = before.health if before else {}
         for health in after.verdicts:
+            self._listen(observer, health.region, now)  # what a run has heard it writes
             self._verdict_has_evidence(observer, known.get(health.region), health, now)
         if before is None:
             return
@@ -73,7 +75,7 @@ class Checks:
         if before.route.epoch != after.route.epoch:
             self.changes += 1
             self.moves += before.route.regions[0] != after.route.regions[0]
-            self._flees_to_an_answer(observer, before, after)
+            self._flees_to_an_answer(observer, before, after, now)
             self.orders.changed(observer.replica, self.history(observer), before.route, after.route, now, new=new)
 
     def _verdict_has_evidence(
@@ -128,21 +130,28 @@ class Checks:
         if faults and now - max(faults) < timedelta(seconds=seconds * longer):
             raise Violation("dwell", f"{region} usable again {now - max(faults)} after a fault, {longer} x {seconds} s")
 
-    def _flees_to_an_answer(self, observer: Watched, before: Judgement, after: Judgement) -> None:
+    def _flees_to_an_answer(self, observer: Watched, before: Judgement, after: Judgement, now: datetime) -> None:
         was, head = before.route.regions[0], after.route.regions[0]
         if was == head or self.orders.insists(observer.replica, head, after.route.decided_at):
             return
-        self.expect_answers(observer, head)
+        self.expect_answers(observer, head, now)
 
-    def expect_answers(self, observer: Watched, region: str) -> None:
-        """One of the latest rounds was answered, of those that say something, and the key when it was asked last."""
-        seen = observer.seen.get(region, ())
-        said = [s for s in seen if s.outcome is not Outcome.INCONCLUSIVE][-2 * self._rules.minimum_answers :]
-        by_stamp = sorted((s.at, s.key_outcome is Outcome.OK) for s in seen if s.key_outcome in SAID)
-        key_answers = bool(by_stamp) and any(ok for at, ok in by_stamp if by_stamp[-1][0] - at < ONE_ROUND)
-        enough = sum(s.outcome is Outcome.OK for s in said) >= self._rules.minimum_answers
-        if not enough or not key_answers:
+    def expect_answers(self, observer: Watched, region: str, now: datetime) -> None:
+        """One of the latest rounds was answered, of those that say something, and so was the key's last word."""
+        rounds = _rounds((s.at, s.outcome) for s in observer.seen.get(region, ()) if s.outcome in SAID)
+        answers = sum(outcome is Outcome.OK for _, outcome in rounds[: 2 * self._rules.minimum_answers])
+        self._listen(observer, region, now)
+        if answers < self._rules.minimum_answers or not self._key_answers.get((observer.region, region)):
             raise Violation("refuge", f"moved to {region}, which did not answer, or its key did not")
+
+    def _listen(self, observer: Watched, region: str, now: datetime) -> None:
+        """What the key has said last, of what a run at this moment can know: nobody looks farther back."""
+        earliest = now - self._window
+        words = [s for s in observer.seen.get(region, ()) if s.key_outcome in SAID and earliest <= s.at <= now + SKEW]
+        if words:
+            last = max(s.at for s in words)
+            heard = any(s.key_outcome is Outcome.OK for s in words if last - s.at < ONE_ROUND)
+            self._key_answers[observer.region, region] = heard
 
     # After each run
 

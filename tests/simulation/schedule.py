@@ -10,7 +10,7 @@ from tests.domain.strategies import REGIONS
 from tests.simulation.violation import Violation
 from tests.simulation.world import Observer, World
 
-SHORT, LONG = (2, 6), (10, 30)  # steps; most schedules are short, so that there can be many
+SHORT, LONG = (1, 5), (10, 30)  # steps; most schedules are short, so that there can be many
 CALM_SECONDS = 50.0  # between two rounds once faults have stopped; well within `unknown_after_seconds`
 
 
@@ -210,6 +210,20 @@ class Schedule:
         world.round()
         world.round()
 
+    def force_across_a_cut(self) -> None:
+        """An order to a region that does not answer another observer, which has not lost it yet: rare as well."""
+        draw, world = self._random, self.world
+        orders, cut_off = draw.sample(world.observers, 2)
+        target = draw.choice(world.key_set.regions)
+        world.truth.cut.add((cut_off.region, target))
+        self.note(f"{cut_off.region} is cut from {target}")
+        world.round()
+        world.round()
+        done = world.operate(orders, ActionName.FAILOVER, target)
+        self.note(f"{orders.region}: failover {target}: {'accepted' if done else 'refused'}")
+        world.round()
+        world.round()
+
     def _outage(self, region: str) -> None:
         """As long as it takes to be lost, and to be well again."""
         rules, broken = self.world.key_set.rules, self.world.truth.broken
@@ -247,8 +261,9 @@ class Schedule:
             if world.key_set.failback is Failback.HELD and self._awaits_failback():
                 world.operate(self._random.choice(world.observers), ActionName.FAILBACK)
             self._calm_round()
-        world.advance(121)  # what somebody who died had begun to announce is announced now
-        self._calm_round()
+        if not world.is_announced():
+            world.advance(121)  # what somebody who died had begun to announce is announced now
+            self._calm_round()
         for observer in world.observers:
             world.encrypt(observer)
             world.decrypt(observer)
@@ -288,6 +303,7 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.owe,
     Schedule.operate,
     Schedule.approve_and_lose_again,
+    Schedule.force_across_a_cut,
     Schedule.nothing,
 )
-_WEIGHTS = (5, 2, 2, 1, 2, 1, 2, 1, 1, 1, 3, 2, 2, 0.2, 4)
+_WEIGHTS = (5, 2, 2, 1, 2, 1, 2, 1, 1, 1, 3, 2, 2, 0.2, 0.2, 4)

@@ -20,7 +20,7 @@ from tests.simulation.schedule import Schedule
 from tests.simulation.violation import Violation
 from tests.simulation.world import Observer, World
 
-ENOUGH = 2000  # schedules; the rarest guard is missed within some 400
+ENOUGH = 4000  # schedules; the rarest guard is missed within some 1400
 
 
 def seen_within(seeds: Iterable[int]) -> Iterator[str]:

@@ -292,6 +292,10 @@ class World:
         routes = [observer.replica.route(KEY_SET) for observer in self.observers]
         return all(route is not None and route.regions == self.key_set.regions for route in routes)
 
+    def is_announced(self) -> bool:
+        judgements = [observer.replica.judgement(KEY_SET) for observer in self.observers]
+        return all(judgement is not None and judgement.is_announced for judgement in judgements)
+
 
 class _Announcer:
     def __init__(self, observer: Observer) -> None:
