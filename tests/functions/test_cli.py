@@ -4,6 +4,8 @@ import json
 import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
@@ -178,3 +180,17 @@ def test_who_waits_is_told_for_what(monkeypatch: pytest.MonkeyPatch, capsys: pyt
         assert said.wait(10)
 
     assert capsys.readouterr().err == "kms-failover: waiting for somebody"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "key-sets.yaml"
+    file.write_text(json.dumps({"key_sets": [key_set().model_dump(mode="json")]}), "utf-8")
+    command = [sys.executable, "-m", "kms_failover.cli", "apply", str(file), "--check"]
+
+    with Popen(command, stdout=PIPE, stderr=PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        told = running.stderr.read()
+
+    assert (running.returncode, told) == (0, "")

@@ -21,10 +21,12 @@ from tests.drill.aws import Aws
 from tests.drill.commands import REPOSITORY, SetUpError
 from tests.drill.context import DEPLOYMENT, KEY_SET, OTHER, REGIONS
 from tests.drill.progress import Progress
+from tests.drill.waiting import poll
 from tests.trials.service import prepare
 
 FOLDER = REPOSITORY / "build" / "practice"
 NOBODY = "none"
+FIRST_ROUNDS_SECONDS = 180.0
 EXIT_SET_UP = 1
 
 
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not _is_deployed(aws):
             (FOLDER / "logs").mkdir(parents=True, exist_ok=True)
             prepare(FOLDER, options.sam, progress, aws)
+            _first_judgement(progress, aws)
     except SetUpError as error:
         print(f"practice: {error}", file=sys.stderr)
         return EXIT_SET_UP
@@ -71,6 +74,24 @@ def _is_deployed(aws: Aws) -> bool:
             raise
         return False
     return True
+
+
+def _first_judgement(progress: Progress, aws: Aws) -> None:
+    """A schedule wakes the probe every minute; before its first round an order to a region is refused."""
+
+    def unknown() -> dict[str, int]:
+        statuses = {observer: aws.runbook("status", observer) for observer in REGIONS}
+        return {o: sum(not v["KeyAnswers"] for v in status["Verdicts"].values()) for o, status in statuses.items()}
+
+    left = poll(
+        progress,
+        "the first probe rounds: regions not known yet, by observer",
+        unknown,
+        lambda seen: not any(seen.values()),
+        deadline_seconds=FIRST_ROUNDS_SECONDS,
+    )
+    if any(left.values()):
+        raise SetUpError(f"the service has not probed its regions within {FIRST_ROUNDS_SECONDS:.0f} s: {left}")
 
 
 def _what_next(state: CloudState, silent: str | None) -> str:

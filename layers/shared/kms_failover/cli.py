@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -53,14 +54,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(options, {"Code": "Interrupted", "Message": _unknown(options)}, EXIT_INTERRUPTED)
     if "Error" in answer:
         return _failed(options, answer["Error"], EXIT_REFUSED)
-    print(json.dumps(answer, indent=2) if options.json else text(answer))
+    _print(json.dumps(answer, indent=2) if options.json else text(answer))
     return 0
+
+
+def _print(answer: str) -> None:
+    """To a pipe too whose reader has seen enough, as `head` has."""
+    try:
+        print(answer, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor does the interpreter's end complain
 
 
 def _failed(options: argparse.Namespace, error: dict[str, str], status: int) -> int:
     print(f"kms-failover: {error['Message']}", file=sys.stderr)
     if options.json:
-        print(json.dumps({"Error": error}, indent=2))
+        _print(json.dumps({"Error": error}, indent=2))
     return status
 
 
