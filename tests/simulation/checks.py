@@ -1,7 +1,8 @@
 """The invariants of verdicts and routes, each worked out from what really happened and never by the code under test."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -30,6 +31,15 @@ class Seen(NamedTuple):
     key_outcome: Outcome | None
 
 
+@dataclass
+class _Heard:
+    """What runs could know of one region: its latest faults, and whether its key's last word was an answer."""
+
+    fault: datetime | None = None
+    key_fault: datetime | None = None
+    key_answers: bool = False
+
+
 class Watched(Protocol):
     region: str
     replica: Replica
@@ -48,7 +58,7 @@ class Checks:
         self._reports: dict[tuple[str, str], list[datetime]] = {}
         self._lasting: dict[tuple[str, str], list[datetime]] = {}
         self._histories: dict[str, History] = {}
-        self._key_answers: dict[tuple[str, str], bool] = {}  # by observer and region, as runs could know it
+        self._heard: dict[tuple[str, str], _Heard] = {}  # by observer and region
         self.orders = OrderChecks(key_set)
         self.changes = 0
         self.moves = 0
@@ -67,7 +77,7 @@ class Checks:
     def written(self, observer: Watched, before: Judgement | None, after: Judgement, now: datetime) -> None:
         known = before.health if before else {}
         for health in after.verdicts:
-            self._listen(observer, health.region, now)  # what a run has heard it writes
+            self._learn(observer, health.region, now)  # what a run has heard it writes
             self._verdict_has_evidence(observer, known.get(health.region), health, now)
         if before is None:
             return
@@ -84,18 +94,17 @@ class Checks:
         was_impaired = before is not None and before.verdict is Verdict.IMPAIRED
         had_key = before is None or before.key_usable
         region, ways = after.region, self.history(observer)
+        heard = self._heard[observer.region, region]
         if was_impaired is not (after.verdict is Verdict.IMPAIRED):
             if was_impaired:
-                faults = self._stamps(observer, region, now, lambda seen: seen.outcome is Outcome.REGION_FAULT)
-                self._really_quiet(ways, faults, self._rules.healthy_after_seconds, region, now)
+                self._really_quiet(ways, heard.fault, self._rules.healthy_after_seconds, region, now)
             else:
                 self._really_failed(observer, region, now)
         if had_key is not after.key_usable:
             if had_key:
                 self._key_really_failed(observer, region, now)
             else:
-                faults = self._stamps(observer, region, now, lambda seen: seen.key_outcome in FAULTS)
-                self._really_quiet(ways, faults, self._rules.key_usable_after_seconds, region, now)
+                self._really_quiet(ways, heard.key_fault, self._rules.key_usable_after_seconds, region, now)
         ways.note(region, now, lost=after.verdict is Verdict.IMPAIRED or not after.key_usable)
 
     def _really_failed(self, observer: Watched, region: str, now: datetime) -> None:
@@ -119,16 +128,12 @@ class Checks:
         if named < rules.key_faults_to_leave and silent < rules.key_silences_to_leave:
             raise Violation("evidence", f"the key in {region} given up after {named} faults and {silent} silent rounds")
 
-    def _stamps(self, observer: Watched, region: str, now: datetime, chosen: Callable[[Seen], bool]) -> list[datetime]:
-        """The moments of such rounds, but for those of a clock so wrong that they have not come yet."""
-        return [seen.at for seen in observer.seen.get(region, ()) if seen.at <= now + SKEW and chosen(seen)]
-
     @staticmethod
-    def _really_quiet(ways: History, faults: Sequence[datetime], seconds: int, region: str, now: datetime) -> None:
+    def _really_quiet(ways: History, fault: datetime | None, seconds: int, region: str, now: datetime) -> None:
         """Since the latest fault the least time has passed, doubled for each loss that followed a return."""
         longer = 2 ** min(max(ways.losses(region) - 1, 0), MOST_DOUBLINGS)
-        if faults and now - max(faults) < timedelta(seconds=seconds * longer):
-            raise Violation("dwell", f"{region} usable again {now - max(faults)} after a fault, {longer} x {seconds} s")
+        if fault is not None and now - fault < timedelta(seconds=seconds * longer):
+            raise Violation("dwell", f"{region} usable again {now - fault} after a fault, {longer} x {seconds} s")
 
     def _flees_to_an_answer(self, observer: Watched, before: Judgement, after: Judgement, now: datetime) -> None:
         was, head = before.route.regions[0], after.route.regions[0]
@@ -140,18 +145,26 @@ class Checks:
         """One of the latest rounds was answered, of those that say something, and so was the key's last word."""
         rounds = _rounds((s.at, s.outcome) for s in observer.seen.get(region, ()) if s.outcome in SAID)
         answers = sum(outcome is Outcome.OK for _, outcome in rounds[: 2 * self._rules.minimum_answers])
-        self._listen(observer, region, now)
-        if answers < self._rules.minimum_answers or not self._key_answers.get((observer.region, region)):
+        if answers < self._rules.minimum_answers or not self._learn(observer, region, now).key_answers:
             raise Violation("refuge", f"moved to {region}, which did not answer, or its key did not")
 
-    def _listen(self, observer: Watched, region: str, now: datetime) -> None:
-        """What the key has said last, of what a run at this moment can know: nobody looks farther back."""
-        earliest = now - self._window
-        words = [s for s in observer.seen.get(region, ()) if s.key_outcome in SAID and earliest <= s.at <= now + SKEW]
+    def _learn(self, observer: Watched, region: str, now: datetime) -> _Heard:
+        """What a run at this moment can know, and what earlier ones have written: nobody looks back beyond the window.
+
+        A table that is away for longer than that hides for good what was seen just before.
+        """
+        earliest, latest = now - self._window, now + SKEW
+        heard = self._heard.setdefault((observer.region, region), _Heard())
+        recent = [seen for seen in observer.seen.get(region, ()) if earliest <= seen.at <= latest]
+        faults = [seen.at for seen in recent if seen.outcome is Outcome.REGION_FAULT]
+        key_faults = [seen.at for seen in recent if seen.key_outcome in FAULTS]
+        heard.fault = max(filter(None, [heard.fault, *faults]), default=None)
+        heard.key_fault = max(filter(None, [heard.key_fault, *key_faults]), default=None)
+        words = [seen for seen in recent if seen.key_outcome in SAID]
         if words:
-            last = max(s.at for s in words)
-            heard = any(s.key_outcome is Outcome.OK for s in words if last - s.at < ONE_ROUND)
-            self._key_answers[observer.region, region] = heard
+            last = max(seen.at for seen in words)
+            heard.key_answers = any(s.key_outcome is Outcome.OK for s in words if last - s.at < ONE_ROUND)
+        return heard
 
     # After each run
 
