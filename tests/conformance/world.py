@@ -147,13 +147,19 @@ class World:
 
     @property
     def now(self) -> datetime:
-        return datetime.now(UTC).replace(microsecond=0) if self.target.clock is None else self.target.clock.now
+        """Where the clock cannot be set, the moment at which the case first asked: two looks at it agree."""
+        return self._began if self.target.clock is None else self.target.clock.now
+
+    @cached_property
+    def _began(self) -> datetime:
+        return datetime.now(UTC).replace(microsecond=0)
 
     @cached_property
     def shortly(self) -> datetime:
         """An expiry to wait for: a day ahead on a clock that can be set, else some seconds."""
-        real = timedelta(seconds=60 if self.target.patience_seconds else 3)
-        return self.now + (real if self.target.clock is None else DAY)
+        if self.target.clock is not None:
+            return self.now + DAY
+        return datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=60 if self.target.patience_seconds else 3)
 
     def pass_until(self, moment: datetime) -> None:
         """Sets the clock, or waits, if that is not too long."""
