@@ -20,7 +20,7 @@ INVARIANTS = {
     "agreement": "once faults stop, all regions agree within the longest dwell, an hour of changes and a few rounds",
     "opens": "a ciphertext made at any moment opens whenever one of its regions is up",
     "history": "each change stands in the history once",
-    "announced": "each change is announced; once, unless the announcer died or EventBridge was away meanwhile",
+    "announced": "each change is announced, to people and to machines; once, unless the announcer died meanwhile",
 }
 
 TEXT = """# The simulator
