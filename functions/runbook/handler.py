@@ -9,7 +9,7 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.operating import CHANGES_INTENT, ActionName, Command, Runbook
-from kms_failover.errors import CommandRefusedError, EpochConflictError, IntentRefusedError, UnknownKeySetError
+from kms_failover.errors import CommandRefusedError, IntentRefusedError, UnknownKeySetError
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -28,8 +28,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return _refused(event, "UnknownKeySet", str(error))
     except IntentRefusedError as error:
         return _refused(event, "IntentRefused", str(error))
-    except EpochConflictError as error:
-        return _refused(event, "NotFenced", str(error))
     if command.Action in CHANGES_INTENT:
         logger.info("intent written", extra=command.model_dump(mode="json"))
         return _status(runbook, command) | answer

@@ -97,11 +97,12 @@ def test_an_order_is_told_with_what_it_replaces_and_what_happens_next() -> None:
     runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="migration", Author="bob"))
     order = runbook.execute(Command(Action=ActionName.FAILOVER, Region=WEST, Insist=True, **SAID))
 
-    lines = text(order | {"StatusError": "ConnectionError: no"}).splitlines()
+    lines = text(order | {"Warning": "one more may follow", "StatusError": "ConnectionError: no"}).splitlines()
 
     assert lines == [
         "orders: the order is given: force us-west-2 (insisted) by ana at 2026-11-23 12:00:00 UTC: incident 4711",
         "  replaces hold by bob at 2026-11-23 12:00:00 UTC: migration",
+        "  WARNING: one more may follow",
         "  each region follows by itself, within seconds: look again with status",
         "  the status cannot be shown: ConnectionError: no",
     ]

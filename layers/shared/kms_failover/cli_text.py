@@ -29,6 +29,8 @@ def _order(answer: Answer) -> Iterator[str]:
         yield f"  replaces {_intent(answer['Replaced'])}"
     if "DebtOwedToTarget" in answer:
         yield f"  owed to the preferred region when it was given: {answer['DebtOwedToTarget']} objects"
+    if "Warning" in answer:
+        yield f"  WARNING: {answer['Warning']}"
     yield "  each region follows by itself, within seconds: look again with status"
 
 

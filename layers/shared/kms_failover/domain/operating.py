@@ -88,11 +88,10 @@ class Runbook:
         Raises:
             UnknownKeySetError: no such key set is applied in this region.
             IntentRefusedError: the command would make things worse; `Insist` overrules where the message says so.
-            EpochConflictError: the order is given, but a decision by older ones may follow it.
         """
         key_set = self._key_set(command.KeySet)
         if command.Action in CHANGES_INTENT:
-            return self._order(self._intent(command, key_set), key_set)
+            return self._order(command, key_set)
         if command.Action is ActionName.REIMPORT:
             return self._starter.reimport(key_set.name)
         if command.Action is ActionName.SWEEP:
@@ -100,9 +99,10 @@ class Runbook:
             return self._starter.sweep(key_set.name, buckets)
         return view(self._state, self._counts, key_set, self._clock())
 
-    def _order(self, intent: Intent, key_set: KeySet) -> dict[str, Any]:
-        now = self._clock()
-        replaced = in_force(self._state.intents(key_set.name), now)
+    def _order(self, command: Command, key_set: KeySet) -> dict[str, Any]:
+        intents = self._state.intents(key_set.name)
+        intent = self._intent(command, key_set, intents)
+        replaced = in_force(intents, self._clock())
         counted = self._state.owed(key_set.name, key_set.regions[0], MAX_DEBTS) if intent.failback else None
         try:
             self._state.put_intent(key_set.name, intent)
@@ -110,8 +110,11 @@ class Runbook:
             raise IntentRefusedError(
                 "somebody has just given another order: look at it, and say yours again"
             ) from error
+        warning = {}
         try:
             self._fence(key_set)
+        except EpochConflictError as error:
+            warning = {"Warning": str(error)}
         finally:
             self._wake_controller()
         return {
@@ -119,6 +122,7 @@ class Runbook:
             "Intent": intent.model_dump(mode="json"),
             "Replaced": replaced.model_dump(mode="json") if replaced.mode is not Mode.AUTOMATIC else None,
             **({"DebtOwedToTarget": counted} if counted is not None else {}),
+            **warning,
         }
 
     def _fence(self, key_set: KeySet) -> None:
@@ -143,7 +147,7 @@ class Runbook:
             raise UnknownKeySetError(name, [key_set.name for key_set in key_sets])
         return found
 
-    def _intent(self, command: Command, key_set: KeySet) -> Intent:
+    def _intent(self, command: Command, key_set: KeySet, intents: Iterable[Intent]) -> Intent:
         if not command.Reason or not command.Author:
             raise IntentRefusedError(f"{command.Action} needs Reason and Author: they are kept as evidence")
         now = self._clock()
@@ -161,7 +165,7 @@ class Runbook:
             region=region,
             failback=failback,
             insist=command.Insist,
-            epoch=_next_epoch(self._state.intents(key_set.name), now),
+            epoch=_next_epoch(intents, now),
             written_in=self._state.region,
             author=command.Author,
             reason=command.Reason,
