@@ -22,8 +22,8 @@ help: ## list the commands
 drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files, in a local cloud: DATA=folder, FILES=count, SHORT=1
 	@$(TOOLS)/bin/python -m tests.drill --no-build --sam $(CURDIR)/$(SAM)/bin/sam $(if $(DATA),--data "$(DATA)") $(if $(FILES),--files $(FILES)) $(if $(SHORT),--short)
 
-test: $(VENV)/ready ## all tests; ARGS for pytest
-	@$(VENV)/bin/python -m pytest $(ARGS)
+test: $(VENV)/ready ## all tests, on every processor; ARGS for pytest ("-n 0": in one process)
+	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, DOCS=1, ARGS
 	@$(VENV)/bin/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(if $(DOCS),--docs) $(ARGS)

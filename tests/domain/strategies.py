@@ -120,6 +120,7 @@ healths = st.builds(
     key_usable=st.booleans(),
     since=moments,
     key_answers=st.none() | st.booleans(),
+    key_word_at=st.none() | moments,
     last_fault_at=st.none() | moments,
     last_key_fault_at=st.none() | moments,
     losses=st.integers(0, 6),
@@ -136,7 +137,13 @@ def judgement(route: Route, *verdicts: RegionHealth, version: int = 0) -> Judgem
 
 def health(region: str, verdict: Verdict = Verdict.HEALTHY, *, key_usable: bool = True) -> RegionHealth:
     return RegionHealth(
-        region=region, verdict=verdict, key_usable=key_usable, key_answers=key_usable, since=NOON, reason="seen"
+        region=region,
+        verdict=verdict,
+        key_usable=key_usable,
+        key_answers=key_usable,
+        key_word_at=NOON,
+        since=NOON,
+        reason="seen",
     )
 
 

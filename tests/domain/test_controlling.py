@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.controlling import ANNOUNCING_BUDGET, ANNOUNCING_TAKES, ATTEMPTS, MAX_PENDING, Controller
+from kms_failover.domain.controlling import (
+    ANNOUNCING_BUDGET,
+    ANNOUNCING_TAKES,
+    ATTEMPTS,
+    MAX_FAILURES,
+    MAX_PENDING,
+    Controller,
+)
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import Observation, Outcome, Source, Verdict
 from kms_failover.domain.judgement import Judgement, first_judgement
@@ -322,8 +329,28 @@ def test_an_event_given_twice_is_one_observation() -> None:
     assert verdict_of_east(world) is Verdict.SUSPECT
 
 
+def test_a_return_that_an_operator_insists_on_tells_all_that_is_owed() -> None:
+    world = World()
+    world.controller.run()
+    lose_east(world)
+    world.controller.run()
+    for number in range(7):
+        world.state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="b", key=f"{number}", since=NOON))
+    for seconds in (700, 720):
+        world.round_at(seconds, OK)
+        world.controller.run()
+    order = Intent(failback=True, insist=True, epoch=1, written_in=WEST, author="ana", reason="r", at=world.now)
+    world.state.put_intent("orders", order)
+
+    (back,) = world.controller.run()
+
+    assert back.route.regions[0] == EAST
+    assert back.route.evidence[-1] == f"owed to {EAST}: 7 objects"
+
+
 def test_the_keys_of_a_new_key_set_are_asked_for_once() -> None:
     world = World(key_set(name="invoices"), key_set(name="orders"))
+    world.see(observation(0, OK, region=WEST))
 
     world.controller.run()
     world.controller.run()
@@ -333,11 +360,74 @@ def test_the_keys_of_a_new_key_set_are_asked_for_once() -> None:
 
 def test_the_keys_are_asked_for_also_where_an_order_came_before_the_first_run() -> None:
     world = World()
+    world.see(observation(0, OK, region=WEST))
     world.state.put_judgement(first_judgement(key_set(), WEST, NOON))
 
     world.controller.run()
 
     assert world.asked == [("orders",)]
+
+
+def test_the_keys_of_a_region_that_does_not_answer_are_not_asked_for() -> None:
+    world = World()
+
+    world.controller.run()
+    lose_east(world)
+    world.controller.run()
+    world.see(observation(30, FAULT))
+    world.now += timedelta(minutes=5)
+    world.controller.run()
+
+    assert world.asked == []
+
+
+@pytest.mark.parametrize("word", [None, Outcome.INCONCLUSIVE])
+def test_a_question_that_was_lost_is_asked_again_once_a_minute(word: Outcome | None) -> None:
+    """What is asked wakes the controller: asked in every run, the two would wake each other without end."""
+    world = World()
+    for seconds in range(0, 130, 10):
+        world.see(observation(seconds, OK), observation(seconds, OK, region=WEST))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+        if word:
+            world.see(observation(seconds + 1, word, key_set="orders"))
+            world.controller.run()
+
+    assert world.asked == [("orders",)] * 3
+
+
+@pytest.mark.parametrize("word", [OK, Outcome.REFUSED, Outcome.KEY_FAULT, FAULT])
+def test_a_key_that_has_said_anything_is_not_asked_again(word: Outcome) -> None:
+    world = World()
+    for seconds in range(0, 130, 10):
+        world.see(observation(seconds, OK), observation(seconds, OK, region=WEST))
+        world.see(observation(seconds + 1, word, key_set="orders")) if seconds == 0 else None
+        world.see(observation(seconds + 1, OK, key_set="orders", region=WEST)) if seconds == 0 else None
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+    assert world.asked == []
+
+
+def test_a_route_returns_only_when_the_key_has_answered_since_its_region_is_back() -> None:
+    """It may have lost its material meanwhile, and said its last word before."""
+    world = World(key_set(failback=Failback.AUTOMATIC))
+    world.see(observation(0, OK, key_set="orders"), observation(0, OK, key_set="orders", region=WEST))
+    for seconds in range(10, 800, 10):
+        world.see(observation(seconds, FAULT if seconds <= 40 else OK), observation(seconds, OK, region=WEST))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+    (away,) = world.controller.run()
+    asked = list(world.asked)
+    world.see(observation(801, OK, key_set="orders"))
+    world.now = NOON + timedelta(seconds=801)
+    (back,) = world.controller.run()
+
+    assert away.health[EAST].verdict is Verdict.HEALTHY
+    assert away.health[EAST].in_words().endswith("its key has not answered since")
+    assert away.route.regions == (WEST, EAST)
+    assert asked
+    assert back.route.regions == (EAST, WEST)
 
 
 def test_an_announcement_that_hangs_keeps_no_other_key_set_in_a_lost_region() -> None:
@@ -375,6 +465,46 @@ def test_each_key_set_is_announced_in_the_end_however_many_hang() -> None:
         world.controller.run()
         world.now += ANNOUNCING_TAKES + timedelta(seconds=1)
 
+    assert sorted(route.key_set for route in world.announcements.changed) == names
+
+
+def test_whom_nobody_reaches_keeps_neither_history_nor_machines_waiting_however_many_key_sets() -> None:
+    names = [f"set-{number:02d}" for number in range(100)]
+    world = World(*(key_set(name=name) for name in names))
+    world.controller.run()
+    lose_east(world)
+    tried = []
+
+    def silent(route: Route) -> None:
+        tried.append(route)
+        world.now += timedelta(seconds=3)  # its time-out
+        raise KmsFailoverError("nobody answers")
+
+    world.announcements.tell_people = silent  # type: ignore[method-assign]
+    with pytest.raises(ExceptionGroup):
+        world.controller.run()
+
+    assert len(tried) == MAX_FAILURES
+    assert sorted(route.key_set for route in world.announcements.changed) == names
+    assert all(len(world.state.history(name, 10)) == 1 for name in names)
+
+
+def test_what_there_was_no_time_to_announce_is_the_next_runs() -> None:
+    names = [f"set-{number:02d}" for number in range(8)]
+    world = World(*(key_set(name=name) for name in names))
+    world.controller.run()
+    lose_east(world)
+
+    def slow(route: Route) -> None:
+        world.now += timedelta(seconds=1)
+        world.announcements.changed.append(route)
+
+    world.announcements.tell_machines = slow  # type: ignore[method-assign]
+    world.controller.run()
+    in_time = len(world.announcements.changed)
+    world.controller.run()
+
+    assert 1 < in_time < len(names)
     assert sorted(route.key_set for route in world.announcements.changed) == names
 
 
@@ -428,13 +558,16 @@ def test_no_keys_are_asked_for_a_key_set_that_could_not_be_decided_so_that_no_ru
 
 def test_the_keys_are_asked_for_when_the_route_leads_elsewhere() -> None:
     world = World()
+    world.round_at(0, OK)
     world.controller.run()
-    lose_east(world)
+    for seconds in (10, 20, 30):
+        world.see(observation(seconds, FAULT), observation(seconds, OK, region=WEST))
+    world.now = NOON + timedelta(seconds=30)
 
     for _ in range(3):
         world.controller.run()
 
-    assert world.asked == [("orders",), ("orders",)]
+    assert world.asked == [("orders",)]
 
 
 def test_a_key_that_replaces_another_inherits_none_of_its_words_and_is_asked_for() -> None:
@@ -446,6 +579,7 @@ def test_a_key_that_replaces_another_inherits_none_of_its_words_and_is_asked_for
     world.state.put_key_set(KeySet(name="orders", members=members))
     world.asked.clear()
     world.now += timedelta(minutes=10)  # what the old key said is no longer looked at
+    world.see(observation(600, OK), observation(600, OK, region=WEST))
 
     world.controller.run()
     (judged,) = world.controller.run()

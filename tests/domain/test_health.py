@@ -429,3 +429,46 @@ def test_what_a_key_said_that_has_been_replaced_is_not_its_successors_word() -> 
     after = judge(new, [*probes(OK), *old], RULES, NOON)
 
     assert (after.key_answers, after.key_usable, after.last_key_fault_at) == (None, True, None)
+
+
+def complaints(*seconds: float) -> list[Observation]:
+    """As the data plane writes them: each bears its five seconds' beginning."""
+    return [observation(at, FAULT, Source.DATA_PLANE) for at in seconds]
+
+
+def test_callers_whom_six_good_rounds_contradict_make_a_region_neither_suspect_nor_impaired() -> None:
+    """Their own way is broken: one such caller would keep every key set from returning, and agree with every blip."""
+    heard = judge(NEW, [*probes(*[OK] * 6), *complaints(*range(-45, 0, 5))], RULES, NOON)
+    before = [*probes(*[OK] * 7), *complaints(*range(-65, 0, 5))]
+    unheard = judge(NEW, before, RULES, NOON)
+    blip = judge(unheard, [*before, *probes(FAULT, FAULT, end=20)], RULES, NOON + timedelta(seconds=20))
+    outage = judge(unheard, [*before, *probes(FAULT, FAULT, FAULT, end=30)], RULES, NOON + timedelta(seconds=30))
+
+    assert heard.verdict is Verdict.SUSPECT
+    assert unheard.verdict is Verdict.HEALTHY
+    assert blip.verdict is Verdict.SUSPECT
+    assert outage.verdict is Verdict.IMPAIRED
+
+
+def test_callers_that_pause_are_heard_again() -> None:
+    seen = [*probes(*[OK] * 20), *complaints(*range(-190, -80, 5)), *complaints(-5)]
+
+    assert judge(NEW, seen, RULES, NOON).verdict is Verdict.SUSPECT
+
+
+def test_good_rounds_among_the_probes_own_faults_contradict_nobody() -> None:
+    rules = Rules(faults_to_impair=4, of_rounds=12, faults_to_impair_when_corroborated=3, of_rounds_when_corroborated=9)
+    seen = [*probes(FAULT, *[OK] * 6, FAULT, FAULT), *complaints(*range(-80, 0, 5))]
+
+    assert judge(NEW, seen, rules, NOON).verdict is Verdict.IMPAIRED
+
+
+@given(healths, observations, key_sets)
+def test_what_callers_say_takes_no_verdict_of_the_probe_away(
+    before: RegionHealth, seen: list[Observation], rules: KeySet
+) -> None:
+    quiet = judge(before, [o for o in seen if o.source is not Source.DATA_PLANE], rules.rules, NOON)
+
+    loud = judge(before, seen, rules.rules, NOON)
+
+    assert quiet.verdict is not Verdict.IMPAIRED or loud.verdict is Verdict.IMPAIRED

@@ -143,7 +143,7 @@ def test_a_failover_to_an_unusable_region_needs_insistence(seen: Any) -> None:
     world = World()
     world.judge(seen)
 
-    with pytest.raises(IntentRefusedError, match="Insist leads there"):
+    with pytest.raises(IntentRefusedError, match="Insist to have it lead there"):
         world.do(ActionName.FAILOVER, Region=WEST)
     world.do(ActionName.FAILOVER, Region=WEST, Insist=True)
 

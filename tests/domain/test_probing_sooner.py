@@ -84,6 +84,23 @@ def test_a_report_from_between_two_invocations_counts_and_an_old_one_does_not(wo
     assert world.starts()[3:] == [31, 41]
 
 
+def test_a_caller_whose_own_way_is_broken_hastens_six_rounds_and_no_more_until_it_pauses(world: World) -> None:
+    for seconds in range(1, 240, 5):
+        world.at(seconds, world.report)
+
+    for _ in range(4):
+        world.minute()
+        world.pass_by(REST_SECONDS)
+    contradicted = list(world.starts())
+    world.pass_by(61)
+    world.at((world.now - NOON).total_seconds() + 1, world.report)
+    world.minute()
+
+    assert contradicted[:11] == [0, 4, 8, 12, 16, 20, 24, 28, 32, 40, 50]  # that at 32 is the regular one at 30
+    assert len(contradicted) == 11 + 3 * ROUNDS
+    assert world.starts()[len(contradicted) :][:3] == [301, 305, 309]
+
+
 def test_a_report_is_counted_once_however_often_it_is_seen(world: World) -> None:
     world.at(1, world.report)
     world.at(2, world.report)

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import Failback, KeySet, Rules
-from kms_failover.domain.route import Intent, Mode, Route, decide, first_route, in_force, in_order, returns_to
+from kms_failover.domain.route import (
+    MOST_COUNTED,
+    Intent,
+    Mode,
+    Route,
+    decide,
+    first_route,
+    in_force,
+    in_order,
+    returns_to,
+)
 from tests.domain.strategies import (
     EAST,
     IRELAND,
@@ -251,6 +261,16 @@ def test_a_forced_region_leads_even_if_it_is_lost_where_the_operator_insists() -
     assert after.reason == "forced to us-east-1 by ana: I insist"
 
 
+def test_behind_a_forced_region_come_those_that_are_usable_and_then_those_that_are_lost() -> None:
+    orders = key_set(EAST, WEST, IRELAND)
+    force = Intent(mode=Mode.FORCE, region=EAST, epoch=1, author="ana", reason="r")
+    there = decide(orders, route(EAST, WEST, IRELAND), HEALTHY, force, NOON)
+
+    after = decide(orders, there, HEALTHY | {WEST: health(WEST, Verdict.IMPAIRED)}, force, NOON)
+
+    assert after.regions == (EAST, IRELAND, WEST)
+
+
 def test_of_two_orders_of_one_epoch_the_second_to_arrive_is_new_if_it_is_the_newer() -> None:
     hold = Intent(mode=Mode.HOLD, epoch=5, written_in=EAST, author="ana", reason="r")
     force = Intent(mode=Mode.FORCE, region=WEST, epoch=5, written_in=WEST, author="bob", reason="r")
@@ -367,6 +387,14 @@ def test_a_return_tells_what_was_owed() -> None:
     after = decide(RETURN, route(WEST, EAST), HEALTHY, AUTOMATIC, NOON, owed=0)
 
     assert after.evidence[-1] == "owed to us-east-1: 0 objects"
+
+
+def test_a_count_that_went_no_further_is_told_as_what_it_is() -> None:
+    order = Intent(failback=True, insist=True, epoch=1, author="ana", reason="now", at=NOON)
+
+    after = decide(ORDERS, route(WEST, EAST), HEALTHY, order, NOON, owed=MOST_COUNTED)
+
+    assert after.evidence[-1] == "owed to us-east-1: at least 10000 objects"
 
 
 def test_whoever_insists_on_a_return_does_not_wait_for_its_debt() -> None:

@@ -27,6 +27,8 @@ MINUTES = 3
 SLOW_TO_FAIL = {"connect silence", "read silence"}  # each round waits for a real time-out
 COMES_AND_GOES = "flapping every 3 s"
 
+pytestmark = [pytest.mark.enable_socket, pytest.mark.xdist_group("real time")]
+
 
 class Clock:
     """Time passes only while the probe waits for its next round."""
@@ -110,7 +112,6 @@ def of(*meanings: Meaning, without: frozenset[str] | set[str] = frozenset()) -> 
     return [fault for fault in FAULTS if fault.meaning in meanings and fault.name not in without]
 
 
-@pytest.mark.enable_socket
 @pytest.mark.parametrize("fault", of(Meaning.REGION, without=SLOW_TO_FAIL), ids=lambda fault: fault.name)
 def test_a_regions_fault_moves_every_key_set(
     kms: Kms, key_sets: tuple[KeySet, KeySet], fault: Fault, tmp_path: Path
@@ -121,7 +122,6 @@ def test_a_regions_fault_moves_every_key_set(
         assert {there.head("orders"), there.head("wages")} == {MIDDLE}
 
 
-@pytest.mark.enable_socket
 @pytest.mark.parametrize(
     "fault", of(Meaning.THROTTLE, Meaning.CALLER, Meaning.NONE, without={COMES_AND_GOES}), ids=lambda fault: fault.name
 )
@@ -138,7 +138,6 @@ def test_what_says_nothing_about_a_region_moves_no_key_set(
         assert there.state.history("orders") == ()
 
 
-@pytest.mark.enable_socket
 def test_a_key_that_is_disabled_moves_its_own_key_set_and_no_other(
     kms: Kms, key_sets: tuple[KeySet, KeySet], tmp_path: Path
 ) -> None:
@@ -154,7 +153,6 @@ def test_a_key_that_is_disabled_moves_its_own_key_set_and_no_other(
         first.enable_key(KeyId=key_sets[0].members[0].arn)
 
 
-@pytest.mark.enable_socket
 @pytest.mark.parametrize("fault", of(Meaning.KEY), ids=lambda fault: fault.name)
 def test_faults_of_every_key_are_told_as_the_keys_own(
     kms: Kms, key_sets: tuple[KeySet, KeySet], fault: Fault, tmp_path: Path
@@ -167,7 +165,6 @@ def test_faults_of_every_key_are_told_as_the_keys_own(
         assert all(j is not None and not j.health[FIRST].key_usable for j in verdicts)
 
 
-@pytest.mark.enable_socket
 def test_a_region_that_fails_every_third_call_moves_nothing(
     kms: Kms, key_sets: tuple[KeySet, KeySet], tmp_path: Path
 ) -> None:

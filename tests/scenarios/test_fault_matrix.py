@@ -31,7 +31,7 @@ FLAPPING = Settings(region_attempts=3, wrap_deadline_seconds=4.0, deadline_secon
 SILENT = {"connect silence", "read silence", "2 s slowness", "flapping every 3 s"}
 CELLS = [(fault, operation, place) for fault in FAULTS for operation in OPERATIONS for place in PLACES]
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.xdist_group("real time")]
 
 type Cells = dict[tuple[str, str, str], Future[Outcome]]
 

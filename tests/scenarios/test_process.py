@@ -22,7 +22,7 @@ from tests.scenarios.matrix import CONTEXT, FIRST, REGIONS, Kms
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONG_SECONDS = 60.0  # for a child to end by itself; it needs its time-outs at most
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.xdist_group("real time")]
 
 
 def test_one_client_serves_32_threads(kms: Kms) -> None:

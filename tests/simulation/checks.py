@@ -38,6 +38,7 @@ class _Heard:
     fault: datetime | None = None
     key_fault: datetime | None = None
     key_answers: bool = False
+    key_word_at: datetime | None = None
 
 
 class Watched(Protocol):
@@ -140,6 +141,16 @@ class Checks:
         if was == head or self.orders.insists(observer.replica, head, after.route.decided_at):
             return
         self.expect_answers(observer, head, now)
+        ways = self.history(observer)
+        forced = self.orders.forces(observer.replica, head, after.route.decided_at)
+        if not forced and not ways.is_lost(was) and was in self._key_set.regions:
+            self._expect_a_new_word(observer, head, ways.returned_at.get(head))
+
+    def _expect_a_new_word(self, observer: Watched, region: str, back: datetime | None) -> None:
+        """What nothing hurries waits for the key: it may have been lost while its region was."""
+        word = self._heard[observer.region, region].key_word_at
+        if back is not None and (word is None or word < back):
+            raise Violation("refuge", f"returned to {region}, whose key has said nothing since {back}")
 
     def expect_answers(self, observer: Watched, region: str, now: datetime) -> None:
         """One of the latest rounds was answered, of those that say something, and so was the key's last word."""
@@ -164,6 +175,7 @@ class Checks:
         if words:
             last = max(seen.at for seen in words)
             heard.key_answers = any(s.key_outcome is Outcome.OK for s in words if last - s.at < ONE_ROUND)
+            heard.key_word_at = last
         return heard
 
     # After each run
@@ -215,8 +227,17 @@ class Checks:
         plain = self._rules.of_rounds or self._rules.faults_to_impair
         considered = rounds[: max(plain, self._rules.faults_to_impair_when_corroborated)]
         start = min(at for at, outcome in considered if outcome in FAULTS)
-        earliest = max(start - timedelta(seconds=self._rules.corroboration_seconds), now - self._window)
-        return any(earliest <= at <= now + SKEW for at in self._lasting.get((observer.region, region), ()))
+        pause = timedelta(seconds=self._rules.corroboration_seconds)
+        known = sorted(
+            at for at in self._lasting.get((observer.region, region), ()) if now - self._window <= at <= now + SKEW
+        )
+        if not known or known[-1] < start - pause:
+            return False
+        began = known[-1]
+        while earlier := [at for at in known if began - pause <= at < began]:
+            began = earlier[0]
+        good = sum(outcome is Outcome.OK for at, outcome in rounds if began < at < start)
+        return good < self._rules.rounds_to_contradict
 
     # At the end
 

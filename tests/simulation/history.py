@@ -8,7 +8,7 @@ FOLLOWS_WITHIN = timedelta(hours=1)
 class History:
     def __init__(self) -> None:
         self._losses: dict[str, int] = {}
-        self._returned_at: dict[str, datetime] = {}
+        self.returned_at: dict[str, datetime] = {}
         self._lost: set[str] = set()
         self.lost_at: dict[str, datetime] = {}
         self.returns: list[str] = []
@@ -19,14 +19,14 @@ class History:
     def note(self, region: str, now: datetime, *, lost: bool) -> None:
         """After each verdict's write."""
         if lost and region not in self._lost:
-            back = self._returned_at.get(region)
+            back = self.returned_at.get(region)
             follows = back is not None and now - back < FOLLOWS_WITHIN
             self._losses[region] = self._losses.get(region, 0) + 1 if follows else 1
             self._lost.add(region)
             self.lost_at[region] = now
         elif not lost and region in self._lost:
             self._lost.discard(region)
-            self._returned_at[region] = now
+            self.returned_at[region] = now
             self.returns.append(region)
 
     def is_lost(self, region: str) -> bool:

@@ -271,6 +271,18 @@ MUTATIONS = (
         frozenset({"refuge"}),
         _patched((RegionHealth, "is_refuge", property(lambda h: h.routable))),
     ),
+    Mutation(
+        "callers are never contradicted",
+        frozenset({"agreement"}),
+        _patched((health, "_is_contradicted", lambda *_: False)),
+    ),
+    Mutation(
+        "a return takes the key's word from before",
+        frozenset({"refuge"}),
+        _patched(
+            (RegionHealth, "may_be_returned_to", property(lambda h: h.is_refuge and h.verdict is Verdict.HEALTHY))
+        ),
+    ),
     Mutation("no limit to changes", frozenset({"rate"}), _patched((route, "AN_HOUR", timedelta(seconds=1)))),
     Mutation("a hold holds nothing", frozenset({"hold"}), _patched((route, "_wanted", _hold_is_nothing))),
     Mutation(

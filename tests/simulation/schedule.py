@@ -37,6 +37,7 @@ class Schedule:
             minimum_answers=draw.choice((1, 1, 2)),
             unknown_after_seconds=120,
             changes_per_hour=draw.choice((1, 2, 6)),
+            rounds_to_contradict=2,  # rounds are rarer once faults have stopped, and the window is as long
         )
         skews = {r: (draw.uniform(-30, 30), draw.uniform(-30, 30)) for r in regions} if draw.random() < 0.5 else {}
         return World(regions, rules, draw.choice(list(Failback)), skews)
@@ -91,7 +92,7 @@ class Schedule:
 
             self.world.control(observer, meanwhile=(after, meanwhile))
         elif chance < 0.16:
-            after = self._random.randint(0, 3)
+            after = self._random.randint(0, 8)
             self.note(f"{observer.region}: the controller dies after {after} writes")
             self.world.control(observer, crash_after=after)
         else:
@@ -167,6 +168,13 @@ class Schedule:
         }
         self.note(f"{region}: {source} says {outcome}")
         world.signal(region, source, outcome, subject, delays)
+
+    def complain(self) -> None:
+        """A caller whose own way to a region is broken, for good: no fault of KMS, and healed with none."""
+        pair = (self._random.choice(self.world.observers).region, self._region())
+        self.world.complaining.symmetric_difference_update({pair})
+        done = "begins" if pair in self.world.complaining else "ends"
+        self.note(f"{pair[0]}: a caller {done} to report {pair[1]}")
 
     def owe(self) -> None:
         region, objects = self._region(), self._random.choice((0, 3))
@@ -300,10 +308,11 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.stop_announcing,
     Schedule.stop_copying,
     Schedule.signal,
+    Schedule.complain,
     Schedule.owe,
     Schedule.operate,
     Schedule.approve_and_lose_again,
     Schedule.force_across_a_cut,
     Schedule.nothing,
 )
-_WEIGHTS = (5, 2, 2, 1, 2, 1, 2, 1, 1, 1, 3, 2, 2, 0.2, 0.2, 4)
+_WEIGHTS = (5, 2, 2, 1, 2, 1, 2, 1, 1, 1, 3, 1, 2, 2, 0.2, 0.2, 4)

@@ -64,6 +64,7 @@ class World:
         self.observers = [self._observer(region, *(skews or {}).get(region, (0.0, 0.0))) for region in regions]
         self.checks = Checks(self.key_set)
         self.cut_copies: set[frozenset[str]] = set()  # between which regions nothing is replicated
+        self.complaining: set[tuple[str, str]] = set()  # callers of an observer's whose own way to a region is broken
         self._coming: list[tuple[float, int, Callable[[], bool]]] = []
         self._count = 0
         self.watch: Callable[[Observer, Judgement | None, Judgement], None] = lambda *_: None
@@ -118,6 +119,8 @@ class World:
             if key_outcome is not None:
                 replica.add_observation(_probe(region_of, region, key_outcome, at, f"{self._count}k", KEY_SET))
             observer.seen.setdefault(region, []).append(Seen(self.seconds, at, outcome, key_outcome))
+            if (region_of, region) in self.complaining:
+                self._deliver(observer, _report(region_of, region, self.now(), f"{self._count}r"))
 
     def control(
         self,
@@ -180,16 +183,7 @@ class World:
         self._count += 1
         number = str(self._count)
         for observer in self.observers:
-            seen = Observation(
-                observer=observer.region,
-                region=region,
-                source=source,
-                outcome=outcome,
-                at=self.now(),
-                id=number,
-                subject=subject,
-                code=subject or "report",
-            )
+            seen = _signal(observer.region, region, source, outcome, self.now(), number, subject)
             for delay in delays.get(observer.region, ()):
                 self._later(delay, partial(self._deliver, observer, seen))
 
@@ -330,6 +324,25 @@ class _NoStarter:
 class _NoCounts:
     def objects(self, bucket: str) -> int | None:
         raise NotImplementedError(bucket)
+
+
+def _signal(
+    observer: str, region: str, source: Source, outcome: Outcome, at: datetime, number: str, subject: str
+) -> Observation:
+    return Observation(
+        observer=observer,
+        region=region,
+        source=source,
+        outcome=outcome,
+        at=at,
+        id=number,
+        subject=subject,
+        code=subject or "report",
+    )
+
+
+def _report(observer: str, region: str, at: datetime, number: str) -> Observation:
+    return _signal(observer, region, Source.DATA_PLANE, Outcome.REGION_FAULT, at, number, "")
 
 
 def _probe(observer: str, region: str, outcome: Outcome, at: datetime, number: str, key_set: str = "") -> Observation:

@@ -1,21 +1,22 @@
 """The controller: reads what was seen and what is wanted, decides, writes, announces. One region's, for itself."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kms_failover.domain.health import CLOCK_SKEW, Observation, RegionHealth, judge
 from kms_failover.domain.judgement import Judgement, Told, first_judgement
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.route import Intent, Route, decide, in_force, returns_to
+from kms_failover.domain.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
 from kms_failover.errors import EpochConflictError
 
 ATTEMPTS = 3  # another controller or a command may come between; the decision then starts from what they left
-ANNOUNCING_BUDGET = timedelta(seconds=15)  # of a run; what is left is another run's
+ANNOUNCING_BUDGET = timedelta(seconds=4)  # of a run and channel; what is left is the next run's
 ANNOUNCING_TAKES = timedelta(seconds=120)  # the function's own time-out and two clocks' skew: whoever began has ended
+MAX_FAILURES = 2  # of a run and channel, each some seconds long where it is silent
+ASKED_ANEW = timedelta(seconds=60)  # a question may be lost, and throttling is no answer
 MAX_PENDING = 100  # of the newest; each has been written to the history by the run after its own
 
 
@@ -54,6 +55,14 @@ class _Known:
         return [*self.observations.get(("", region), ()), *self.observations.get((key_set, region), ())]
 
 
+class _Decided(NamedTuple):
+    """The judgement as written, and what is this run's to do about it."""
+
+    judgement: Judgement
+    announce: bool
+    ask: bool
+
+
 class Controller:
     """Any number of runs, at any time, end in the same route: everything is read anew each time."""
 
@@ -64,10 +73,10 @@ class Controller:
         ask_keys: Callable[[tuple[str, ...]], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """`ask_keys` has the probe ask these key sets' keys at once: a route flees only to one that has answered.
+        """`ask_keys` has the probe ask these key sets' keys at once: a key may have said its last word long ago.
 
-        They are those that are new here, that have another key, or that lead elsewhere now: a key may have said its
-        last word long ago.
+        They are asked, and after a while again, as long as one of them has said nothing since its key set is known
+        here, its route has moved, or its region is back.
         """
         self._state = state
         self._announcer = announcer
@@ -82,20 +91,20 @@ class Controller:
         key_sets = self._state.key_sets()
         stored = self._state.judgements()  # before the intents: a command raises the version after it has been written
         known = self._read(key_sets)
-        decided: list[tuple[Judgement, bool]] = []
+        decided: list[_Decided] = []
         errors: list[Exception] = []
         for key_set in key_sets:
             try:
                 decided.append(self._control(key_set, stored.get(key_set.name), known))
             except Exception as error:  # noqa: BLE001  # raised below, with the others'
                 errors.append(error)
-        tell([judgement for judgement, _ in decided])
-        if to_ask := tuple(j.key_set for j, _ in decided if _is_to_be_asked(stored.get(j.key_set), j)):
+        tell([each.judgement for each in decided])
+        if to_ask := tuple(each.judgement.key_set for each in decided if each.ask):
             self._ask_keys(to_ask)
-        self._announce([judgement for judgement, mine in decided if mine], known.now, errors)
+        self._announce([each.judgement for each in decided if each.announce], known.now, errors)
         if errors:
             raise ExceptionGroup(f"{len(errors)} times a key set could not be controlled or announced", errors)
-        return tuple(judgement for judgement, _ in decided)
+        return tuple(each.judgement for each in decided)
 
     def _read(self, key_sets: Sequence[KeySet]) -> _Known:
         now = self._clock()
@@ -105,7 +114,7 @@ class Controller:
             grouped[observation.key_set, observation.region].append(observation)
         return _Known(grouped, self._state.all_intents(), now)
 
-    def _control(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> tuple[Judgement, bool]:
+    def _control(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> _Decided:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._decide(key_set, stored, known)
@@ -117,16 +126,19 @@ class Controller:
                 known = replace(known, intents=intents)
         raise AssertionError("the last attempt returns or raises")
 
-    def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> tuple[Judgement, bool]:
-        """The judgement as written, and whether what it has to announce is this run's to announce."""
+    def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> _Decided:
+        """What is to be announced and asked is written with the judgement, so that no other run does it too."""
         before = stored or first_judgement(key_set, self._state.region, known.now)
         after = self._judge(key_set, before, known)
-        mine = _is_mine_to_announce(before, after, known.now)
-        if mine:
+        announce = _is_mine_to_announce(before, after, known.now)
+        if announce:
             after = after.model_copy(update={"announcing_since": known.now})
+        ask = _are_keys_to_be_asked(after, known.now)
+        if ask:
+            after = after.model_copy(update={"keys_asked_at": known.now})
         if after is not before or stored is None:
             after = self._put(after, stored)
-        return after, mine
+        return _Decided(after, announce, ask)
 
     def _judge(self, key_set: KeySet, before: Judgement, known: _Known) -> Judgement:
         """The very same object where nothing is new."""
@@ -134,9 +146,12 @@ class Controller:
         health = {verdict.region: verdict for verdict in verdicts}
         intent = in_force(known.intents.get(key_set.name, ()), known.now)
         returning = returns_to(key_set, before.route, health, intent)
-        most = key_set.rules.debt_allowed_to_return + 1
-        owed = self._state.owed(key_set.name, returning, most) if returning else None
+        allowed = key_set.rules.debt_allowed_to_return
+        owed = self._state.owed(key_set.name, returning, allowed + 1) if returning else None
         route = decide(key_set, before.route, health, intent, known.now, owed)
+        if returning and owed is not None and owed > allowed and route.epoch != before.route.epoch:  # as insisted on
+            owed = self._state.owed(key_set.name, returning, max(allowed + 1, MOST_COUNTED))
+            route = decide(key_set, before.route, health, intent, known.now, owed)
         if verdicts == before.verdicts and route is before.route and not recovered:
             return before
         pending = before.pending if route.epoch == before.route.epoch else (*before.pending, route)
@@ -171,50 +186,57 @@ class Controller:
         return judgement
 
     def _announce(self, judgements: Sequence[Judgement], began: datetime, errors: list[Exception]) -> None:
-        """At least once, and never not at all: what fails, or for what no time is left, is another run's.
+        """At least once, and never not at all: what there is no time for is the next run's, what fails a later one's.
 
-        Each run begins with another key set, so that one whose announcement hangs does not stand before the others.
+        The history of all key sets first, then machines, then people: none waits for another that is away. Each run
+        begins with another key set, so that one whose announcement fails does not stand before the others.
         """
+
+        def done[T](work: Callable[[T], None], items: Iterable[T]) -> list[T]:
+            """Those for which it succeeded."""
+            succeeded: list[T] = []
+            failed, start = 0, self._clock()
+            for item in items:
+                if failed == MAX_FAILURES or self._clock() - start > ANNOUNCING_BUDGET:
+                    break
+                try:
+                    work(item)
+                except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
+                    errors.append(error)
+                    failed += 1
+                else:
+                    succeeded.append(item)
+            return succeeded
+
+        failures = len(errors)
         first = int(began.timestamp()) % len(judgements) if judgements else 0
-        for judgement in (*judgements[first:], *judgements[:first]):
-            if self._clock() - began > ANNOUNCING_BUDGET:
-                return
-            try:
-                told = self._tell(judgement, began, errors)
-                self._put_told(judgement, told)
-            except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
-                errors.append(error)
-
-    def _tell(self, judgement: Judgement, began: datetime, errors: list[Exception]) -> Told:
-        """People and machines each for themselves: neither waits for the other, nor hears it twice for its sake."""
-
-        def succeeds(work: Callable[[], None]) -> bool:
-            if self._clock() - began > ANNOUNCING_BUDGET:
-                return False
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
-                errors.append(error)
-                return False
-            return True
-
+        mine = (*judgements[first:], *judgements[:first])
         announcer = self._announcer
-        for route in judgement.pending:
-            self._state.add_history(route)
-        people = [r.epoch for r in judgement.untold_people if succeeds(partial(announcer.tell_people, r))]
-        machines = [r.epoch for r in judgement.untold_machines if succeeds(partial(announcer.tell_machines, r))]
-        recovered = partial(announcer.region_recovered, judgement.key_set, observer=judgement.observer)
-        regions = [r for r in judgement.recovered if succeeds(partial(recovered, r))]
-        return Told(tuple(people), tuple(machines), tuple(regions))
+        written = {_of(r) for r in done(self._state.add_history, (r for j in mine for r in j.pending))}
+        machines = done(announcer.tell_machines, (r for j in mine for r in j.untold_machines if _of(r) in written))
+        recovered = done(lambda back: announcer.region_recovered(*back), (back for j in mine for back in _recovered(j)))
+        people = done(announcer.tell_people, (r for j in mine for r in j.untold_people if _of(r) in written))
+        ended = len(errors) == failures
+        for judgement in mine:
+            told = Told(
+                people=tuple(r.epoch for r in people if r.key_set == judgement.key_set),
+                machines=tuple(r.epoch for r in machines if r.key_set == judgement.key_set),
+                recovered=tuple(region for key_set, region, _ in recovered if key_set == judgement.key_set),
+            )
+            if any(told) or ended:
+                try:
+                    self._put_told(judgement, told, ended=ended)
+                except Exception as error:  # noqa: BLE001  # as above
+                    errors.append(error)
 
-    def _put_told(self, judgement: Judgement, told: Told) -> None:
+    def _put_told(self, judgement: Judgement, told: Told, *, ended: bool) -> None:
         """What another run has decided meanwhile is announced by the next one; what failed, when its time is over."""
         latest = judgement
-        all_told = judgement.without(told).is_announced
+        ended = ended or judgement.without(told).is_announced
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 left = latest.without(told)
-                self._put(left.model_copy(update={"announcing_since": None}) if all_told else left, latest)
+                self._put(left.model_copy(update={"announcing_since": None}) if ended else left, latest)
             except EpochConflictError:
                 if attempt == ATTEMPTS:
                     raise
@@ -223,11 +245,21 @@ class Controller:
                 return
 
 
-def _is_to_be_asked(stored: Judgement | None, decided: Judgement) -> bool:
-    if stored is None or not stored.verdicts:  # an order alone writes one without
-        return True
-    before, after = ([health.key_arn for health in judgement.verdicts] for judgement in (stored, decided))
-    return before != after or stored.route.regions[0] != decided.route.regions[0]
+def _of(route: Route) -> tuple[str, int]:
+    return route.key_set, route.epoch
+
+
+def _recovered(judgement: Judgement) -> list[tuple[str, str, str]]:
+    return [(judgement.key_set, region, judgement.observer) for region in judgement.recovered]
+
+
+def _are_keys_to_be_asked(decided: Judgement, now: datetime) -> bool:
+    """At once when there is something new to know, and again as long as it is not known."""
+    awaiting = [health for health in decided.verdicts if health.awaits_word(decided.route.moved_at)]
+    asked = decided.keys_asked_at
+    if not awaiting or asked is None or abs(now - asked) >= ASKED_ANEW:
+        return bool(awaiting)
+    return any(moment > asked for moment in (decided.route.moved_at, *(h.returned_at for h in awaiting)) if moment)
 
 
 def _is_mine_to_announce(before: Judgement, after: Judgement, now: datetime) -> bool:

@@ -63,7 +63,7 @@ class RegionHealth(Model):
     """A verdict with what it rests on.
 
     `losses` counts those that followed each other's return within an hour; `lost_at` and `returned_at` are the latest.
-    `key_answers` is the last word of the key with `key_arn`; None: it has said nothing yet, or refused to.
+    `key_answers` is the last word of the key with `key_arn`, from `key_word_at`; None: none yet, or it refused.
     """
 
     region: str
@@ -74,6 +74,7 @@ class RegionHealth(Model):
     key_usable: bool = True
     key_reason: str = ""
     key_answers: bool | None = None
+    key_word_at: AwareDatetime | None = None
     ready: bool = True
     last_fault_at: AwareDatetime | None = None
     last_key_fault_at: AwareDatetime | None = None
@@ -96,17 +97,38 @@ class RegionHealth(Model):
 
     @property
     def may_be_returned_to(self) -> bool:
-        return self.is_refuge and self.verdict is Verdict.HEALTHY
+        """A flight takes the key's last word, however old; a return waits for one since the region is back."""
+        return self.is_refuge and self.verdict is Verdict.HEALTHY and self._has_spoken_since(self.returned_at)
+
+    def awaits_word(self, since: datetime) -> bool:
+        """Whether the key is to be asked: it has said nothing since then, or since its region is back."""
+        answers = self.verdict in {Verdict.HEALTHY, Verdict.SUSPECT}
+        return answers and not (self._has_spoken_since(since) and self._has_spoken_since(self.returned_at))
+
+    def _has_spoken_since(self, moment: datetime | None) -> bool:
+        return self.key_word_at is not None and (moment is None or self.key_word_at >= moment)
 
     def with_key(self, arn: str) -> Self:
         """The same region's health, of another key of the key set: what the one before said is not its word."""
-        new = {"key_usable": True, "key_reason": "", "key_answers": None, "last_key_fault_at": None}
+        new = {
+            "key_usable": True,
+            "key_reason": "",
+            "key_answers": None,
+            "key_word_at": None,
+            "last_key_fault_at": None,
+        }
         return self if arn == self.key_arn else self.model_copy(update={"key_arn": arn, **new})
 
     def in_words(self) -> str:
-        silent = "" if self.key_answers else "; its key has not answered"
-        key = silent if self.key_usable else f"; its key is not usable: {self.key_reason}"
-        return f"{self.verdict} since {self.since:%H:%M:%S} UTC, {self.reason}{key}"
+        return f"{self.verdict} since {self.since:%H:%M:%S} UTC, {self.reason}{self._key_in_words()}"
+
+    def _key_in_words(self) -> str:
+        if not self.key_usable:
+            return f"; its key is not usable: {self.key_reason}"
+        if not self.key_answers:
+            return "; its key has not answered"
+        is_back = self.verdict is Verdict.HEALTHY and self.returned_at is not None
+        return "; its key has not answered since" if is_back and not self._has_spoken_since(self.returned_at) else ""
 
 
 def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Rules, now: datetime) -> RegionHealth:
@@ -127,6 +149,7 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
         "key_usable": key_usable,
         "key_reason": key_reason,
         "key_answers": _key_answers(previous, found),
+        "key_word_at": found.key_word_at,
         "ready": _is_ready(found, rules, now),
         "last_fault_at": found.last_fault_at,
         "last_key_fault_at": found.last_key_fault_at,
@@ -160,8 +183,10 @@ class _Findings(NamedTuple):
     rounds: list[_Round]
     key_rounds: list[_Round]
     reports: list[Observation]
+    complaints: list[datetime]  # of callers; newest first
     last_fault_at: datetime | None
     last_key_fault_at: datetime | None
+    key_word_at: datetime | None
     last_word: str
     refused: bool  # the key's last word
 
@@ -172,37 +197,51 @@ def _in_time(observations: Iterable[Observation], earliest: datetime, latest: da
     return [known[key] for key in sorted(known, reverse=True)]
 
 
-_TELLING = frozenset({Outcome.OK, Outcome.REGION_FAULT, Outcome.KEY_FAULT})
+_FAULTS = frozenset({Outcome.KEY_FAULT, Outcome.REGION_FAULT})
 
 
 def _findings(newest_first: Sequence[Observation], previous: RegionHealth, rules: Rules) -> _Findings:
     """Rounds that throttling or refusals made mute neither break nor extend a run: they are left out."""
-    rounds: list[_Round] = []
-    key_rounds: list[_Round] = []
-    reports: dict[tuple[str, str], Observation] = {}
-    last_fault_at, last_key_fault_at = previous.last_fault_at, previous.last_key_fault_at
-    last_word, refused = "", False
-    most = rules.most_rounds
+    regional: list[Observation] = []
+    own: list[Observation] = []
+    reports: list[Observation] = []
     for seen in newest_first:
-        outcome = seen.outcome
-        if seen.source is Source.PROBE and seen.key_set:
-            if seen.subject not in {"", previous.key_arn}:
-                continue  # another key's, that this one has replaced
-            refused = refused or (outcome is Outcome.REFUSED and not key_rounds)
-            if outcome in _TELLING:
-                _add_round(key_rounds, seen, most)
-                if outcome is not Outcome.OK and (last_key_fault_at is None or seen.at > last_key_fault_at):
-                    last_key_fault_at = seen.at
-            continue
         if seen.source is not Source.PROBE:
-            reports.setdefault((seen.source, seen.subject or seen.id), seen)  # of each subject the latest
-            continue
-        last_word = last_word or seen.code
-        if outcome is Outcome.OK or outcome is Outcome.REGION_FAULT:
-            _add_round(rounds, seen, most)
-            if outcome is not Outcome.OK and (last_fault_at is None or seen.at > last_fault_at):
-                last_fault_at = seen.at
-    return _Findings(rounds, key_rounds, list(reports.values()), last_fault_at, last_key_fault_at, last_word, refused)
+            reports.append(seen)
+        elif not seen.key_set:
+            regional.append(seen)
+        elif seen.subject in {"", previous.key_arn}:  # else another key's, that this one has replaced
+            own.append(seen)
+    answers = [o for o in regional if o.outcome in {Outcome.OK, Outcome.REGION_FAULT}]
+    words = [o for o in own if o.outcome is not Outcome.INCONCLUSIVE]
+    of_subjects: dict[tuple[str, str], Observation] = {}
+    for report in reports:
+        of_subjects.setdefault((report.source, report.subject or report.id), report)  # the latest of each
+    most = rules.most_rounds + rules.rounds_to_contradict
+    return _Findings(
+        rounds=_rounds(answers, most),
+        key_rounds=_rounds([o for o in words if o.outcome is not Outcome.REFUSED], most),
+        reports=list(of_subjects.values()),
+        complaints=[o.at for o in reports if o.source is Source.DATA_PLANE and o.outcome is Outcome.REGION_FAULT],
+        last_fault_at=_latest(previous.last_fault_at, [o for o in answers if o.outcome in _FAULTS]),
+        last_key_fault_at=_latest(previous.last_key_fault_at, [o for o in words if o.outcome in _FAULTS]),
+        key_word_at=_latest(previous.key_word_at, words),
+        last_word=next((o.code for o in regional if o.code), ""),
+        refused=bool(words) and words[0].outcome is Outcome.REFUSED,
+    )
+
+
+def _latest(known: datetime | None, newest_first: Sequence[Observation]) -> datetime | None:
+    """The later of what is known and what has been seen."""
+    seen = newest_first[0].at if newest_first else None
+    return max(filter(None, (known, seen)), default=None)
+
+
+def _rounds(newest_first: Sequence[Observation], most: int) -> list[_Round]:
+    rounds: list[_Round] = []
+    for seen in newest_first:
+        _add_round(rounds, seen, most)
+    return rounds
 
 
 def _add_round(rounds: list[_Round], seen: Observation, most: int) -> None:
@@ -254,11 +293,29 @@ def _reported(found: _Findings, rules: Rules, now: datetime) -> list[Observation
     """Others' faults, near the beginning of the probe's own run of faults or later; latest first.
 
     An alarm is no other signal, for it is worked out from the probe's rounds: it makes a region suspect at most.
+    Nor are callers whom the probe has contradicted: what is broken is their own way to the region.
     """
     considered = found.rounds[: max(rules.rounds, rules.rounds_when_corroborated)]
     start = min((probe.at for probe in considered if probe.fault), default=now)
     earliest = start - timedelta(seconds=rules.corroboration_seconds)
-    return [o for o in found.reports if o.outcome is Outcome.REGION_FAULT and o.at >= earliest]
+    unheard = {Source.DATA_PLANE} if _is_contradicted(found, start, rules) else set()
+    reports = (o for o in found.reports if o.source not in unheard)
+    return [o for o in reports if o.outcome is Outcome.REGION_FAULT and o.at >= earliest]
+
+
+def _is_contradicted(found: _Findings, until: datetime, rules: Rules) -> bool:
+    """Whether so many rounds were good since callers began to complain, and until the probe's own run of faults.
+
+    Complaints go on as long as each follows within `corroboration_seconds`; after a pause they are new ones.
+    Worked example: complaints every 5 s from 12:00:00 on and good rounds every 10 s count until 12:01:00.
+    """
+    pause = timedelta(seconds=rules.corroboration_seconds)
+    began = next(iter(found.complaints), until)
+    for earlier in found.complaints:
+        if began - earlier > pause:
+            break
+        began = earlier
+    return sum(began < probe.at < until and not probe.fault for probe in found.rounds) >= rules.rounds_to_contradict
 
 
 def _recovery(previous: RegionHealth, found: _Findings, rules: Rules, now: datetime) -> tuple[Verdict, str]:

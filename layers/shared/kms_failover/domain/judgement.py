@@ -24,6 +24,7 @@ class Judgement(Model):
 
     `told_people` and `told_machines` are the epochs of those pending that these have heard of already.
     `announcing_since` is when somebody began to: others leave it to them, and take over only if it takes too long.
+    `keys_asked_at` is when the probe was last told to ask the keys.
     """
 
     key_set: str
@@ -36,6 +37,7 @@ class Judgement(Model):
     told_machines: tuple[int, ...] = ()
     recovered: tuple[str, ...] = ()
     announcing_since: AwareDatetime | None = None
+    keys_asked_at: AwareDatetime | None = None
 
     @property
     def health(self) -> Mapping[str, RegionHealth]:

@@ -81,6 +81,9 @@ class Rules(Model):
     faults_to_impair_when_corroborated: int = Field(2, ge=1, le=60)
     of_rounds_when_corroborated: int | None = Field(None, ge=1, le=60)
     corroboration_seconds: int = Field(60, ge=1, le=3600)
+    rounds_to_contradict: int = Field(
+        6, ge=1, le=60
+    )  # good ones, since callers began to report: their own way is at fault
     healthy_after_seconds: int = Field(600, ge=1, le=86_400)
     unknown_after_seconds: int = Field(180, ge=10, le=3600)
     key_faults_to_leave: int = Field(2, ge=1, le=60)  # in a row: disabled, deleted, without material

@@ -83,7 +83,7 @@ class Runbook:
         self._clock = clock
 
     def execute(self, command: Command) -> dict[str, Any]:
-        """The answer as JSON-ready values. An order is in force before anything is read that it does not need.
+        """The answer as JSON-ready values. A failback counts first what is owed to its target, for its answer.
 
         Raises:
             UnknownKeySetError: no such key set is applied in this region.
@@ -191,7 +191,7 @@ def _target(command: Command, key_set: KeySet, judgement: Judgement) -> str:
     if (health is None or not health.is_refuge) and not command.Insist:
         why = health.in_words() if health else "nothing observed yet"
         raise IntentRefusedError(
-            f"a route may not lead to {command.Region} now ({why}). Insist leads there and stays all the same"
+            f"a route may not lead to {command.Region} now ({why}). Insist to have it lead there and stay all the same"
         )
     return command.Region
 
@@ -201,8 +201,9 @@ def _may_return(key_set: KeySet, judgement: Judgement) -> bool:
     health = judgement.health.get(preferred)
     if health is None or not health.may_be_returned_to:
         why = health.in_words() if health else "nothing observed yet"
+        insisting = "" if health and health.is_refuge else ", if you insist"
         raise IntentRefusedError(
             f"no return to {preferred} yet ({why}). Say it again when the status shows it healthy and its key usable; "
-            "failover with Insist leads there all the same"
+            f"failover leads there all the same, whatever is owed{insisting}"
         )
     return True

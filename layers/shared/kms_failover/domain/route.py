@@ -12,6 +12,7 @@ from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Model
 type Health = Mapping[str, RegionHealth]
 
 AN_HOUR = timedelta(hours=1)
+MOST_COUNTED = 10_000  # objects owed, for the evidence of a return that an operator insists on
 
 
 class Mode(StrEnum):
@@ -155,7 +156,7 @@ def _wanted(
         return current, f"held by {intent.author}: {intent.reason}"
     target = _target(key_set, intent)
     if intent.mode is Mode.FORCE and target == intent.region and (intent.insist or _obeys(intent, previous, health)):
-        return _to_front(target, current), f"forced to {target} by {intent.author}: {intent.reason}"
+        return _led_by(target, key_set, health), f"forced to {target} by {intent.author}: {intent.reason}"
     regions = key_set.regions
     usable = [r for r in regions if r not in health or health[r].routable]
     if not usable:
@@ -164,9 +165,7 @@ def _wanted(
     if head not in usable:
         left = previous.regions[0] not in regions
         return current, _left(previous) if left else "no other region answers its probe: the last good route stays"
-    rest = [r for r in usable if r != head]
-    lost = [r for r in regions if r not in usable]
-    return (head, *rest, *lost), _reason(key_set, head, previous, health, intent)
+    return _led_by(head, key_set, health), _reason(key_set, head, previous, health, intent)
 
 
 def _head(key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None) -> str:
@@ -183,6 +182,12 @@ def _head(key_set: KeySet, previous: Route, health: Health, intent: Intent, owed
         return head
     insists = intent.insist and _is_approved(intent, previous, health.get(target))
     return target if insists or owed <= key_set.rules.debt_allowed_to_return else head
+
+
+def _led_by(head: str, key_set: KeySet, health: Health) -> tuple[str, ...]:
+    """Behind the first those that are usable, then those that are lost, each in the key set's own order."""
+    rest = [r for r in key_set.regions if r != head]
+    return (head, *sorted(rest, key=lambda r: r in health and not health[r].routable))
 
 
 def _target(key_set: KeySet, intent: Intent) -> str:
@@ -262,7 +267,9 @@ def _left(previous: Route) -> str:
 
 def _evidence(key_set: KeySet, health: Health, owed: int | None, head: str) -> tuple[str, ...]:
     lines = [f"{r}: {health[r].in_words()}" for r in key_set.regions if r in health]
-    return (*lines, *([f"owed to {head}: {owed} objects"] if owed is not None else []))
+    if owed is None:
+        return tuple(lines)
+    return (*lines, f"owed to {head}: {'at least ' if owed >= MOST_COUNTED else ''}{owed} objects")
 
 
 def _to_front(region: str, regions: Sequence[str]) -> tuple[str, ...]:
