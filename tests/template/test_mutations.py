@@ -1,0 +1,53 @@
+"""The checks of rights and alarms are broken on purpose: each mistake in a copy of the template is found."""
+
+import pytest
+
+from tests.template.alarms import wrong_alarms
+from tests.template.calls import ROLES
+from tests.template.deployed import HOME, REPLICA, Stack
+from tests.template.loading import TEXT
+from tests.template.rights import wrong_rights
+
+MISTAKES = {  # what stands in the template, and what stands there by mistake
+    "a metric that nobody emits": ("MetricName: RegionFault", "MetricName: RegionFaults"),
+    "an ignored event that nobody counts": ("MetricName: EventIgnored", "MetricName: EventsIgnored"),
+    "a dimension that nobody emits": ("{Name: Function, Value: signals}", "{Name: Function, Value: probe}"),
+    "another namespace": ("Namespace: kms-failover", "Namespace: kms"),
+    "a peer's alarm that nobody reads": ("-kms-impaired-${peer}", "-peer-kms-${peer}"),
+    "a peer's alarm read as the region's own": ("-kms-impaired-${peer}", "-kms-impaired-${AWS::Region}"),
+    "a peer's alarm of the region's own metric": (
+        "{Name: Region, Value: !If [IsStateTableHome, !Ref StateTableReplica, !Ref StateTableHome]}",
+        "{Name: Region, Value: !Ref AWS::Region}",
+    ),
+    "an alarm that tells nobody": ("AlarmActions: [!Ref ChangesTopic] # a probe", "# a probe"),
+    "an alarm of another queue": ("!GetAtt FailuresQueue.QueueName", "!GetAtt RewrapQueue.QueueName"),
+    "signals wakes its own region's probe alone": ("lambda:${StateTableReplica}:", "lambda:${StateTableHome}:"),
+    "another function than the controller": (
+        "function:${AWS::StackName}-controller",
+        "function:${AWS::StackName}-sweep",
+    ),
+    "the runbook starts another function": ("- !GetAtt ControllerFunction.Arn", "- !GetAtt ProbeFunction.Arn"),
+    "the probe may not read signals": ('- !Sub "signals#${AWS::Region}"\n', "\n"),
+    "the probe may read everything": ("- key-sets\n", "- key-sets\n                    - intents\n"),
+    "the probe may open every data key": ('{"kms:EncryptionContext:kms-failover": probe}', "{}"),
+    "reimport may open every data key": ('"kms:EncryptionContext:kms-failover": sentinel', ""),
+    "reimport may import everywhere": ("StringEquals: {aws:RequestedRegion: !Ref AWS::Region}", "StringEquals: {}"),
+    "rewrap may use a bucket's key itself": ('{kms:ViaService: !Sub "s3.${AWS::Region}.amazonaws.com"}', "{}"),
+    "a caller may write control, not reports": ('[!Sub "reports#${AWS::Region}"]', '[!Sub "control#${AWS::Region}"]'),
+    "another deployment's state table": ("table/${AWS::StackName}-state", "table/other-state"),
+    "any topic": (
+        "Action: sns:Publish\n              Resource: !Ref ChangesTopic",
+        "Action: sns:Publish\n              Resource: '*'",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_found(mistake: str) -> None:
+    right, wrong = MISTAKES[mistake]
+    text = TEXT.replace(right, wrong)
+    assert text != TEXT
+
+    stacks = [Stack(region, text) for region in (HOME, REPLICA)]
+
+    assert any(wrong_alarms(stack) or any(wrong_rights(stack, role) for role in ROLES) for stack in stacks)
