@@ -48,7 +48,7 @@ class Recorder:
 
 
 def announcer(recorder: Any) -> SnsAndEventBridge:
-    return SnsAndEventBridge(recorder, recorder, "topic")
+    return SnsAndEventBridge(recorder, recorder, "topic", EXAMPLE["detail"]["deployment"])
 
 
 def test_the_emitted_event_is_the_example() -> None:
@@ -171,6 +171,6 @@ def test_aws_takes_both(clients: tuple[Any, Any]) -> None:
     sns, events = clients
     topic = sns.create_topic(Name="prod-changes")["TopicArn"]
 
-    SnsAndEventBridge(sns, events, topic).tell_machines(ROUTE)
+    SnsAndEventBridge(sns, events, topic, "prod").tell_machines(ROUTE)
 
     assert sns.list_topics()["Topics"] == [{"TopicArn": topic}]

@@ -414,6 +414,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("cloudtrail-disable-key", {"detail": {"eventName": "DisableKey", "resources": 5}}),
     ("cloudtrail-disable-key", {"detail-type": "AWS Service Event via CloudTrail"}),
     ("drill-region-impaired", {"detail": {}}),
+    ("drill-region-impaired", changed("drill-region-impaired", deployment=None)),
     ("drill-region-impaired", changed("drill-region-impaired", region="x" * 3000)),
     ("drill-region-impaired", changed("drill-region-impaired", recovered="true")),
     ("drill-region-impaired", {"source": "kms-failover"}),

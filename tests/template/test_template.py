@@ -411,6 +411,9 @@ def test_one_ignored_event_is_enough_for_people_to_be_told() -> None:
         ("cloudtrail-disable-key", {"detail": {"eventSource": "kms.amazonaws.com", "eventName": "Decrypt"}}),
         ("cloudtrail-delete-key", {"detail": {"eventSource": "kms.amazonaws.com", "eventName": "DisableKey"}}),
         ("drill-region-impaired", {"source": "somebody.else"}),
+        ("drill-region-impaired", {"detail": {"region": "us-east-1"}}),
+        ("drill-region-impaired", {"detail": {"deployment": "other", "region": "us-east-1"}}),
+        ("kms-region-recovered", {"detail": {"deployment": "other", "keySet": "orders"}}),
     ],
 )
 def test_its_neighbours_match_none(name: str, change: dict[str, Any]) -> None:

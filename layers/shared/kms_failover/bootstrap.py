@@ -124,7 +124,8 @@ def _controller(place: Place) -> "Controller":
     from kms_failover.adapters.announcer import SnsAndEventBridge
     from kms_failover.domain.controlling import Controller
 
-    announcer = SnsAndEventBridge(_impatient("sns", place), _impatient("events", place), place.changes_topic)
+    clients = _impatient("sns", place), _impatient("events", place)
+    announcer = SnsAndEventBridge(*clients, place.changes_topic, place.deployment.name)
     return Controller(_state(place), announcer, _key_prober(place), now)
 
 

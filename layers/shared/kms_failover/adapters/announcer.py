@@ -25,6 +25,7 @@ class Detail(BaseModel):
 class RouteChanged(Detail):
     """Detail of `KMS Route Changed`; an example is events/kms-route-changed.json."""
 
+    deployment: str
     key_set: str
     observer: str
     regions: tuple[str, ...]
@@ -37,19 +38,23 @@ class RouteChanged(Detail):
 class RegionRecovered(Detail):
     """Detail of `KMS Region Recovered`: debt owed to the region can be repaid now."""
 
+    deployment: str
     key_set: str
     observer: str
     region: str
 
 
 class SnsAndEventBridge:
-    def __init__(self, sns: "SNSClient", events: "EventBridgeClient", topic: str) -> None:
+    def __init__(self, sns: "SNSClient", events: "EventBridgeClient", topic: str, deployment: str) -> None:
+        """`deployment` is named in each event: several of them share an account's event bus."""
         self._sns = sns
         self._events = events
         self._topic = topic
+        self._deployment = deployment
 
     def tell_machines(self, route: Route) -> None:
         detail = RouteChanged(
+            deployment=self._deployment,
             key_set=route.key_set,
             observer=route.observer,
             regions=route.regions,
@@ -68,7 +73,8 @@ class SnsAndEventBridge:
         )
 
     def region_recovered(self, key_set: str, region: str, observer: str) -> None:
-        self._put_event("KMS Region Recovered", RegionRecovered(key_set=key_set, region=region, observer=observer))
+        detail = RegionRecovered(deployment=self._deployment, key_set=key_set, region=region, observer=observer)
+        self._put_event("KMS Region Recovered", detail)
 
     def _put_event(self, detail_type: str, detail: Detail) -> None:
         answer = self._events.put_events(

@@ -184,7 +184,11 @@ def _named_keys(event: Fields, detail: Fields) -> Iterator[str]:
 
 
 def _drill(event: Fields, detail: Fields) -> Signal:
-    """`{"region": …}` begins a drill, the same with `"recovered": true` ends it; `drill` names one of several."""
+    """`{"deployment": …, "region": …}` begins a drill, `"recovered": true` ends it; `drill` names one of several.
+
+    The rule delivers those of this deployment: an event without one reaches nobody, so its shape is none.
+    """
+    detail.text("deployment")
     over = detail.flag("recovered")
     return Signal(
         source=Source.DRILL,
