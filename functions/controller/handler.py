@@ -1,5 +1,6 @@
 """Decides this region's routes; woken by probe, signals and runbook, and by a schedule."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import islice
@@ -20,11 +21,12 @@ logger = Logger(service=EVENT_SOURCE)
 
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  # whatever woke it, everything is read anew
-    judgements = bootstrap.controller(context).run(_emit)
+    emit = functools.partial(_emit, bootstrap.deployment(context))
+    judgements = bootstrap.controller(context).run(emit)
     return {"routes": {j.key_set: {"regions": j.route.regions, "epoch": j.route.epoch} for j in judgements}}
 
 
-def _emit(judgements: Iterable[Judgement]) -> None:
+def _emit(deployment: str, judgements: Iterable[Judgement]) -> None:
     """Metrics of all key sets together: one of each for every key set would cost more than the whole service.
 
     `RegionLost` is, by region, how many key sets cannot use it; what is wrong with one of them stands in the log.
@@ -39,4 +41,5 @@ def _emit(judgements: Iterable[Judgement]) -> None:
             first = dict(islice(why.items(), MOST_LOGGED))
             logger.warning("region cannot be used", extra={"region": region, "key_sets": len(why), "why": first})
         with single_metric(name="RegionLost", unit=MetricUnit.Count, value=len(why), namespace=EVENT_SOURCE) as metric:
+            metric.add_dimension("Deployment", deployment)
             metric.add_dimension("Region", region)

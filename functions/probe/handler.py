@@ -1,5 +1,6 @@
 """Probe rounds, a minute's worth an invocation."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,27 +25,28 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
     The answer counts the outcomes.
     """
     request = ProbeRequest.model_validate(event or {}, extra="ignore")
-    service = bootstrap.probe(context)
-    observed = service.ask(request.key_sets, _tell) if request.key_sets else service.run(request.rounds, _tell)
+    service, tell = bootstrap.probe(context), functools.partial(_tell, bootstrap.deployment(context))
+    observed = service.ask(request.key_sets, tell) if request.key_sets else service.run(request.rounds, tell)
     return {outcome.value: sum(o.outcome is outcome for o in observed) for outcome in Outcome}
 
 
-def _tell(observations: Sequence[Observation]) -> None:
+def _tell(deployment: str, observations: Sequence[Observation]) -> None:
     for observation in observations:
         if not observation.key_set:
-            _measure(observation)
+            _measure(deployment, observation)
         if observation.outcome is not Outcome.OK:
             logger.warning("probe failed", extra=observation.model_dump(mode="json"))
 
 
-def _measure(observation: Observation) -> None:
+def _measure(deployment: str, observation: Observation) -> None:
     """`RegionFault` is 0 or 1 a round: its average is the share of failed rounds, its silence the probe's own."""
     if observation.outcome in _FAULT:
-        _emit("RegionFault", MetricUnit.Count, _FAULT[observation.outcome], observation.region)
+        _emit("RegionFault", MetricUnit.Count, _FAULT[observation.outcome], deployment, observation.region)
     if observation.outcome is Outcome.OK:
-        _emit("ProbeLatency", MetricUnit.Milliseconds, observation.latency_ms, observation.region)
+        _emit("ProbeLatency", MetricUnit.Milliseconds, observation.latency_ms, deployment, observation.region)
 
 
-def _emit(name: str, unit: MetricUnit, value: float, region: str) -> None:
+def _emit(name: str, unit: MetricUnit, value: float, deployment: str, region: str) -> None:
     with single_metric(name=name, unit=unit, value=value, namespace=EVENT_SOURCE) as metric:
+        metric.add_dimension("Deployment", deployment)
         metric.add_dimension("Region", region)

@@ -19,9 +19,10 @@ logger = Logger(service=EVENT_SOURCE)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> list[dict[str, str | None]]:
     """One entry a member key that was looked at; raises at the end, naming the key sets, if any of them failed."""
     request = reimport_request(event)
+    deployment = bootstrap.deployment(context)
     results = []
     for result in bootstrap.reimport_service(context).run(request):
-        _tell(result)
+        _tell(result, deployment)
         results.append(result)
     if request.key_id is not None and not results:
         logger.info("event ignored: no key set has this key here", key_id=request.key_id)
@@ -31,7 +32,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> list[dict[s
     return [_answer(result) for result in results]
 
 
-def _tell(result: Reimport) -> None:
+def _tell(result: Reimport, deployment: str) -> None:
     if result.error is not None:
         logger.error("material not imported", extra=_answer(result))
     else:
@@ -40,6 +41,7 @@ def _tell(result: Reimport) -> None:
         return
     name = "MaterialNotImported" if result.error else "MaterialImported"
     with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace=EVENT_SOURCE) as metric:
+        metric.add_dimension("Deployment", deployment)
         metric.add_dimension("KeySet", result.key_set)
         metric.add_dimension("Region", result.region)
 

@@ -20,13 +20,13 @@ logger = Logger(service=EVENT_SOURCE)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """SQS gets `batchItemFailures`; every other caller the counts, or an error if any of its objects failed."""
-    service = bootstrap.rewrap_service(context)
+    service, deployment = bootstrap.rewrap_service(context), bootstrap.deployment(context)
     if "Records" in event:
-        return _from_queue(service, event)
-    return _from_invocation(service, event)
+        return _from_queue(service, event, deployment)
+    return _from_invocation(service, event, deployment)
 
 
-def _from_queue(service: RewrapService, event: dict[str, Any]) -> dict[str, Any]:
+def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) -> dict[str, Any]:
     counts: Counter[Outcome] = Counter()
 
     def take(record: SQSRecord) -> None:
@@ -41,11 +41,11 @@ def _from_queue(service: RewrapService, event: dict[str, Any]) -> dict[str, Any]
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     answer = process_partial_response(event=event, record_handler=take, processor=processor)
-    _emit(counts)
+    _emit(counts, deployment)
     return dict(answer)
 
 
-def _from_invocation(service: RewrapService, event: dict[str, Any]) -> dict[str, int]:
+def _from_invocation(service: RewrapService, event: dict[str, Any], deployment: str) -> dict[str, int]:
     counts: Counter[Outcome] = Counter()
     errors: list[Exception] = []
     for name in list(from_invocation(event)):
@@ -54,7 +54,7 @@ def _from_invocation(service: RewrapService, event: dict[str, Any]) -> dict[str,
         except Exception as error:
             logger.exception("not rewrapped", bucket=name.bucket, key=name.key)
             errors.append(error)
-    _emit(counts)
+    _emit(counts, deployment)
     if errors:
         raise ExceptionGroup(f"{len(errors)} objects were not rewrapped", errors)
     return {"objects": counts.total()} | {outcome.value: counts[outcome] for outcome in Outcome}
@@ -73,8 +73,9 @@ def _rewrap(service: RewrapService, name: ObjectName) -> Outcome:
     return result.outcome
 
 
-def _emit(counts: Counter[Outcome]) -> None:
+def _emit(counts: Counter[Outcome], deployment: str) -> None:
     for outcome, count in counts.items():
         name = f"Objects{outcome.value.title()}"
         with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
+            metric.add_dimension("Deployment", deployment)
             metric.add_dimension("Function", "rewrap")

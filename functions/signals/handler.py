@@ -19,11 +19,12 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     taken = bootstrap.signals(context).take(event, context)
     if taken.ignored is None:
         return {"observations": taken.observations}
-    _announce(taken.ignored)
+    _announce(taken.ignored, bootstrap.deployment(context))
     return {"observations": 0, "ignored": taken.ignored.reason}
 
 
-def _announce(ignored: IgnoredEvent) -> None:
+def _announce(ignored: IgnoredEvent, deployment: str) -> None:
     logger.error("event ignored", extra={"ignored": ignored.model_dump(mode="json")})
     with single_metric(name="EventIgnored", unit=MetricUnit.Count, value=1, namespace=EVENT_SOURCE) as metric:
+        metric.add_dimension("Deployment", deployment)
         metric.add_dimension("Function", "signals")

@@ -20,5 +20,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
     swept = bootstrap.sweep_service(context).sweep(key_set_in(event))
     logger.info("debt queued", extra=asdict(swept))
     with single_metric(name="DebtQueued", unit=MetricUnit.Count, value=swept.queued, namespace=EVENT_SOURCE) as metric:
+        metric.add_dimension("Deployment", bootstrap.deployment(context))
         metric.add_dimension("Function", "sweep")
     return asdict(swept)

@@ -83,3 +83,4 @@ def test_a_lost_region_is_counted_although_nobody_can_be_told(
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RegionLost" in line]
     assert {line["Region"]: line["RegionLost"] for line in lines} == {EAST: [1.0], WEST: [0.0]}
+    assert {line["Deployment"] for line in lines} == {"prod"}

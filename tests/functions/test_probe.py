@@ -33,7 +33,8 @@ def about_regions(prod: Stack) -> set[tuple[str, str, Outcome]]:
 def metrics(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     measured = [line for line in lines if "_aws" in line]
-    assert all(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Region"]] for line in measured)
+    assert all(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Deployment", "Region"]] for line in measured)
+    assert {line["Deployment"] for line in measured} <= {"prod"}
     return sorted(
         (line["Region"], f"{name} {line[name]}" if name == "RegionFault" else name)
         for line in measured

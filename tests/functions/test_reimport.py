@@ -85,9 +85,9 @@ def test_each_import_is_counted_and_no_line_shows_the_material(
 
     counted = [json.loads(line) for line in metrics.splitlines()]
     names = {"MaterialImported", "MaterialNotImported"}
-    assert [(metric["KeySet"], *(metric.keys() & names)) for metric in counted] == [
-        ("orders", "MaterialImported"),
-        ("invoices", "MaterialNotImported"),
+    assert [(metric["Deployment"], metric["KeySet"], *(metric.keys() & names)) for metric in counted] == [
+        ("prod", "orders", "MaterialImported"),
+        ("prod", "invoices", "MaterialNotImported"),
     ]
     shown = metrics + caplog.text + repr([vars(record) for record in caplog.records])
     assert SECRET_BYTES.decode() not in shown

@@ -131,4 +131,4 @@ def test_what_was_owed_and_refused_is_logged_with_its_reason(
     (logged,) = [vars(record) for record in caplog.records]
     (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (logged["outcome"], logged["reason"], logged["key"]) == ("refused", "because", ORDER)
-    assert metric["ObjectsRefused"] == [1.0]
+    assert (metric["ObjectsRefused"], metric["Deployment"]) == ([1.0], "prod")

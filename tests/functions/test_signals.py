@@ -186,7 +186,8 @@ def test_an_unknown_event_is_recorded_counted_logged_and_not_retried(
     assert (answer["observations"], answer["ignored"]) == (0, prod.state.ignored_events(2)[0].reason)
     assert [line["EventIgnored"] for line in counted] == [[1.0]]
     assert counted[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "kms-failover"
-    assert counted[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Function"]]  # as the alarm asks for it
+    assert counted[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Deployment", "Function"]]
+    assert counted[0]["Deployment"] == "prod"
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["event ignored"]
 
 

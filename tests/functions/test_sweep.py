@@ -40,7 +40,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
     ],
 )
 def test_it_answers_what_was_queued_and_what_is_left(
-    service: FakeService, event: dict[str, Any], key_set: str | None
+    service: FakeService, event: dict[str, Any], key_set: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     context: Any = Context()
 
@@ -48,6 +48,8 @@ def test_it_answers_what_was_queued_and_what_is_left(
 
     assert answer == {"queued": 2, "remaining": 1}
     assert service.seen == [key_set]
+    (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "DebtQueued" in line]
+    assert (metric["DebtQueued"], metric["Deployment"]) == ([2.0], "prod")
 
 
 @pytest.fixture

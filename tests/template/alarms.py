@@ -43,12 +43,14 @@ def _wrong_name(stack: Stack, metric: Metric, name: str) -> Iterator[str]:
 
 
 def _expected(stack: Stack) -> Iterator[Metric]:
+    deployment = stack.place.deployment.name
     fault = Observation(
         observer=stack.region, region=stack.region, source=Source.PROBE, outcome=Outcome.REGION_FAULT, at=NOON, id="1"
     )
-    yield _emitted(lambda: probe._measure(fault))
-    yield _emitted(lambda: probe._measure(fault.model_copy(update={"region": stack.peer})))
-    yield _emitted(lambda: signals._announce(IgnoredEvent(id="1", source="", detail_type="", at=NOON, reason="")))
+    yield _emitted(lambda: probe._measure(deployment, fault))
+    yield _emitted(lambda: probe._measure(deployment, fault.model_copy(update={"region": stack.peer})))
+    ignored = IgnoredEvent(id="1", source="", detail_type="", at=NOON, reason="")
+    yield _emitted(lambda: signals._announce(ignored, deployment))
     for queue in _queues_of_failures(stack):
         yield "AWS/SQS", "ApproximateNumberOfMessagesVisible", frozenset({("QueueName", queue.rpartition(":")[2])})
 

@@ -13,6 +13,7 @@ MISTAKES = {  # what stands in the template, and what stands there by mistake
     "an ignored event that nobody counts": ("MetricName: EventIgnored", "MetricName: EventsIgnored"),
     "a dimension that nobody emits": ("{Name: Function, Value: signals}", "{Name: Function, Value: probe}"),
     "another namespace": ("Namespace: kms-failover", "Namespace: kms"),
+    "an alarm of every deployment": ('        - {Name: Deployment, Value: !Sub "${AWS::StackName}"}\n', ""),
     "a peer's alarm that nobody reads": ("-kms-impaired-${peer}", "-peer-kms-${peer}"),
     "a peer's alarm read as the region's own": ("-kms-impaired-${peer}", "-kms-impaired-${AWS::Region}"),
     "a peer's alarm of the region's own metric": (

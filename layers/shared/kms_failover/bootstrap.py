@@ -45,6 +45,11 @@ class LambdaContext(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
+def deployment(context: LambdaContext) -> str:
+    """Its name, which tells its metrics from those of another one in the same account and region."""
+    return Place.of_function(context.invoked_function_arn).deployment.name
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
