@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from kms_failover.domain import composite_view
 from kms_failover.domain.composite_view import MAX_DEBTS, MAX_REFUSALS
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
@@ -368,8 +369,8 @@ def test_coverage_is_the_share_of_objects_that_this_regions_key_opens() -> None:
 
     known = world.do(ActionName.STATUS)["Coverage"]
 
-    assert unknown == {"orders-west": {"Objects": None, "Owed": 1, "Share": None}}
-    assert known == {"orders-west": {"Objects": 4, "Owed": 1, "Share": 0.75}}
+    assert unknown == {"orders-west": {"Objects": None, "Owed": 1, "OwedIsMore": False, "Share": None}}
+    assert known == {"orders-west": {"Objects": 4, "Owed": 1, "OwedIsMore": False, "Share": 0.75}}
 
 
 def test_a_failback_tells_the_debt_that_was_counted_before_it_was_ordered() -> None:
@@ -404,14 +405,120 @@ def test_a_command_before_the_controllers_first_run_is_fenced_as_well() -> None:
         world.state.put_judgement(judgement(first_route(ORDERS, WEST, NOON)))
 
 
+def _owe(world: World, *owed: tuple[str, int]) -> None:
+    for region, count in owed:
+        for key in range(count):
+            world.state.put_debt(Debt(key_set="orders", owed_to=region, bucket="orders-west", key=f"{key}", since=NOON))
+
+
 def test_debts_are_counted_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    endless = (Debt(key_set="orders", owed_to=EAST, bucket="b", key=f"{n}", since=NOON) for n in range(10**9))
-    monkeypatch.setattr(world.state, "debts", lambda _name: endless)
+    endless = (Debt(key_set="orders", owed_to=WEST, bucket="b", key=f"{n}", since=NOON) for n in range(10**9))
+    monkeypatch.setattr(world.state, "debts", lambda _name, _region: endless)
+    monkeypatch.setattr(world.state, "owed", lambda _name, _region, at_most: at_most)
 
     answer = world.do(ActionName.STATUS)
 
-    assert (answer["Debt"][EAST], answer["DebtIsMore"]) == (MAX_DEBTS, True)
+    assert (answer["Debt"], answer["DebtIsMore"]) == ({EAST: MAX_DEBTS, WEST: MAX_DEBTS}, [EAST, WEST])
+
+
+def test_however_much_is_owed_to_one_region_what_is_owed_to_the_other_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composite_view, "MAX_DEBTS", 3)
+    world = World()
+    world.counted["orders-west"] = 4
+    _owe(world, (EAST, 5), (WEST, 1))
+
+    answer = world.do(ActionName.STATUS)
+
+    assert (answer["Debt"], answer["DebtIsMore"]) == ({EAST: 3, WEST: 1}, [EAST])
+    assert answer["Coverage"]["orders-west"] == {"Objects": 4, "Owed": 1, "OwedIsMore": False, "Share": 0.75}
+
+
+def test_where_not_all_debts_can_be_counted_no_share_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composite_view, "MAX_DEBTS", 3)
+    world = World()
+    world.counted["orders-west"] = 10
+    _owe(world, (WEST, 4))
+
+    cover = world.do(ActionName.STATUS)["Coverage"]["orders-west"]
+
+    assert cover == {"Objects": 10, "Owed": 3, "OwedIsMore": True, "Share": None}
+
+
+@pytest.mark.parametrize(
+    ("owed", "expected"),
+    [
+        (3, "at the controller's next run"),
+        (5, "at the controller's next run"),
+        (6, f"waits for at least 6 objects owed to {EAST} to be repaid"),
+        (9, f"waits for at least 6 objects owed to {EAST} to be repaid"),
+    ],
+)
+def test_the_way_back_waits_for_debt_as_the_controller_does_however_much_is_shown(
+    monkeypatch: pytest.MonkeyPatch, owed: int, expected: str
+) -> None:
+    monkeypatch.setattr(composite_view, "MAX_DEBTS", 3)
+    world = World()
+    rules = ORDERS.rules.model_copy(update={"debt_allowed_to_return": 5})
+    orders = ORDERS.model_copy(update={"failback": Failback.AUTOMATIC, "rules": rules})
+    world.state.put_key_set(orders)
+    moved = first_route(orders, WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    world.judge(health(EAST), route=moved)
+    _owe(world, (EAST, owed), (WEST, 7))
+
+    assert world.do(ActionName.STATUS)["Return"] == expected
+
+
+def test_a_failback_that_insists_waits_for_no_debt() -> None:
+    world = World()
+    world.judge(health(EAST), route=first_route(ORDERS, WEST, NOON).model_copy(update={"regions": (WEST, EAST)}))
+    _owe(world, (EAST, 2))
+    world.do(ActionName.FAILBACK, Insist=True)
+
+    assert world.do(ActionName.STATUS)["Return"] == "at the controller's next run"
+
+
+IMPAIRED = health(WEST, Verdict.IMPAIRED)
+UNREADY = health(WEST).model_copy(update={"ready": False})
+KEY_SILENT = health(WEST).model_copy(update={"key_answers": None})
+SPENT = {"regions": (EAST, WEST), "intent_epoch": 10**15}  # the order was carried out, and its region lost since
+
+
+@pytest.mark.parametrize(
+    ("seen", "route", "owed", "expected"),
+    [
+        (None, {}, 0, f"{WEST} to answer its probe"),
+        (health(WEST, Verdict.UNKNOWN), {}, 0, f"{WEST} to answer its probe"),
+        (UNREADY, {}, 0, f"{WEST} to answer its probe"),
+        (IMPAIRED, {}, 0, f"{WEST} to be healthy"),
+        (health(WEST, key_usable=False), {}, 0, f"the key in {WEST} to be usable"),
+        (KEY_SILENT, {}, 0, f"the key in {WEST} to answer its probe"),
+        (health(WEST, Verdict.SUSPECT), SPENT, 0, f"{WEST} to be healthy"),
+        (health(WEST, key_usable=False), SPENT, 0, f"the key in {WEST} to be usable"),
+        (health(WEST), SPENT, 2, f"2 objects owed to {WEST} to be repaid"),
+    ],
+)
+def test_an_order_that_waits_for_its_region_says_so_also_where_the_preferred_one_leads(
+    seen: RegionHealth | None, route: dict[str, Any], owed: int, expected: str
+) -> None:
+    world = World()
+    world.judge(health(WEST))
+    world.do(ActionName.FAILOVER, Region=WEST)
+    verdicts = (health(EAST), *([seen] if seen else []))
+    world.judge(*verdicts, route=first_route(ORDERS, WEST, NOON).model_copy(update=route))
+    _owe(world, (WEST, owed))
+
+    assert world.do(ActionName.STATUS)["Return"] == f"the order to lead to {WEST} waits for {expected}"
+
+
+@pytest.mark.parametrize("insist", [False, True])
+def test_an_order_that_nothing_holds_up_is_the_controllers_next_step(insist: Any) -> None:
+    world = World()
+    world.judge(health(EAST), IMPAIRED if insist else health(WEST, Verdict.SUSPECT))
+
+    world.do(ActionName.FAILOVER, Region=WEST, Insist=insist)
+
+    assert world.do(ActionName.STATUS)["Return"] == "at the controller's next run"
 
 
 def test_the_controller_is_woken_by_an_order_that_could_not_be_fenced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from moto import mock_aws
 from kms_failover import cli
 from kms_failover.cli import EXIT_FAILED, EXIT_INTERRUPTED, _parser, _payload, main
 from kms_failover.cli_text import text
+from kms_failover.domain import composite_view
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import Verdict
 from kms_failover.domain.key_set import KeySet, Origin
@@ -106,6 +107,22 @@ def test_an_order_is_told_with_what_it_replaces_and_what_happens_next() -> None:
         "  each region follows by itself, within seconds: look again with status",
         "  the status cannot be shown: ConnectionError: no",
     ]
+
+
+def test_debts_that_are_too_many_to_count_are_told_of_their_region_alone_and_no_share_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(composite_view, "MAX_DEBTS", 2)
+    buckets = [{"name": "orders-west", "region": WEST}]
+    state = MemoryState(WEST, KeySet.model_validate(key_set().model_dump(mode="json") | {"buckets": buckets}))
+    for owed_to, key in ((EAST, "a"), (WEST, "a"), (WEST, "b"), (WEST, "c")):
+        state.put_debt(Debt(key_set="orders", owed_to=owed_to, bucket="orders-west", key=key, since=NOON))
+    runbook = Runbook(state, Nothing(), Nothing(), lambda: None, lambda: NOON)
+
+    lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
+
+    assert "  debt     us-east-1 1, us-west-2 at least 2" in lines
+    assert "  bucket   orders-west: coverage unknown, at least 2 objects owed: too many to count" in lines
 
 
 def test_before_anything_is_decided_the_status_says_so() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from kms_failover.domain.composite_view import MAX_DEBTS
+
 SHOWN_CHANGES = 5
 
 type Answer = Mapping[str, Any]
@@ -28,7 +30,9 @@ def _order(answer: Answer) -> Iterator[str]:
     if answer["Replaced"]:
         yield f"  replaces {_intent(answer['Replaced'])}"
     if "DebtOwedToTarget" in answer:
-        yield f"  owed to the preferred region when it was given: {answer['DebtOwedToTarget']} objects"
+        owed = answer["DebtOwedToTarget"]
+        at_least = "at least " if owed >= MAX_DEBTS else ""
+        yield f"  owed to the preferred region when it was given: {at_least}{owed} objects"
     if "Warning" in answer:
         yield f"  WARNING: {answer['Warning']}"
     yield "  each region follows by itself, within seconds: look again with status"
@@ -55,17 +59,24 @@ def _status(answer: Answer) -> Iterator[str]:
             yield f"                 KEY NOT USABLE: {verdict['KeyReason']}{last}; {quiet}"
         elif not verdict["KeyAnswers"]:
             yield "                 its key has not answered yet, or refuses the probe"
-    more = " or more" if answer["DebtIsMore"] else ""
-    yield "  debt     " + ", ".join(f"{region} {count}{more}" for region, count in answer["Debt"].items())
+    more = answer["DebtIsMore"]
+    debts = (f"{region} {'at least ' if region in more else ''}{count}" for region, count in answer["Debt"].items())
+    yield "  debt     " + ", ".join(debts)
     yield from (f"  refused  {r['bucket']}/{r['key']}: {r['reason']}" for r in answer["Refusals"])
     for bucket, cover in answer["Coverage"].items():
-        share = "S3 has not counted its objects yet" if cover["Share"] is None else f"{cover['Share']:.2%} covered"
-        yield f"  bucket   {bucket}: {share}, {cover['Owed']} objects owed"
+        yield f"  bucket   {bucket}: {_coverage(cover)}"
     for region, material in answer["Material"].items():
         yield f"  material {region}: {_material(material)}"
     yield from (f"  ignored  {e['source']} {e['detail_type']}: {e['reason']}" for e in answer["IgnoredEvents"])
     for change in answer["History"][:SHOWN_CHANGES]:
         yield f"  history  {_time(change['DecidedAt'])} {' > '.join(change['Regions'])}: {change['Reason']}"
+
+
+def _coverage(cover: Answer) -> str:
+    if cover["OwedIsMore"]:
+        return f"coverage unknown, at least {cover['Owed']} objects owed: too many to count"
+    share = "S3 has not counted its objects yet" if cover["Share"] is None else f"{cover['Share']:.2%} covered"
+    return f"{share}, {cover['Owed']} objects owed"
 
 
 def _intent(intent: Answer) -> str:

@@ -1,7 +1,7 @@
 """The composite view: everything about one key set that a person on call would ask for."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to
 from kms_failover.domain.signals import IgnoredEvent
 
-MAX_DEBTS = 10_000  # counted: a few seconds' reading
+MAX_DEBTS = 10_000  # counted, of each region: a few seconds' reading
 MAX_REFUSALS = 100  # shown; all are kept
 MAX_IGNORED_EVENTS = 10
 MAX_HISTORY = 50
@@ -29,6 +29,7 @@ class ViewState(Protocol):
     def history(self, key_set: str, at_most: int) -> tuple[Route, ...]: ...
     def intents(self, key_set: str) -> tuple[Intent, ...]: ...
     def debts(self, key_set: str, owed_to: str = "") -> Iterable[Debt]: ...
+    def owed(self, key_set: str, region: str, at_most: int) -> int: ...
     def refusals(self, key_set: str) -> Iterable[Refusal]: ...
     def material(self, key_set: str, region: str) -> MaterialRecord | None: ...
     def ignored_events(self, at_most: int) -> tuple[IgnoredEvent, ...]: ...
@@ -40,12 +41,20 @@ class ObjectCounts(Protocol):
 
 
 def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime) -> dict[str, Any]:
-    """JSON-ready values; of what is too much to read within seconds, the beginning."""
+    """JSON-ready values; of what is too much to read within seconds, the beginning.
+
+    Debt is counted up to a bound, each region for itself: those that `DebtIsMore` names are owed this or more.
+    """
     known = state.judgement(key_set.name)
     judgement = known or first_judgement(key_set, state.region, now)
     intent = in_force(state.intents(key_set.name), now)
-    debts = list(islice(state.debts(key_set.name), MAX_DEBTS))
-    debt = dict.fromkeys(key_set.regions, 0) | Counter(debt.owed_to for debt in debts)
+    most = max(MAX_DEBTS, key_set.rules.debt_allowed_to_return + 1)  # as far as the controller counts, if not further
+    debts = list(islice(state.debts(key_set.name, state.region), most))
+    debt = {
+        region: len(debts) if region == state.region else state.owed(key_set.name, region, most)
+        for region in key_set.regions
+    }
+    more = [region for region, count in debt.items() if count >= most]
     return {
         "KeySet": key_set.name,
         "Observer": state.region,
@@ -60,9 +69,12 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
         "Intent": intent.model_dump(mode="json"),
         "Verdicts": {region: _verdict(judgement.health.get(region), key_set) for region in key_set.regions},
         "Debt": debt,
-        "DebtIsMore": len(debts) == MAX_DEBTS,
-        "Coverage": {bucket.name: _coverage(counts, bucket, debts) for bucket in key_set.buckets_in(state.region)},
-        "Return": _return(key_set, judgement, intent, debt, now),
+        "DebtIsMore": more,
+        "Coverage": {
+            bucket.name: _coverage(counts, bucket, debts, more=state.region in more)
+            for bucket in key_set.buckets_in(state.region)
+        },
+        "Return": _Way(key_set, judgement, intent, debt, more, now).waits_for(),
         "Refusals": [
             refusal.model_dump(mode="json", include={"bucket", "key", "reason"})
             for refusal in islice(state.refusals(key_set.name), MAX_REFUSALS)
@@ -77,33 +89,69 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
     }
 
 
-def _coverage(counts: ObjectCounts, bucket: Bucket, debts: Sequence[Debt]) -> dict[str, Any]:
-    """What opens with this region's key alone; `Share` is None while S3 has not counted the objects yet."""
-    owed = sum(debt.bucket == bucket.name and debt.owed_to == bucket.region for debt in debts)
+def _coverage(counts: ObjectCounts, bucket: Bucket, debts: Sequence[Debt], *, more: bool) -> dict[str, Any]:
+    """What opens with this region's key alone; `debts` are those owed to it, with `more` not all of them.
+
+    `Share` is None while S3 has not counted the objects yet, and where `Owed` may be too low.
+    """
+    owed = sum(debt.bucket == bucket.name for debt in debts)
     objects = counts.objects(bucket.name)
-    share = max(0.0, 1 - owed / objects) if objects else None
-    return {"Objects": objects, "Owed": owed, "Share": share}
+    share = max(0.0, 1 - owed / objects) if objects and not more else None
+    return {"Objects": objects, "Owed": owed, "OwedIsMore": more, "Share": share}
 
 
-def _return(key_set: KeySet, judgement: Judgement, intent: Intent, debt: Mapping[str, int], now: datetime) -> str:
-    """What the way back to the preferred region waits for."""
-    head, preferred = judgement.route.regions[0], key_set.regions[0]
-    if head == preferred:
-        return "not needed"
-    health = judgement.health.get(preferred)
-    if health is None or not health.may_be_returned_to:
-        well = health is not None and health.verdict is Verdict.HEALTHY and health.ready
-        return f"waits for the key in {preferred} to be usable" if well else f"waits for {preferred} to be healthy"
-    if returns_to(key_set, judgement.route, judgement.health, intent) is None:
-        return f"waits for an operator: {_unsaid(key_set, intent)}"
-    if debt.get(preferred, 0) > key_set.rules.debt_allowed_to_return:
-        return f"waits for {debt[preferred]} objects owed to {preferred} to be repaid"
-    if decide(key_set, judgement.route, judgement.health, intent, now, debt.get(preferred, 0)).regions[0] == head:
-        recent = sorted(t for t in judgement.route.changes if now - t < AN_HOUR)
-        allowed = key_set.rules.changes_per_hour
-        until = recent[-allowed] + AN_HOUR
-        return f"waits until {until:%H:%M} UTC: {len(recent)} changes within an hour, {allowed} are allowed"
-    return "at the controller's next run"
+@dataclass(frozen=True)
+class _Way:
+    """To where the route belongs: to the region that an order names and that does not lead yet, else the preferred."""
+
+    key_set: KeySet
+    judgement: Judgement
+    intent: Intent
+    debt: Mapping[str, int]
+    more: Sequence[str]
+    now: datetime
+
+    def waits_for(self) -> str:
+        """As the controller would find it at its next run, with the verdicts that it found at its last."""
+        key_set, route, health, intent = self.key_set, self.judgement.route, self.judgement.health, self.intent
+        ordered = self._awaited_order()
+        target = ordered or key_set.regions[0]
+        if route.regions[0] == target:
+            return "not needed"
+        allowed = key_set.rules.debt_allowed_to_return
+        returning = returns_to(key_set, route, health, intent)
+        owed = self.debt[returning] if returning else None
+        if decide(key_set, route, health, intent, self.now, owed).regions[0] == target:
+            return "at the controller's next run"
+        who = f"the order to lead to {ordered} waits" if ordered else "waits"
+        if lacking := self._lacking(target):
+            return f"{who} for {lacking}"
+        if owed is None:
+            return f"{who} for an operator: {_unsaid(key_set, intent)}"
+        if owed > allowed:
+            at_least = "at least " if target in self.more else ""
+            return f"{who} for {at_least}{owed} objects owed to {target} to be repaid"
+        recent = sorted(t for t in route.changes if self.now - t < AN_HOUR)
+        until = recent[-key_set.rules.changes_per_hour] + AN_HOUR
+        changes = f"{len(recent)} changes within an hour, {key_set.rules.changes_per_hour} are allowed"
+        return f"{who} until {until:%H:%M} UTC: {changes}"
+
+    def _awaited_order(self) -> str | None:
+        region = self.intent.region if self.intent.mode is Mode.FORCE else None
+        return region if region in self.key_set.regions and region != self.judgement.route.regions[0] else None
+
+    def _lacking(self, region: str) -> str:
+        """What a region lacks to be led to: an order that is new is content with answers, a return wants it healthy."""
+        health, route = self.judgement.health.get(region), self.judgement.route
+        forced = self.intent.mode is Mode.FORCE
+        new = forced and self.intent.order > (route.intent_epoch, route.intent_written_in)
+        if health is not None and (health.is_refuge if new else health.may_be_returned_to):
+            return ""
+        enough = {Verdict.HEALTHY, Verdict.SUSPECT} if new else {Verdict.HEALTHY}
+        if health is not None and health.ready and health.verdict in enough:
+            return f"the key in {region} to " + ("answer its probe" if health.key_usable else "be usable")
+        answers = new and (health is None or health.verdict is not Verdict.IMPAIRED)
+        return f"{region} to answer its probe" if answers else f"{region} to be healthy"
 
 
 def _unsaid(key_set: KeySet, intent: Intent) -> str:
