@@ -59,7 +59,7 @@ def forget_warm_environments() -> None:
 @contextmanager
 def stack(monkeypatch: pytest.MonkeyPatch, here: str = WEST) -> Iterator[Stack]:
     """Cold starts of every function; nobody is woken, for there is no Lambda in moto without Docker."""
-    monkeypatch.setattr(bootstrap, "_waker", lambda _place: lambda: None)
+    monkeypatch.setattr(bootstrap, "_waker", lambda *_: lambda: None)
     with mock_strict_kms():
         forget_warm_environments()
         yield Stack(here)

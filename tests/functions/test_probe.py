@@ -131,3 +131,19 @@ def test_whatever_the_schedule_sends_is_a_minute_of_rounds(
     lambda_handler(woken, prod.context("probe"))
 
     assert asked == [6]
+
+
+def test_a_table_or_a_controller_that_is_silent_costs_a_round_two_seconds_and_four_at_worst(
+    prod: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That rounds bear it: tests/domain/test_static_stability.py."""
+    configs: list[Any] = []
+    monkeypatch.setattr(bootstrap, "_waker", lambda _place, config: configs.append(config))
+
+    state: Any = bootstrap.probe(prod.context("probe"))._state
+    configs.append(state._table.meta.client.meta.config)
+
+    for config in configs:
+        waits, attempts = config.connect_timeout + config.read_timeout, config.retries["total_max_attempts"]
+        assert max(config.connect_timeout, config.read_timeout) * attempts <= 2
+        assert waits * attempts <= 4

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 KEY_SETS_SECONDS = 5.0  # how long a warm function works with the key sets it has read
 AWS_TIMEOUT_SECONDS = 5.0  # for services beside KMS; a function's own time-out is longer
 IMPATIENT_SECONDS = 3.0
+PROBE_SECONDS = 1.0  # for what the probe's rounds wait for: with both attempts 2 s of 10, 4 s at the very worst
+PROBE_ATTEMPTS = 2  # a single error of AWS, or a connection that has been closed meanwhile, fails no minute
 COPY_SECONDS = 100  # one CopyObject of up to 5 GB, within the rewrap function's own time-out
 AWS_ATTEMPTS = 3  # botocore's standard total (facts 3.4)
 
@@ -108,10 +110,13 @@ def _probe(place: Place) -> "ProbeService":
     from kms_failover.adapters.prober import KmsProber
     from kms_failover.domain.probing import ProbeService
 
-    state = _state(place)
-    return ProbeService(
-        place.region, _recent_key_sets(state), KmsProber(), state, _waker(place), now, time.sleep, random.random
+    quick = Config(
+        connect_timeout=PROBE_SECONDS,
+        read_timeout=PROBE_SECONDS,
+        retries={"total_max_attempts": PROBE_ATTEMPTS, "mode": "standard"},
     )
+    state, wake = _state(place, quick), _waker(place, quick)
+    return ProbeService(place.region, _recent_key_sets(state), KmsProber(), state, wake, now, time.sleep, random.random)
 
 
 @functools.cache
@@ -191,15 +196,17 @@ def _runbook(place: Place) -> "Runbook":
     return Runbook(_state(place), starter, counts, _waker(place), now)
 
 
-def _state(place: Place) -> StateTable:
-    table = boto3.resource("dynamodb", region_name=place.region, config=_config()).Table(place.deployment.state_table)
+def _state(place: Place, config: Config | None = None) -> StateTable:
+    dynamodb = boto3.resource("dynamodb", region_name=place.region, config=config or _config())
+    table = dynamodb.Table(place.deployment.state_table)
     return StateTable(table, place.region)
 
 
-def _waker(place: Place) -> Callable[[], None]:
+def _waker(place: Place, config: Config | None = None) -> Callable[[], None]:
     from kms_failover.adapters.waker import FunctionWaker
 
-    return FunctionWaker(_client("lambda", place), place.deployment.function("controller"))
+    client = boto3.client("lambda", region_name=place.region, config=config or _config())
+    return FunctionWaker(client, place.deployment.function("controller"))
 
 
 def _key_prober(place: Place) -> Callable[[tuple[str, ...]], None]:

@@ -23,7 +23,9 @@ FAULTS_TO_CONFIRM = 3  # the design's faults in a row without, and below with, a
 FAULTS_TO_CORROBORATE = 2
 LOOK_SECONDS = 1.0  # between two looks for reports
 REST_SECONDS = 2  # at the minute's end: the next invocation finds this environment free
-MAX_FAILED_WRITES = 2  # in a round; each takes seconds where the table is silent
+MAX_FAILED_WRITES = 2  # in a round, of a table that refuses
+SILENCE = timedelta(seconds=1)  # a failure that took as long is no refusal: the table does not answer
+LEFT_ALONE = timedelta(seconds=ROUND_SECONDS)  # what is silent is tried about once a round
 NOT_ASKED = "NotAsked"  # the code of a key for which there was no time
 
 
@@ -64,8 +66,10 @@ class _Run:
     """One invocation: what it has seen, and what failed meanwhile. Nothing that fails stops the rounds after it."""
 
     tell: Tell
+    clock: Callable[[], datetime]
     observed: list[Observation] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    state_is_left_alone_until: datetime | None = None
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
@@ -73,6 +77,20 @@ class _Run:
             yield
         except Exception as error:  # noqa: BLE001  # raised in `result`, when the other rounds are done
             self.errors.append(error)
+
+    @contextmanager
+    def asking_the_state(self) -> Iterator[None]:
+        """A time-out makes the state be left alone for a while: the rounds must not wait for it again and again."""
+        failed, began = len(self.errors), self.clock()
+        with self.going_on():
+            yield
+        now = self.clock()
+        if len(self.errors) > failed and now - began >= SILENCE:
+            self.state_is_left_alone_until = now + LEFT_ALONE
+
+    @property
+    def state_is_left_alone(self) -> bool:
+        return self.state_is_left_alone_until is not None and self.clock() < self.state_is_left_alone_until
 
     def result(self) -> list[Observation]:
         if self.errors:
@@ -135,7 +153,7 @@ class ProbeService:
         After each the controller is woken. No round starts after its minute, and fewer rounds than a minute's end with
         the last. An ExceptionGroup of all that failed, at the end.
         """
-        run = _Run(tell)
+        run = _Run(tell, self._clock)
         start = self._clock()
         end = start + timedelta(seconds=rounds * ROUND_SECONDS)
         for number in range(rounds):
@@ -149,7 +167,7 @@ class ProbeService:
 
     def ask(self, key_sets: Collection[str], tell: Tell = lambda _: None) -> list[Observation]:
         """Asks these key sets' own keys at once. Says nothing about a region: its verdict counts regular rounds."""
-        run = _Run(tell)
+        run = _Run(tell, self._clock)
         with run.going_on():
             asked = self._ask_regions(self._clock())
             self._ask_own_keys(asked, asked.members(key_sets).keys(), run)
@@ -184,7 +202,9 @@ class ProbeService:
 
     def _look(self, run: _Run, *, everything: bool) -> None:
         """For reports, and for faults of keys once a round. A report of what two rounds have found asks for nothing."""
-        with run.going_on():
+        if run.state_is_left_alone:
+            return
+        with run.asking_the_state():
             now = self._clock()
             seen = self._state.observations(now - WATCHED) if everything else self._state.reports(now - LOOK_BACK)
             reported = self._attention.read(seen, now)
@@ -296,9 +316,9 @@ class ProbeService:
             run.tell(observations)
         failed = len(run.errors)
         for observation in observations:
-            if len(run.errors) >= failed + MAX_FAILED_WRITES:
+            if run.state_is_left_alone or len(run.errors) >= failed + MAX_FAILED_WRITES:
                 return  # the state cannot be written, and each attempt takes time that the next round needs
-            with run.going_on():
+            with run.asking_the_state():
                 self._state.add_observation(observation)
 
     def _wake(self, run: _Run) -> None:
