@@ -47,9 +47,16 @@ def test_a_wake_up_that_fails_is_logged_and_no_more(
 ) -> None:
     caplog.set_level(logging.WARNING)
 
-    waker(Functions(fails))()
+    woken = waker(Functions(fails))
+    woken()
 
     assert "prod-controller could not be woken" in caplog.text
+    assert not woken.reaches()
+
+
+def test_a_function_that_is_not_there_need_not_be_tried_again() -> None:
+    assert waker(Functions()).reaches()
+    assert waker(Functions(aws_error("ResourceNotFoundException", 404))).reaches()
 
 
 def test_a_defect_is_not_swallowed() -> None:

@@ -62,8 +62,9 @@ class World:
         )
         self.service = SignalService(WEST, lambda: self.key_sets, self.state, self.wake, self.ask, lambda: now)
 
-    def ask(self, region: str, key_sets: tuple[str, ...]) -> None:
+    def ask(self, region: str, key_sets: tuple[str, ...]) -> bool:
         self.asked.append((region, key_sets))
+        return True
 
     def wake(self) -> None:
         self.wakes += 1

@@ -22,6 +22,7 @@ from kms_failover.domain.health import Source
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.naming import Place
 from kms_failover.domain.signals import SignalService
+from kms_failover.errors import NotAskedError
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import ACCOUNT, Context, Stack, event, stack
 
@@ -42,6 +43,7 @@ CONTEXT: Any = TimedContext(f"arn:aws:lambda:{WEST}:{ACCOUNT}:function:prod-sign
 class World:
     stack: Stack
     asked: list[tuple[str, tuple[str, ...]]]
+    unreachable: set[str]
 
     @property
     def state(self) -> StateTable:
@@ -62,11 +64,17 @@ class World:
 @pytest.fixture
 def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     asked: list[tuple[str, tuple[str, ...]]] = []
-    monkeypatch.setattr(bootstrap, "_key_probers", lambda _place: lambda region, names: asked.append((region, names)))
+    unreachable: set[str] = set()
+
+    def ask(region: str, names: tuple[str, ...]) -> bool:
+        asked.append((region, names))
+        return region not in unreachable
+
+    monkeypatch.setattr(bootstrap, "_key_probers", lambda _place: ask)
     with stack(monkeypatch) as made:
         named = MemberKey(region=EAST, arn=event("kms-cmk-deletion")["resources"][0])
         made.state.put_key_set(KeySet(name="orders", members=(named, made.key_set.members[1])))
-        yield World(made, asked)
+        yield World(made, asked, unreachable)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +88,20 @@ def test_a_repeat_is_answered_as_the_first_and_not_taken_again(prod: World, name
     assert len(prod.records()) == 1
     everywhere = [(WEST, ("orders",)), (EAST, ("orders",))]
     assert prod.asked == (everywhere if name == "cloudtrail-disable-key" else [])
+
+
+@pytest.mark.parametrize("unreachable", [WEST, EAST])
+def test_an_event_whose_question_reached_not_every_probe_is_taken_again(prod: World, unreachable: str) -> None:
+    prod.unreachable.add(unreachable)
+    with pytest.raises(NotAskedError, match=f"the probe in {unreachable} could not be asked for the keys of orders"):
+        lambda_handler(event("cloudtrail-disable-key"), CONTEXT)
+    prod.unreachable.clear()
+
+    again = lambda_handler(event("cloudtrail-disable-key"), CONTEXT)
+
+    assert again == {"observations": 1}
+    assert prod.asked == [(WEST, ("orders",)), (EAST, ("orders",))] * 2
+    assert len(prod.state.observations(ANY_TIME)) == 1
 
 
 def test_pages_and_copies_of_one_communication_are_taken_once(prod: World) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from kms_failover.domain.health import Outcome, RegionHealth, Verdict
+from kms_failover.domain.health import Observation, Outcome, RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
 from tests.simulation.history import History
@@ -56,8 +56,7 @@ class Checks:
         self._key_set = key_set
         self._rules = key_set.rules
         self._window = key_set.rules.window
-        self._reports: dict[tuple[str, str], list[datetime]] = {}
-        self._lasting: dict[tuple[str, str], list[datetime]] = {}
+        self._reports: dict[tuple[str, str], list[Observation]] = {}  # what has arrived, by observer and region
         self._histories: dict[str, History] = {}
         self._heard: dict[tuple[str, str], _Heard] = {}  # by observer and region
         self.orders = OrderChecks(key_set)
@@ -67,11 +66,16 @@ class Checks:
     def history(self, observer: Watched) -> History:
         return self._histories.setdefault(observer.region, History())
 
-    def reported(self, observer: str, region: str, at: datetime, *, for_good: bool) -> None:
-        """A report of a fault has arrived; `for_good`: nothing can take it back."""
-        self._reports.setdefault((observer, region), []).append(at)
-        if for_good:
-            self._lasting.setdefault((observer, region), []).append(at)
+    def reported(self, observer: str, report: Observation) -> None:
+        """A signal has arrived; one with a subject takes the earlier ones of that subject back."""
+        self._reports.setdefault((observer, report.region), []).append(report)
+
+    def _told_of_faults(self, observer: str, region: str, *, for_good: bool = False) -> list[datetime]:
+        """Of each subject the latest stands, if it is a fault; `for_good`: only what nothing can take back."""
+        reports = self._reports.get((observer, region), ())
+        latest = {report.subject: report for report in sorted(reports, key=lambda report: report.at) if report.subject}
+        standing = [*(report for report in reports if not report.subject), *(() if for_good else latest.values())]
+        return [report.at for report in standing if report.outcome is Outcome.REGION_FAULT]
 
     # At each write
 
@@ -112,7 +116,7 @@ class Checks:
         rules = self._rules
         since = now - self._window
         faults = [seen.at for seen in observer.seen.get(region, ()) if seen.outcome is Outcome.REGION_FAULT]
-        reported = self._reports.get((observer.region, region), ())
+        reported = self._told_of_faults(observer.region, region)
         needed = rules.faults_to_impair
         if any(at >= since - timedelta(seconds=rules.corroboration_seconds) for at in reported):
             needed = min(needed, rules.faults_to_impair_when_corroborated)
@@ -229,7 +233,9 @@ class Checks:
         start = min(at for at, outcome in considered if outcome in FAULTS)
         pause = timedelta(seconds=self._rules.corroboration_seconds)
         known = sorted(
-            at for at in self._lasting.get((observer.region, region), ()) if now - self._window <= at <= now + SKEW
+            at
+            for at in self._told_of_faults(observer.region, region, for_good=True)
+            if now - self._window <= at <= now + SKEW
         )
         if not known or known[-1] < start - pause:
             return False

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from kms_failover.domain import controlling, health, operating, route
-from kms_failover.domain.health import Observation, Outcome, RegionHealth, Verdict
+from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source, Verdict
 from kms_failover.domain.judgement import Judgement, Told
 from kms_failover.domain.key_set import Failback, KeySet, Rules
 from kms_failover.domain.operating import Command, Runbook
@@ -58,6 +58,10 @@ def _busy_keys_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
     return _findings(
         [o.model_copy(update=fault) if is_busy else o for o, is_busy in zip(seen, busy, strict=True)], *rest
     )
+
+
+def _nothing_is_taken_back(seen: Sequence[Observation], *rest: Any) -> Any:
+    return _findings([o.model_copy(update={"subject": ""}) if o.source is not Source.PROBE else o for o in seen], *rest)
 
 
 def _refusals_are_forgotten(previous: RegionHealth, found: Any) -> Any:
@@ -282,6 +286,11 @@ MUTATIONS = (
         _patched(
             (RegionHealth, "may_be_returned_to", property(lambda h: h.is_refuge and h.verdict is Verdict.HEALTHY))
         ),
+    ),
+    Mutation(
+        "what is taken back still agrees",
+        frozenset({"evidence"}),
+        _patched((health, "_findings", _nothing_is_taken_back)),
     ),
     Mutation("no limit to changes", frozenset({"rate"}), _patched((route, "AN_HOUR", timedelta(seconds=1)))),
     Mutation("a hold holds nothing", frozenset({"hold"}), _patched((route, "_wanted", _hold_is_nothing))),

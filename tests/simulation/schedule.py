@@ -162,12 +162,19 @@ class Schedule:
         region = self._region()
         outcome = draw.choice((Outcome.REGION_FAULT, Outcome.REGION_FAULT, Outcome.INCONCLUSIVE))
         subject = "" if source is Source.DATA_PLANE else f"{source} of {region}"
+        self._say(region, source, outcome, subject)
+        if subject and draw.random() < 0.5:
+            world.advance(1)
+            self._say(region, source, Outcome.INCONCLUSIVE, subject)
+
+    def _say(self, region: str, source: Source, outcome: Outcome, subject: str) -> None:
+        draw = self._random
         delays = {
             o.region: [draw.choice((0.0, draw.uniform(0, 90), 3600.0)) for _ in range(draw.choice((0, 1, 1, 2)))]
-            for o in world.observers
+            for o in self.world.observers
         }
         self.note(f"{region}: {source} says {outcome}")
-        world.signal(region, source, outcome, subject, delays)
+        self.world.signal(region, source, outcome, subject, delays)
 
     def complain(self) -> None:
         """A caller whose own way to a region is broken, for good: no fault of KMS, and healed with none."""

@@ -190,8 +190,8 @@ class World:
     def _deliver(self, observer: Observer, seen: Observation) -> bool:
         if observer.replica.reachable:
             observer.replica.add_observation(seen)
-            if seen.outcome is Outcome.REGION_FAULT and seen.source is not Source.ALARM:
-                self.checks.reported(observer.region, seen.region, seen.at, for_good=not seen.subject)
+            if seen.source is not Source.ALARM:
+                self.checks.reported(observer.region, seen)
         return observer.replica.reachable
 
     # Operators

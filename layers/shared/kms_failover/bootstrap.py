@@ -210,12 +210,17 @@ def _waker(place: Place, config: Config | None = None) -> Callable[[], None]:
 
 
 def _key_prober(place: Place) -> Callable[[tuple[str, ...]], None]:
-    """Has the probe ask the keys of the named key sets now."""
-    return functools.partial(_key_probers(place), place.region)
+    """Has the probe ask the keys of the named key sets now; the controller repeats what it still wants to know."""
+    ask_in = _key_probers(place)
+
+    def ask(names: tuple[str, ...]) -> None:
+        ask_in(place.region, names)
+
+    return ask
 
 
-def _key_probers(place: Place) -> Callable[[str, tuple[str, ...]], None]:
-    """The same of any region's probe."""
+def _key_probers(place: Place) -> Callable[[str, tuple[str, ...]], bool]:
+    """The same of any region's probe; False where it could not be reached."""
     from kms_failover.adapters.waker import FunctionWaker
 
     @functools.cache
@@ -224,7 +229,7 @@ def _key_probers(place: Place) -> Callable[[str, tuple[str, ...]], None]:
         client = boto3.client("lambda", region_name=region, config=config)
         return FunctionWaker(client, place.deployment.function("probe"))
 
-    return lambda region, names: probe_in(region)(key_sets=names)
+    return lambda region, names: probe_in(region).reaches(key_sets=names)
 
 
 def _client(service: Any, place: Place) -> Any:

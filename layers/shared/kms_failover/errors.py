@@ -116,5 +116,12 @@ class CommandRefusedError(KmsFailoverError):
     """A runbook command that was not carried out, for a caller that looks at nothing but success."""
 
 
+class NotAskedError(KmsFailoverError):
+    """Probes that could not be told to ask keys which an event puts in doubt."""
+
+    def __init__(self, regions: Sequence[str], key_sets: Sequence[str]) -> None:
+        super().__init__(f"the probe in {', '.join(regions)} could not be asked for the keys of {', '.join(key_sets)}")
+
+
 class EventFormatError(KmsFailoverError):
     """An event of a shape that no handler knows; it is recorded and ignored, loudly."""

@@ -13,16 +13,22 @@ logger = logging.getLogger(__name__)
 
 
 class FunctionWaker:
-    """Asynchronous. A wake-up that fails is logged and no more: a schedule wakes the function every minute."""
+    """Asynchronous. What fails is logged; whoever calls knows whether anything is lost with it."""
 
     def __init__(self, functions: "LambdaClient", name: str) -> None:
         self._functions = functions
         self._name = name
 
     def __call__(self, **request: object) -> None:
-        """`request` is the event that the function gets."""
+        """`request` is the event that the function gets; for functions that a schedule wakes as well."""
+        self.reaches(**request)
+
+    def reaches(self, **request: object) -> bool:
+        """Whether the function has the request, or is not there to have it; False: it may have it another time."""
         payload = json.dumps(request).encode()
         try:
             self._functions.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload)
         except (BotoCoreError, ClientError) as error:
-            logger.warning("%s could not be woken, its schedule will: %s", self._name, error)
+            logger.warning("%s could not be woken: %s", self._name, error)
+            return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"
+        return True

@@ -11,7 +11,7 @@ from kms_failover.domain.aws_events import Signal, event_time, read
 from kms_failover.domain.event_fields import shown
 from kms_failover.domain.health import CLOCK_SKEW, Observation, Outcome, Source
 from kms_failover.domain.key_set import KeySet, Model
-from kms_failover.errors import LONGEST_SHOWN, EventFormatError
+from kms_failover.errors import LONGEST_SHOWN, EventFormatError, NotAskedError
 
 LONGEST_DELIVERY = timedelta(days=1)  # EventBridge tries for 24 hours (facts 8.2)
 
@@ -47,10 +47,10 @@ class SignalService:
         key_sets: Callable[[], tuple[KeySet, ...]],
         state: SignalState,
         wake_controller: Callable[[], None],
-        probe_keys: Callable[[str, tuple[str, ...]], None],
+        probe_keys: Callable[[str, tuple[str, ...]], bool],
         clock: Callable[[], datetime],
     ) -> None:
-        """`probe_keys` has a region's probe ask the keys of the key sets named, where the service is there."""
+        """`probe_keys` has a region's probe ask the keys of the key sets named; False where that has to be repeated."""
         self._observer = observer
         self._key_sets = key_sets
         self._state = state
@@ -63,6 +63,9 @@ class SignalService:
 
         What may have taken a key away is no answer but a question: every observer's probe asks the keys of the key
         sets concerned, however late the event is.
+
+        Raises:
+            NotAskedError: a probe could not be reached; the event is to be taken again.
         """
         try:
             signal = read(event)
@@ -84,8 +87,9 @@ class SignalService:
     def _ask_everywhere(self, key_sets: Sequence[KeySet]) -> None:
         """AWS tells the key's own region alone, and each observer judges by what it has seen itself."""
         regions = {region for key_set in key_sets for region in key_set.regions} - {self._observer}
-        for region in (self._observer, *sorted(regions)):
-            self._probe_keys(region, tuple(key_set.name for key_set in key_sets))
+        names = tuple(key_set.name for key_set in key_sets)
+        if not_asked := [r for r in (self._observer, *sorted(regions)) if not self._probe_keys(r, names)]:
+            raise NotAskedError(not_asked, names)
 
     def is_premature(self, event: object) -> bool:
         """Whether it is ignored now and would be taken later: a repeat is not to be answered with that."""
