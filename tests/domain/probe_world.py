@@ -113,10 +113,12 @@ class World:
 
     # What tests ask of it
 
-    def report(self, *, region: str = EAST, source: Source = Source.DATA_PLANE, key_set: str = "") -> None:
+    def report(
+        self, *, region: str = EAST, source: Source = Source.DATA_PLANE, key_set: str = "", later: float = 0
+    ) -> None:
         """As the data plane writes it: bearing the time of its five seconds' beginning."""
         fault = Outcome.KEY_FAULT if key_set else Outcome.REGION_FAULT
-        at = self.now - timedelta(seconds=self.now.timestamp() % 5)
+        at = self.now - timedelta(seconds=self.now.timestamp() % 5 - later)
         self.state.add_observation(
             Observation(observer=WEST, region=region, source=source, outcome=fault, at=at, id="r", key_set=key_set)
         )

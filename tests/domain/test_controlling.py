@@ -7,14 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.controlling import (
-    ANNOUNCING_BUDGET,
-    ANNOUNCING_TAKES,
-    ATTEMPTS,
-    MAX_FAILURES,
-    MAX_PENDING,
-    Controller,
-)
+from kms_failover.domain.announcing import BUDGET, MAX_FAILURES
+from kms_failover.domain.controlling import ANNOUNCING_TAKES, ATTEMPTS, MAX_PENDING, Controller
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import Observation, Outcome, Source, Verdict
 from kms_failover.domain.judgement import Judgement, first_judgement
@@ -396,6 +390,20 @@ def test_a_question_that_was_lost_is_asked_again_once_a_minute(word: Outcome | N
     assert world.asked == [("orders",)] * 3
 
 
+@pytest.mark.parametrize("ahead", [0, 10, 59])
+def test_a_route_that_a_fast_clock_has_moved_has_its_keys_asked_for_when_its_time_has_come(ahead: int) -> None:
+    """Else no word would be late enough, and the question and its answer would wake each other without end."""
+    world = World()
+    world.state.put_judgement(first_judgement(key_set(), WEST, NOON + timedelta(seconds=ahead)))
+    for seconds in range(59):
+        world.see(*(observation(seconds, OK, region=region) for region in (EAST, WEST)))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+        world.see(*(observation(seconds, OK, region=region, key_set="orders") for region in (EAST, WEST)))
+
+    assert len(world.asked) <= 2
+
+
 @pytest.mark.parametrize("word", [OK, Outcome.REFUSED, Outcome.KEY_FAULT, FAULT])
 def test_a_key_that_has_said_anything_is_not_asked_again(word: Outcome) -> None:
     world = World()
@@ -447,7 +455,7 @@ def test_an_announcement_that_hangs_keeps_no_other_key_set_in_a_lost_region() ->
 
     routes = [world.state.route(name) for name in names]
     assert {route.regions[0] for route in routes if route} == {WEST}
-    assert world.now - began <= ANNOUNCING_BUDGET + timedelta(seconds=6)
+    assert world.now - began <= BUDGET + timedelta(seconds=6)
 
 
 def test_each_key_set_is_announced_in_the_end_however_many_hang() -> None:
@@ -489,7 +497,8 @@ def test_whom_nobody_reaches_keeps_neither_history_nor_machines_waiting_however_
     assert all(len(world.state.history(name, 10)) == 1 for name in names)
 
 
-def test_what_there_was_no_time_to_announce_is_the_next_runs() -> None:
+@pytest.mark.parametrize("people_hear", [True, False])
+def test_what_there_was_no_time_to_announce_is_the_next_runs(*, people_hear: bool) -> None:
     names = [f"set-{number:02d}" for number in range(8)]
     world = World(*(key_set(name=name) for name in names))
     world.controller.run()
@@ -499,10 +508,17 @@ def test_what_there_was_no_time_to_announce_is_the_next_runs() -> None:
         world.now += timedelta(seconds=1)
         world.announcements.changed.append(route)
 
+    def silent(route: Route) -> None:
+        raise KmsFailoverError(f"nobody hears of {route.key_set}")
+
     world.announcements.tell_machines = slow  # type: ignore[method-assign]
-    world.controller.run()
+    if not people_hear:
+        world.announcements.tell_people = silent  # type: ignore[method-assign]
+    with suppress(ExceptionGroup):
+        world.controller.run()
     in_time = len(world.announcements.changed)
-    world.controller.run()
+    with suppress(ExceptionGroup):
+        world.controller.run()
 
     assert 1 < in_time < len(names)
     assert sorted(route.key_set for route in world.announcements.changed) == names

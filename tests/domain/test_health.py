@@ -436,9 +436,9 @@ def complaints(*seconds: float) -> list[Observation]:
     return [observation(at, FAULT, Source.DATA_PLANE) for at in seconds]
 
 
-def test_callers_whom_six_good_rounds_contradict_make_a_region_neither_suspect_nor_impaired() -> None:
+def test_callers_who_complain_for_a_minute_of_good_rounds_make_a_region_neither_suspect_nor_impaired() -> None:
     """Their own way is broken: one such caller would keep every key set from returning, and agree with every blip."""
-    heard = judge(NEW, [*probes(*[OK] * 6), *complaints(*range(-45, 0, 5))], RULES, NOON)
+    heard = judge(NEW, [*probes(*[OK] * 6), *complaints(*range(-55, 0, 5))], RULES, NOON)
     before = [*probes(*[OK] * 7), *complaints(*range(-65, 0, 5))]
     unheard = judge(NEW, before, RULES, NOON)
     blip = judge(unheard, [*before, *probes(FAULT, FAULT, end=20)], RULES, NOON + timedelta(seconds=20))
@@ -451,16 +451,47 @@ def test_callers_whom_six_good_rounds_contradict_make_a_region_neither_suspect_n
 
 
 def test_callers_that_pause_are_heard_again() -> None:
-    seen = [*probes(*[OK] * 20), *complaints(*range(-190, -80, 5)), *complaints(-5)]
+    seen = [*probes(*[OK] * 20), *complaints(*range(-190, -40, 5)), *complaints(-5)]
 
     assert judge(NEW, seen, RULES, NOON).verdict is Verdict.SUSPECT
 
 
-def test_good_rounds_among_the_probes_own_faults_contradict_nobody() -> None:
-    rules = Rules(faults_to_impair=4, of_rounds=12, faults_to_impair_when_corroborated=3, of_rounds_when_corroborated=9)
-    seen = [*probes(FAULT, *[OK] * 6, FAULT, FAULT), *complaints(*range(-80, 0, 5))]
+@pytest.mark.parametrize("earlier", range(20, 180, 10))
+def test_an_outage_after_a_blip_that_callers_saw_too_is_found_as_soon_as_any(earlier: int) -> None:
+    seen = [*probes(*[OK] * 20, end=-5), *complaints(-earlier, 5 - earlier)]
+    outage = [*complaints(0, 5), *probes(FAULT, FAULT, end=15)]
 
-    assert judge(NEW, seen, rules, NOON).verdict is Verdict.IMPAIRED
+    assert judge(NEW, [*seen, *outage], RULES, NOON + timedelta(seconds=15)).verdict is Verdict.IMPAIRED
+
+
+@pytest.mark.parametrize("gap", range(5, 120, 5))
+def test_a_caller_whose_way_is_broken_keeps_no_region_from_being_healthy_however_rarely_it_complains(gap: int) -> None:
+    verdicts = set()
+    for now in range(0, 600, 10):
+        seen = [*probes(*[OK] * 26, end=now), *complaints(*range(-gap * 60, now, gap))]
+        verdicts.add(judge(NEW, seen, RULES, NOON + timedelta(seconds=now)).verdict)
+
+    assert Verdict.HEALTHY in verdicts
+
+
+def test_callers_whom_the_probe_has_confirmed_meanwhile_are_heard() -> None:
+    seen = [*probes(*[OK, OK, FAULT] * 5, FAULT), *complaints(*range(-160, 0, 5))]
+
+    after = judge(NEW, seen, RULES, NOON)
+    between = judge(NEW, [*probes(*[OK, OK, FAULT] * 5, OK), *complaints(*range(-160, 0, 5))], RULES, NOON)
+
+    assert after.verdict is Verdict.IMPAIRED
+    assert between.verdict is Verdict.SUSPECT
+
+
+def test_what_a_caller_said_before_three_good_rounds_agrees_with_no_later_fault() -> None:
+    seen = [*probes(OK, OK, OK, FAULT, FAULT)]
+
+    stale = judge(NEW, [*seen, *complaints(-45)], RULES, NOON)
+    fresh = judge(NEW, [*seen, *complaints(-35)], RULES, NOON)
+
+    assert stale.verdict is Verdict.SUSPECT
+    assert fresh.verdict is Verdict.IMPAIRED
 
 
 @given(healths, observations, key_sets)

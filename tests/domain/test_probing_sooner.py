@@ -84,7 +84,9 @@ def test_a_report_from_between_two_invocations_counts_and_an_old_one_does_not(wo
     assert world.starts()[3:] == [31, 41]
 
 
-def test_a_caller_whose_own_way_is_broken_hastens_six_rounds_and_no_more_until_it_pauses(world: World) -> None:
+def test_a_caller_whose_own_way_is_broken_hastens_the_rounds_of_a_minute_and_no_more_until_it_pauses(
+    world: World,
+) -> None:
     for seconds in range(1, 240, 5):
         world.at(seconds, world.report)
 
@@ -96,9 +98,24 @@ def test_a_caller_whose_own_way_is_broken_hastens_six_rounds_and_no_more_until_i
     world.at((world.now - NOON).total_seconds() + 1, world.report)
     world.minute()
 
-    assert contradicted[:11] == [0, 4, 8, 12, 16, 20, 24, 28, 32, 40, 50]  # that at 32 is the regular one at 30
-    assert len(contradicted) == 11 + 3 * ROUNDS
+    assert contradicted[:16] == [*range(0, 61, 4)]
+    assert contradicted[16:] == [*range(70, 240, 10)]
     assert world.starts()[len(contradicted) :][:3] == [301, 305, 309]
+
+
+def test_one_report_by_a_clock_that_is_fast_silences_nobody(world: World) -> None:
+    world.at(1, lambda: world.report(later=3600))
+    for seconds in range(6, 110, 5):
+        world.at(seconds, world.report)
+    for seconds in range(300, 320, 5):
+        world.at(seconds + 1, world.report)
+
+    for _ in range(6):
+        world.minute()
+        world.pass_by(REST_SECONDS)
+
+    after = [start for start in world.starts() if start >= 300]
+    assert after[:4] == [300, 304, 308, 312]
 
 
 def test_a_report_is_counted_once_however_often_it_is_seen(world: World) -> None:

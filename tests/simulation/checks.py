@@ -17,6 +17,7 @@ from tests.simulation.violation import Violation
 
 SKEW = timedelta(seconds=60)
 ONE_ROUND = timedelta(seconds=4)
+PAUSE = timedelta(seconds=30)  # of callers: their complaints are then new ones
 MOST_DOUBLINGS = 4
 FAULTS = frozenset({Outcome.KEY_FAULT, Outcome.REGION_FAULT})
 SAID = FAULTS | {Outcome.OK, Outcome.REFUSED}  # what an answer, or none, of a key says; throttling says nothing
@@ -231,19 +232,17 @@ class Checks:
         plain = self._rules.of_rounds or self._rules.faults_to_impair
         considered = rounds[: max(plain, self._rules.faults_to_impair_when_corroborated)]
         start = min(at for at, outcome in considered if outcome in FAULTS)
-        pause = timedelta(seconds=self._rules.corroboration_seconds)
-        known = sorted(
-            at
-            for at in self._told_of_faults(observer.region, region, for_good=True)
-            if now - self._window <= at <= now + SKEW
-        )
-        if not known or known[-1] < start - pause:
+        told = self._told_of_faults(observer.region, region, for_good=True)
+        known = sorted(at for at in told if now - self._window <= at <= now + SKEW)
+        if not known or known[-1] < start - timedelta(seconds=self._rules.corroboration_seconds):
             return False
+        since = sum(outcome is Outcome.OK for at, outcome in rounds if known[-1] < at < start)
         began = known[-1]
-        while earlier := [at for at in known if began - pause <= at < began]:
+        while earlier := [at for at in known if began - PAUSE <= at < began]:
             began = earlier[0]
-        good = sum(outcome is Outcome.OK for at, outcome in rounds if began < at < start)
-        return good < self._rules.rounds_to_contradict
+        began = max([began, *(at for at, outcome in rounds if began < at < start and outcome in FAULTS)])
+        goes_on = start - began >= timedelta(seconds=self._rules.contradicted_after_seconds)
+        return since < self._rules.faults_to_impair and not goes_on
 
     # At the end
 

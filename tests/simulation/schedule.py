@@ -37,7 +37,7 @@ class Schedule:
             minimum_answers=draw.choice((1, 1, 2)),
             unknown_after_seconds=120,
             changes_per_hour=draw.choice((1, 2, 6)),
-            rounds_to_contradict=2,  # rounds are rarer once faults have stopped, and the window is as long
+            contradicted_after_seconds=draw.choice((30, 60)),
         )
         skews = {r: (draw.uniform(-30, 30), draw.uniform(-30, 30)) for r in regions} if draw.random() < 0.5 else {}
         return World(regions, rules, draw.choice(list(Failback)), skews)

@@ -26,6 +26,8 @@ from tests.simulation.violation import Violation
 KEY_SET = "orders"
 OWN_KEY_EVERY = 3  # rounds; the service asks own keys far less often, which only takes longer
 WATCHED_SECONDS = 300.0
+COMPLAIN_EVERY = 10  # seconds; callers with work do so twice as often
+LATEST_COMPLAINTS = 300.0  # longer than anybody looks back
 LATE_SECONDS = 20.0  # after which an event or a copy that could not be delivered is tried again
 
 
@@ -83,13 +85,22 @@ class World:
 
     def advance(self, seconds: float) -> None:
         """Time passes, and what was on its way arrives."""
-        self.seconds += seconds
+        began, self.seconds = self.seconds, self.seconds + seconds
+        self._complain(max(began, self.seconds - LATEST_COMPLAINTS))
         due = sorted(entry for entry in self._coming if entry[0] <= self.seconds)
         if due:
             self._coming = [entry for entry in self._coming if entry[0] > self.seconds]
             for _, number, deliver in due:
                 if not deliver():
                     self._coming.append((self.seconds + LATE_SECONDS, number, deliver))
+
+    def _complain(self, since: float) -> None:
+        for region_of, region in sorted(self.complaining):
+            observer = next(observer for observer in self.observers if observer.region == region_of)
+            for number in range(int(since // COMPLAIN_EVERY) + 1, int(self.seconds // COMPLAIN_EVERY) + 1):
+                at = NOON + timedelta(seconds=number * COMPLAIN_EVERY)
+                told = (Source.DATA_PLANE, Outcome.REGION_FAULT, at, f"{region_of} {region} {number}", "")
+                self._deliver(observer, _signal(region_of, region, *told))
 
     def _later(self, delay: float, deliver: Callable[[], bool]) -> None:
         self._count += 1
@@ -119,8 +130,6 @@ class World:
             if key_outcome is not None:
                 replica.add_observation(_probe(region_of, region, key_outcome, at, f"{self._count}k", KEY_SET))
             observer.seen.setdefault(region, []).append(Seen(self.seconds, at, outcome, key_outcome))
-            if (region_of, region) in self.complaining:
-                self._deliver(observer, _report(region_of, region, self.now(), f"{self._count}r"))
 
     def control(
         self,
@@ -339,10 +348,6 @@ def _signal(
         subject=subject,
         code=subject or "report",
     )
-
-
-def _report(observer: str, region: str, at: datetime, number: str) -> Observation:
-    return _signal(observer, region, Source.DATA_PLANE, Outcome.REGION_FAULT, at, number, "")
 
 
 def _probe(observer: str, region: str, outcome: Outcome, at: datetime, number: str, key_set: str = "") -> Observation:

@@ -1,23 +1,22 @@
 """The controller: reads what was seen and what is wanted, decides, writes, announces. One region's, for itself."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from kms_failover.domain.announcing import Announcer, Announcing
 from kms_failover.domain.health import CLOCK_SKEW, Observation, RegionHealth, judge
-from kms_failover.domain.judgement import Judgement, Told, first_judgement
+from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
 from kms_failover.errors import EpochConflictError
 
 ATTEMPTS = 3  # another controller or a command may come between; the decision then starts from what they left
-ANNOUNCING_BUDGET = timedelta(seconds=4)  # of a run and channel; what is left is the next run's
 ANNOUNCING_TAKES = timedelta(seconds=120)  # the function's own time-out and two clocks' skew: whoever began has ended
-MAX_FAILURES = 2  # of a run and channel, each some seconds long where it is silent
 ASKED_ANEW = timedelta(seconds=60)  # a question may be lost, and throttling is no answer
-MAX_PENDING = 100  # of the newest; each has been written to the history by the run after its own
+MAX_PENDING = 100  # of the newest; the history has had many runs for what is older
 
 
 class ControlState(Protocol):
@@ -34,12 +33,6 @@ class ControlState(Protocol):
     def intents(self, key_set: str) -> Sequence[Intent]: ...
     def all_intents(self) -> Mapping[str, Sequence[Intent]]: ...
     def owed(self, key_set: str, region: str, at_most: int) -> int: ...
-
-
-class Announcer(Protocol):
-    def tell_people(self, route: Route) -> None: ...
-    def tell_machines(self, route: Route) -> None: ...
-    def region_recovered(self, key_set: str, region: str, observer: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +72,7 @@ class Controller:
         here, its route has moved, or its region is back.
         """
         self._state = state
-        self._announcer = announcer
+        self._announcing = Announcing(state, announcer, clock)
         self._ask_keys = ask_keys
         self._clock = clock
 
@@ -101,7 +94,7 @@ class Controller:
         tell([each.judgement for each in decided])
         if to_ask := tuple(each.judgement.key_set for each in decided if each.ask):
             self._ask_keys(to_ask)
-        self._announce([each.judgement for each in decided if each.announce], known.now, errors)
+        errors += self._announcing.tell([each.judgement for each in decided if each.announce], known.now)
         if errors:
             raise ExceptionGroup(f"{len(errors)} times a key set could not be controlled or announced", errors)
         return tuple(each.judgement for each in decided)
@@ -185,73 +178,6 @@ class Controller:
         self._state.put_judgement(judgement)
         return judgement
 
-    def _announce(self, judgements: Sequence[Judgement], began: datetime, errors: list[Exception]) -> None:
-        """At least once, and never not at all: what there is no time for is the next run's, what fails a later one's.
-
-        The history of all key sets first, then machines, then people: none waits for another that is away. Each run
-        begins with another key set, so that one whose announcement fails does not stand before the others.
-        """
-
-        def done[T](work: Callable[[T], None], items: Iterable[T]) -> list[T]:
-            """Those for which it succeeded."""
-            succeeded: list[T] = []
-            failed, start = 0, self._clock()
-            for item in items:
-                if failed == MAX_FAILURES or self._clock() - start > ANNOUNCING_BUDGET:
-                    break
-                try:
-                    work(item)
-                except Exception as error:  # noqa: BLE001  # raised by `run`, with the others'
-                    errors.append(error)
-                    failed += 1
-                else:
-                    succeeded.append(item)
-            return succeeded
-
-        failures = len(errors)
-        first = int(began.timestamp()) % len(judgements) if judgements else 0
-        mine = (*judgements[first:], *judgements[:first])
-        announcer = self._announcer
-        written = {_of(r) for r in done(self._state.add_history, (r for j in mine for r in j.pending))}
-        machines = done(announcer.tell_machines, (r for j in mine for r in j.untold_machines if _of(r) in written))
-        recovered = done(lambda back: announcer.region_recovered(*back), (back for j in mine for back in _recovered(j)))
-        people = done(announcer.tell_people, (r for j in mine for r in j.untold_people if _of(r) in written))
-        ended = len(errors) == failures
-        for judgement in mine:
-            told = Told(
-                people=tuple(r.epoch for r in people if r.key_set == judgement.key_set),
-                machines=tuple(r.epoch for r in machines if r.key_set == judgement.key_set),
-                recovered=tuple(region for key_set, region, _ in recovered if key_set == judgement.key_set),
-            )
-            if any(told) or ended:
-                try:
-                    self._put_told(judgement, told, ended=ended)
-                except Exception as error:  # noqa: BLE001  # as above
-                    errors.append(error)
-
-    def _put_told(self, judgement: Judgement, told: Told, *, ended: bool) -> None:
-        """What another run has decided meanwhile is announced by the next one; what failed, when its time is over."""
-        latest = judgement
-        ended = ended or judgement.without(told).is_announced
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                left = latest.without(told)
-                self._put(left.model_copy(update={"announcing_since": None}) if ended else left, latest)
-            except EpochConflictError:
-                if attempt == ATTEMPTS:
-                    raise
-                latest = self._state.judgement(judgement.key_set) or judgement
-            else:
-                return
-
-
-def _of(route: Route) -> tuple[str, int]:
-    return route.key_set, route.epoch
-
-
-def _recovered(judgement: Judgement) -> list[tuple[str, str, str]]:
-    return [(judgement.key_set, region, judgement.observer) for region in judgement.recovered]
-
 
 def _are_keys_to_be_asked(decided: Judgement, now: datetime) -> bool:
     """At once when there is something new to know, and again as long as it is not known."""
@@ -259,7 +185,10 @@ def _are_keys_to_be_asked(decided: Judgement, now: datetime) -> bool:
     asked = decided.keys_asked_at
     if not awaiting or asked is None or abs(now - asked) >= ASKED_ANEW:
         return bool(awaiting)
-    return any(moment > asked for moment in (decided.route.moved_at, *(h.returned_at for h in awaiting)) if moment)
+    news = (decided.route.moved_at, *(health.returned_at for health in awaiting))
+    return any(
+        moment is not None and asked < moment <= now for moment in news
+    )  # of a clock that is fast when it is due
 
 
 def _is_mine_to_announce(before: Judgement, after: Judgement, now: datetime) -> bool:

@@ -7,9 +7,10 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import SKEW_SECONDS, Model, Rules
+from kms_failover.domain.key_set import SECONDS_A_ROUND, SKEW_SECONDS, Model, Rules
 
 LEAST_BETWEEN_ROUNDS = timedelta(seconds=4)  # the probe's own least pause; what lies closer is one round
+COMPLAINTS_PAUSE = timedelta(seconds=3 * SECONDS_A_ROUND)  # callers with work report every 5 s; then they are new ones
 MAX_DOUBLINGS = 4  # repeated losses within an hour lengthen the way back, up to 16 times
 LOSSES_FOLLOW_WITHIN = timedelta(hours=1)  # of a return; a later loss is a first one again
 CLOCK_SKEW = timedelta(seconds=SKEW_SECONDS)  # what claims to come from later counts when its time has come
@@ -137,7 +138,7 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
     Those about a key set's own key are to be that key set's only. With the default rules, faults of the probe at
     12:00:00, :10 and :20 make the region impaired at :20; if the data plane has reported a fault as well, at :10.
     """
-    found = _findings(_in_time(observations, now - rules.window, now + CLOCK_SKEW), previous, rules)
+    found = _findings(_in_time(observations, now - rules.window, now + CLOCK_SKEW), previous)
     verdict, reason = _verdict(previous, found, rules, now)
     key_usable, key_reason = _key(previous, found, rules, now)
     changed = verdict is not previous.verdict
@@ -178,7 +179,7 @@ class _Round(NamedTuple):
 
 
 class _Findings(NamedTuple):
-    """What the observations come to; rounds newest first, and no more of them than matter; reports newest first."""
+    """What the observations come to; rounds and reports newest first."""
 
     rounds: list[_Round]
     key_rounds: list[_Round]
@@ -200,7 +201,7 @@ def _in_time(observations: Iterable[Observation], earliest: datetime, latest: da
 _FAULTS = frozenset({Outcome.KEY_FAULT, Outcome.REGION_FAULT})
 
 
-def _findings(newest_first: Sequence[Observation], previous: RegionHealth, rules: Rules) -> _Findings:
+def _findings(newest_first: Sequence[Observation], previous: RegionHealth) -> _Findings:
     """Rounds that throttling or refusals made mute neither break nor extend a run: they are left out."""
     regional: list[Observation] = []
     own: list[Observation] = []
@@ -217,10 +218,9 @@ def _findings(newest_first: Sequence[Observation], previous: RegionHealth, rules
     of_subjects: dict[tuple[str, str], Observation] = {}
     for report in reports:
         of_subjects.setdefault((report.source, report.subject or report.id), report)  # the latest of each
-    most = rules.most_rounds + rules.rounds_to_contradict
     return _Findings(
-        rounds=_rounds(answers, most),
-        key_rounds=_rounds([o for o in words if o.outcome is not Outcome.REFUSED], most),
+        rounds=_rounds(answers),
+        key_rounds=_rounds([o for o in words if o.outcome is not Outcome.REFUSED]),
         reports=list(of_subjects.values()),
         complaints=[o.at for o in reports if o.source is Source.DATA_PLANE and o.outcome is Outcome.REGION_FAULT],
         last_fault_at=_latest(previous.last_fault_at, [o for o in answers if o.outcome in _FAULTS]),
@@ -237,14 +237,14 @@ def _latest(known: datetime | None, newest_first: Sequence[Observation]) -> date
     return max(filter(None, (known, seen)), default=None)
 
 
-def _rounds(newest_first: Sequence[Observation], most: int) -> list[_Round]:
+def _rounds(newest_first: Sequence[Observation]) -> list[_Round]:
     rounds: list[_Round] = []
     for seen in newest_first:
-        _add_round(rounds, seen, most)
+        _add_round(rounds, seen)
     return rounds
 
 
-def _add_round(rounds: list[_Round], seen: Observation, most: int) -> None:
+def _add_round(rounds: list[_Round], seen: Observation) -> None:
     """What lies closer together than the least pause is one round, and a good answer in it counts.
 
     So a doubled probe does not halve the time to a verdict.
@@ -253,7 +253,7 @@ def _add_round(rounds: list[_Round], seen: Observation, most: int) -> None:
     if rounds and rounds[-1].at - seen.at < LEAST_BETWEEN_ROUNDS:
         if not failed:
             rounds[-1] = rounds[-1]._replace(fault=False, outcome=seen.outcome)
-    elif len(rounds) < most:
+    else:
         rounds.append(_Round(seen.at, failed, seen.code, seen.outcome))
 
 
@@ -293,29 +293,43 @@ def _reported(found: _Findings, rules: Rules, now: datetime) -> list[Observation
     """Others' faults, near the beginning of the probe's own run of faults or later; latest first.
 
     An alarm is no other signal, for it is worked out from the probe's rounds: it makes a region suspect at most.
-    Nor are callers whom the probe has contradicted: what is broken is their own way to the region.
     """
     considered = found.rounds[: max(rules.rounds, rules.rounds_when_corroborated)]
     start = min((probe.at for probe in considered if probe.fault), default=now)
     earliest = start - timedelta(seconds=rules.corroboration_seconds)
-    unheard = {Source.DATA_PLANE} if _is_contradicted(found, start, rules) else set()
-    reports = (o for o in found.reports if o.source not in unheard)
-    return [o for o in reports if o.outcome is Outcome.REGION_FAULT and o.at >= earliest]
+    heard = not _is_contradicted(found, start, rules)
+    return [
+        o
+        for o in found.reports
+        if o.outcome is Outcome.REGION_FAULT
+        and o.at >= earliest
+        and (o.source is not Source.DATA_PLANE or (heard and not _is_answered(o, found, start, rules)))
+    ]
+
+
+def _is_answered(complaint: Observation, found: _Findings, until: datetime, rules: Rules) -> bool:
+    """Whether as many rounds have been good since as make a fault: what was wrong there was over, or not the region."""
+    return sum(complaint.at < probe.at < until and not probe.fault for probe in found.rounds) >= rules.faults_to_impair
 
 
 def _is_contradicted(found: _Findings, until: datetime, rules: Rules) -> bool:
-    """Whether so many rounds were good since callers began to complain, and until the probe's own run of faults.
+    """Whether callers go on complaining while all rounds before the probe's own run of faults are good.
 
-    Complaints go on as long as each follows within `corroboration_seconds`; after a pause they are new ones.
-    Worked example: complaints every 5 s from 12:00:00 on and good rounds every 10 s count until 12:01:00.
+    It is their own way that is broken. One such caller would keep a region suspect for ever, and agree with every blip.
+    Worked example: complaints every 5 s from 12:00:00 on and good rounds every 10 s are heard until 12:01:00, and again
+    after 30 s without any.
     """
-    pause = timedelta(seconds=rules.corroboration_seconds)
-    began = next(iter(found.complaints), until)
+    if not found.complaints:
+        return False
+    began = found.complaints[0]
     for earlier in found.complaints:
-        if began - earlier > pause:
+        if began - earlier > COMPLAINTS_PAUSE:
             break
         began = earlier
-    return sum(began < probe.at < until and not probe.fault for probe in found.rounds) >= rules.rounds_to_contradict
+    before = [probe for probe in found.rounds if began < probe.at < until]
+    began = max([began, *(probe.at for probe in before if probe.fault)])
+    good = sum(probe.at > began for probe in before)
+    return good >= rules.faults_to_impair and until - began >= timedelta(seconds=rules.contradicted_after_seconds)
 
 
 def _recovery(previous: RegionHealth, found: _Findings, rules: Rules, now: datetime) -> tuple[Verdict, str]:

@@ -81,9 +81,7 @@ class Rules(Model):
     faults_to_impair_when_corroborated: int = Field(2, ge=1, le=60)
     of_rounds_when_corroborated: int | None = Field(None, ge=1, le=60)
     corroboration_seconds: int = Field(60, ge=1, le=3600)
-    rounds_to_contradict: int = Field(
-        6, ge=1, le=60
-    )  # good ones, since callers began to report: their own way is at fault
+    contradicted_after_seconds: int = Field(60, ge=1, le=3600)  # of complaints while all rounds are good
     healthy_after_seconds: int = Field(600, ge=1, le=86_400)
     unknown_after_seconds: int = Field(180, ge=10, le=3600)
     key_faults_to_leave: int = Field(2, ge=1, le=60)  # in a row: disabled, deleted, without material
@@ -120,7 +118,8 @@ class Rules(Model):
     def window(self) -> timedelta:
         """How far back observations can matter: a run of faults, what corroborates it, and a clock's skew."""
         run = self.most_rounds * SECONDS_A_ROUND * 2  # rounds are late or mute now and then
-        return timedelta(seconds=max(self.unknown_after_seconds, self.corroboration_seconds + run) + SKEW_SECONDS)
+        signals = max(self.corroboration_seconds, self.contradicted_after_seconds)
+        return timedelta(seconds=max(self.unknown_after_seconds, signals + run) + SKEW_SECONDS)
 
 
 class Material(Model):

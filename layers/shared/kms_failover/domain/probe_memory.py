@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
-from kms_failover.domain.health import Observation, Outcome, Source
+from kms_failover.domain.health import COMPLAINTS_PAUSE, Observation, Outcome, Source
 from kms_failover.domain.key_set import SECONDS_A_ROUND, KeySet, MemberKey
 
 OWN_KEYS_SECONDS = 2400  # so that KMS costs below 10 dollars a month for 100 key sets (docs/probe.md; a test holds it)
 OWN_KEY_SLOTS = OWN_KEYS_SECONDS // SECONDS_A_ROUND
 FIRST_SLOTS = 60 // SECONDS_A_ROUND  # a process's first round covers the minute before it
 WATCHED = timedelta(seconds=300)  # since a key set's last key fault; longer than the rounds of a skipped minute take
-REPORTS_PAUSE = timedelta(seconds=60)  # the rules' `corroboration_seconds`, and
-ROUNDS_TO_CONTRADICT = 6  # their `rounds_to_contradict`: the defaults, for a region is asked for all key sets at once
+CONTRADICTED_AFTER = timedelta(seconds=60)  # the default of the rules: a region is asked for all key sets at once
 LOOK_BACK = timedelta(seconds=15)  # a report's time is up to 5 s before it is written, and writing takes its time
 
 
@@ -73,14 +72,13 @@ class Attention:
     def __init__(self) -> None:
         self._key_faults: dict[str, datetime] = {}  # the latest, by key set
         self._reports: AbstractSet[tuple[str, datetime]] = frozenset()
-        self._reported_at: dict[str, datetime] = {}  # the latest, by region
-        self._contradictions: Counter[str] = Counter()  # good rounds since callers began to report, by region
+        self._complaints: dict[str, tuple[datetime, datetime]] = {}  # when they began, and the latest one, by region
 
     def read(self, observations: Sequence[Observation], now: datetime) -> set[str]:
         """Regions of which the data plane reports a fault that an earlier read did not show; all of LOOK_BACK is given.
 
-        Reports are told apart by their times: one may be written seconds after the time that it bears. Callers whom
-        so many rounds have contradicted are not heard until they pause: it is their own way that is broken.
+        Reports are told apart by their times: one may be written seconds after the time that it bears. Callers whom all
+        rounds of a minute have contradicted are not heard until they pause: it is their own way that is broken.
         """
         for o in observations:
             faulty = o.outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT, Outcome.REFUSED}
@@ -90,19 +88,16 @@ class Attention:
         before, self._reports = self._reports, {(o.region, o.at) for o in faults if o.at >= now - LOOK_BACK}
         new = self._reports - before
         for region, at in sorted(new, key=lambda report: report[1]):
-            latest = self._reported_at.get(region)
-            if latest is None or at - latest > REPORTS_PAUSE:
-                self._contradictions[region] = 0
-            self._reported_at[region] = max(at, latest or at)
-        return {region for region, _ in new if self._contradictions[region] < ROUNDS_TO_CONTRADICT}
+            heard_at = min(at, now)
+            began, latest = self._complaints.get(region, (heard_at, heard_at))
+            is_new = heard_at - latest > COMPLAINTS_PAUSE
+            self._complaints[region] = (heard_at if is_new else began, max(heard_at, latest))
+        return {region for region, _ in new if now - self._complaints[region][0] < CONTRADICTED_AFTER}
 
-    def answered(self, region: str) -> None:
-        """A round found the region well."""
-        self._contradictions[region] += 1
-
-    def failed(self, region: str) -> None:
-        """A round found what callers report."""
-        self._contradictions[region] = 0
+    def failed(self, region: str, at: datetime) -> None:
+        """A round has found what callers complain of."""
+        if region in self._complaints:
+            self._complaints[region] = at, max(at, self._complaints[region][1])
 
     def watched(self, now: datetime) -> set[str]:
         """Key sets whose keys are asked in every round."""

@@ -220,21 +220,15 @@ class ProbeService:
         asked = None
         with run.going_on():
             asked = self._ask_regions(self._started_at)
-            self._learn({region: asked.answer_of(region).outcome for region in asked.probe_keys})
+            faults = {region for region in asked.probe_keys if asked.answer_of(region).outcome is Outcome.REGION_FAULT}
+            self._faults = {region: self._faults.get(region, 0) + 1 for region in faults}
+            for region in faults:
+                self._attention.failed(region, asked.at)
             self._write([self._about_region(asked, region) for region in asked.probe_keys], run)
         self._wake(run)
         if asked is not None:
             with run.going_on():
                 self._own_keys_turn(asked, run)
-
-    def _learn(self, outcomes: Mapping[str, Outcome]) -> None:
-        faults = {region for region, outcome in outcomes.items() if outcome is Outcome.REGION_FAULT}
-        self._faults = {region: self._faults.get(region, 0) + 1 for region in faults}
-        for region in faults:
-            self._attention.failed(region)
-        for region, outcome in outcomes.items():
-            if outcome is Outcome.OK:
-                self._attention.answered(region)
 
     def _ask_regions(self, at: datetime) -> _Asked:
         key_sets = self._key_sets()

@@ -269,7 +269,8 @@ def _evidence(key_set: KeySet, health: Health, owed: int | None, head: str) -> t
     lines = [f"{r}: {health[r].in_words()}" for r in key_set.regions if r in health]
     if owed is None:
         return tuple(lines)
-    return (*lines, f"owed to {head}: {'at least ' if owed >= MOST_COUNTED else ''}{owed} objects")
+    most = max(MOST_COUNTED, key_set.rules.debt_allowed_to_return + 1)
+    return (*lines, f"owed to {head}: {'at least ' if owed >= most else ''}{owed} objects")
 
 
 def _to_front(region: str, regions: Sequence[str]) -> tuple[str, ...]:
