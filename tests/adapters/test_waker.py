@@ -54,9 +54,10 @@ def test_a_wake_up_that_fails_is_logged_and_no_more(
     assert not woken.reaches()
 
 
-def test_a_function_that_is_not_there_need_not_be_tried_again() -> None:
+@pytest.mark.parametrize("refusal", [("ResourceNotFoundException", 404), ("AccessDeniedException", 403)])
+def test_a_function_that_is_not_there_need_not_be_tried_again(refusal: tuple[str, int]) -> None:
     assert waker(Functions()).reaches()
-    assert waker(Functions(aws_error("ResourceNotFoundException", 404))).reaches()
+    assert waker(Functions(aws_error(*refusal))).reaches()
 
 
 def test_a_defect_is_not_swallowed() -> None:

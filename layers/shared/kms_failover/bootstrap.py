@@ -225,8 +225,7 @@ def _key_probers(place: Place) -> Callable[[str, tuple[str, ...]], bool]:
 
     @functools.cache
     def probe_in(region: str) -> FunctionWaker:
-        config = _config() if region == place.region else _impatience()
-        client = boto3.client("lambda", region_name=region, config=config)
+        client = boto3.client("lambda", region_name=region, config=_impatience())
         return FunctionWaker(client, place.deployment.function("probe"))
 
     return lambda region, names: probe_in(region).reaches(key_sets=names)

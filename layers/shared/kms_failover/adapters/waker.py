@@ -9,6 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+_NOBODY_THERE = frozenset({"ResourceNotFoundException", "AccessDeniedException"})
+
 logger = logging.getLogger(__name__)
 
 
@@ -24,11 +26,14 @@ class FunctionWaker:
         self.reaches(**request)
 
     def reaches(self, **request: object) -> bool:
-        """Whether the function has the request, or is not there to have it; False: it may have it another time."""
+        """Whether the function has the request, or nobody of this deployment is there to have it.
+
+        False: it may have it another time. IAM refuses what the deployment's own roles do not name: a third region.
+        """
         payload = json.dumps(request).encode()
         try:
             self._functions.invoke(FunctionName=self._name, InvocationType="Event", Payload=payload)
         except (BotoCoreError, ClientError) as error:
             logger.warning("%s could not be woken: %s", self._name, error)
-            return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"
+            return isinstance(error, ClientError) and error.response["Error"]["Code"] in _NOBODY_THERE
         return True
