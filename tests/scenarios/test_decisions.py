@@ -4,7 +4,7 @@ What happens to a key moves its own key set alone; throttling, refusals and slow
 faults move everything, or these tests would prove nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 
 from kms_failover.adapters.prober import KmsProber
 from kms_failover.domain.controlling import Controller
+from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.probing import ProbeService
 from kms_failover.domain.route import Route
@@ -35,12 +36,14 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = NOON
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def __call__(self) -> datetime:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+        self.meanwhile()
 
 
 class Announcements:
@@ -55,6 +58,7 @@ class Service:
     def __init__(self, key_sets: Sequence[KeySet], clients: dict[str, Any]) -> None:
         self.clock = Clock()
         self.state = MemoryState(MIDDLE, *key_sets)
+        self.asked: tuple[str, ...] = ()
         self.controller = Controller(self.state, Announcements(), self._ask, self.clock)
         prober = KmsProber()
         prober._clients = clients
@@ -76,10 +80,22 @@ class Service:
     def _wake(self) -> None:
         self.controller.run()
 
+    def _complain(self) -> None:
+        """As a caller whose own way to the first region is broken."""
+        at = self.clock.now - timedelta(seconds=self.clock.now.timestamp() % 5)
+        said: dict[str, Any] = {"source": Source.DATA_PLANE, "outcome": Outcome.REGION_FAULT, "code": "ConnectTimeout"}
+        self.state.add_observation(Observation(observer=MIDDLE, region=FIRST, at=at, id="data-plane", **said))
+
+    def let_a_caller_complain(self) -> None:
+        self.clock.meanwhile = self._complain
+
     def minutes(self, count: int) -> None:
-        self.controller.run()
-        self.probe.ask(self.asked)
-        for number in range(count):
+        """The first round is a minute of its own, so that the keys are asked for after it."""
+        self.probe.run(1)
+        for number in range(1, count + 1):
+            if self.asked:
+                self.probe.ask(self.asked)
+                self.asked = ()
             self.clock.now = NOON + timedelta(minutes=number)
             self.probe.run()
 
@@ -122,13 +138,16 @@ def test_a_regions_fault_moves_every_key_set(
         assert {there.head("orders"), there.head("wages")} == {MIDDLE}
 
 
+@pytest.mark.parametrize("complaints", [False, True])
 @pytest.mark.parametrize(
     "fault", of(Meaning.THROTTLE, Meaning.CALLER, Meaning.NONE, without={COMES_AND_GOES}), ids=lambda fault: fault.name
 )
 def test_what_says_nothing_about_a_region_moves_no_key_set(
-    kms: Kms, key_sets: tuple[KeySet, KeySet], fault: Fault, tmp_path: Path
+    kms: Kms, key_sets: tuple[KeySet, KeySet], fault: Fault, tmp_path: Path, *, complaints: bool
 ) -> None:
     with service(kms, key_sets, fault, tmp_path) as there:
+        if complaints:
+            there.let_a_caller_complain()
         if fault.meaning is Meaning.NONE:
             there.probe.run(3)  # slow in real time; as many rounds as silence would need
         else:
@@ -165,8 +184,9 @@ def test_faults_of_every_key_are_told_as_the_keys_own(
         assert all(j is not None and not j.health[FIRST].key_usable for j in verdicts)
 
 
+@pytest.mark.parametrize("complaints", [False, True])
 def test_a_region_that_fails_every_third_call_moves_nothing(
-    kms: Kms, key_sets: tuple[KeySet, KeySet], tmp_path: Path
+    kms: Kms, key_sets: tuple[KeySet, KeySet], tmp_path: Path, *, complaints: bool
 ) -> None:
     calls = iter(range(1_000_000))
     broken = next(fault for fault in FAULTS if fault.name == "KMSInternal")
@@ -174,6 +194,8 @@ def test_a_region_that_fails_every_third_call_moves_nothing(
     act = broken.act
     third = Fault("every third", Meaning.NONE, (), lambda op, h: act(op, h) if next(calls) % 3 == 0 else None)
     with service(kms, key_sets, third, tmp_path) as there:
+        if complaints:
+            there.let_a_caller_complain()
         there.minutes(MINUTES)
 
         assert {there.head("orders"), there.head("wages")} == {FIRST}
