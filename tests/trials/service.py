@@ -60,6 +60,11 @@ class State:
         seen = {v["region"]: (v["verdict"], v["key_answers"]) for v in judgement["verdicts"]}
         return seen == dict.fromkeys(REGIONS, ("healthy", True))
 
+    def is_lost(self, observer: str) -> bool:
+        """Whether the observer calls a region impaired."""
+        judgement = self.judgement(observer)
+        return judgement is not None and any(verdict["verdict"] == "impaired" for verdict in judgement["verdicts"])
+
     def forget(self) -> None:
         """Verdicts, routes and observations of earlier trials: each trial is the service's first outage."""
         for observer in REGIONS:
