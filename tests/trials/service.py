@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from kms_failover.adapters.state_table import KINDS
 from tests.drill import set_up
 from tests.drill.aws import Aws
 from tests.drill.commands import SetUpError, cli
@@ -66,10 +67,13 @@ class State:
         return judgement is not None and any(verdict["verdict"] == "impaired" for verdict in judgement["verdicts"])
 
     def forget(self) -> None:
-        """Verdicts, routes and observations of earlier trials: each trial is the service's first outage."""
+        """Verdicts, routes and all signals of earlier trials: each trial is the service's first outage.
+
+        Callers' complaints too: without the rounds that agreed with them they would be contradicted.
+        """
         for observer in REGIONS:
-            for partition in (f"observations#{observer}", f"control#{observer}"):
-                self._empty(observer, partition)
+            for kind in (*KINDS, "control"):
+                self._empty(observer, f"{kind}#{observer}")
 
     def _empty(self, observer: str, partition: str) -> None:
         client = self._aws.client("dynamodb", observer)
