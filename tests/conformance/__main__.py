@@ -10,13 +10,14 @@ import argparse
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import fidelity, price
 from .known import Difference, differences, write_known
 from .ministack import MINISTACK_VERSION, ministack
 from .results import Outcome, Result
-from .running import NOTHING_PROVED, REPOSITORY, RESULTS, run, run_apart, why_unreachable
+from .running import NOTHING_PROVED, REPOSITORY, run, run_apart, why_unreachable
 from .targets import AWAY, HOME, MOTO, PATCHED_MOTO, STRICT, Opener, aws_account, endpoint
 
 LOCAL = (*STRICT, MOTO, Opener("ministack", f"ministack {MINISTACK_VERSION}", ministack))
@@ -51,6 +52,8 @@ def _run_one(opener: Opener, options: argparse.Namespace) -> int:
         print("Nothing was done.", file=sys.stderr)
         return NOTHING_PROVED
     done = run(opener, words=options.k, silently=options.json)
+    if options.run_file is not None:
+        done.save(options.run_file)
     if options.json:
         print(json.dumps({"endpoint": opener.name, "problems": done.problems, **_as_json(done.results)}, indent=1))
     else:
@@ -81,14 +84,14 @@ def _explain(results: list[Result]) -> None:
 
 def _agreed(options: argparse.Namespace) -> bool:
     print("Counting keys and requests on the strict KMS ...", file=sys.stderr, flush=True)
-    cost = price.measured(RESULTS, REPOSITORY, options.k)
+    cost = price.measured(options.k)
     return price.agreed(options.aws_profile, options.regions, cost, yes=options.yes)
 
 
 def _run_all(options: argparse.Namespace) -> int:
     with ThreadPoolExecutor(TARGETS_AT_ONCE) as pool:
         runs = {opener.key: pool.submit(run_apart, opener, words=options.k) for opener in SLOWEST_FIRST}
-        by_target = {opener.key: runs[opener.key].result() for opener in LOCAL}
+        by_target = {opener.key: runs[opener.key].result().results for opener in LOCAL}
     sets_of_cases = {frozenset(one.case for one in results) for results in by_target.values()}
     is_whole = len(sets_of_cases) == 1 and not options.k
     if options.accept and is_whole:
@@ -151,11 +154,14 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("-k", metavar="WORDS", help="only the cases that pytest's -k selects")
     parser.add_argument("--yes", action="store_true", help="do not ask before a real account is used")
     parser.add_argument("--json", action="store_true", help="the results as JSON; with one target only")
+    parser.add_argument(
+        "--run-file", type=Path, metavar="FILE", help="the results as JSON to a file; with one target only"
+    )
     parser.add_argument("--accept", action="store_true", help="take what fails now for the known lies")
     options = parser.parse_args(argv)
     has_one = bool(options.endpoint or options.aws_profile or options.only)
-    if options.json and not has_one:
-        parser.error("--json goes with one target: --only, --endpoint or --aws-profile")
+    if (options.json or options.run_file is not None) and not has_one:
+        parser.error("--json and --run-file go with one target: --only, --endpoint or --aws-profile")
     if options.accept and (options.k or has_one):
         parser.error("--accept takes all cases of all local targets, not a selection")
     return options

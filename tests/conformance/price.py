@@ -1,14 +1,14 @@
 """What a run against a real account costs, counted on the strict KMS before anything is made."""
 
-import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .results import load_counts
+from .results import Outcome
+from .running import run_silently_apart
+from .targets import STRICT
 
 # AWS KMS list prices for us-east-1 in dollars, as we know them (UNCONFIRMED): a key, primary or replica, a month, by
 # the hour; as much again for its first and for its second rotation; the dearest of the requests made here, those with
@@ -30,15 +30,13 @@ class Price:
         return self.keys * MOST_KEY_MONTHS_A_KEY * A_KEY_MONTH / HOURS_A_MONTH + self.requests * A_REQUEST
 
 
-def measured(results: Path, repository: Path, words: str | None) -> Price:
+def measured(words: str | None) -> Price:
     """Runs the cases against the strict KMS in a process of its own and counts its calls."""
-    command = [sys.executable, "-m", "tests.conformance", "--only", "strict", "--json"]
-    command += ["-k", words] if words else []
-    ran = subprocess.run(command, cwd=repository, check=False, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
-    if ran.returncode:
+    done, said = run_silently_apart(STRICT[0].key, words)
+    if not done.is_whole or done.problems or any(one.outcome is not Outcome.PASS for one in done.results):
+        print(said, file=sys.stderr)
         raise SystemExit("The strict KMS does not pass the cases, so what they cost cannot be told: make conformance")
-    keys, requests = load_counts(results / "strict.json")
-    return Price(keys, requests)
+    return Price(done.keys, done.requests)
 
 
 def agreed(profile: str, regions: tuple[str, str], price: Price, *, yes: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What became of the cases: a pytest plugin that says pass, fail or not offered, and the file it leaves."""
+"""What became of the cases: a pytest plugin that says pass, fail or not offered, and the file that carries it."""
 
 import json
 from collections.abc import Generator
@@ -38,29 +38,47 @@ class Result:
     assumed: str | None = None
 
 
-def load(path: Path) -> list[Result]:
-    return [
-        Result(**(one | {"outcome": Outcome(one["outcome"]), "sources": tuple(one["sources"])}))
-        for one in json.loads(path.read_text())["results"]
-    ]
+@dataclass(frozen=True)
+class Run:
+    """`is_whole`: every case that was selected came to its end. `problems`: keys that could not be removed.
+
+    `keys` made and `requests` sent, where the endpoint counts them.
+    """
+
+    results: list[Result]
+    problems: list[str]
+    is_whole: bool
+    keys: int = 0
+    requests: int = 0
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
 
-def load_counts(path: Path) -> tuple[int, int]:
-    """Keys made and requests sent, where the endpoint counts them."""
+def load(path: Path) -> Run:
     content = json.loads(path.read_text())
-    return content["keys"], content["requests"]
+    results = [
+        Result(**(one | {"outcome": Outcome(one["outcome"]), "sources": tuple(one["sources"])}))
+        for one in content["results"]
+    ]
+    return Run(**(content | {"results": results}))
 
 
 class Recorder:
     """Given to pytest as a plugin for one run against one endpoint."""
 
-    def __init__(self, opener: Opener, path: Path) -> None:
+    def __init__(self, opener: Opener) -> None:
         self.opener = opener
         self.problems: list[str] = []
-        self.selected = 0
-        self._keys = self._requests = 0
-        self._path = path
+        self._selected = self._keys = self._requests = 0
         self._results: dict[str, Result] = {}
+
+    def run(self, code: int | pytest.ExitCode) -> Run:
+        """The run that ended with pytest's `code`."""
+        results = list(self._results.values())
+        came_to_its_end = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        is_whole = came_to_its_end and 0 < len(results) == self._selected
+        return Run(results, self.problems, is_whole, self._keys, self._requests)
 
     def count(self, calls: CallLedger) -> None:
         """Adds what was done to one endpoint."""
@@ -68,7 +86,7 @@ class Recorder:
         self._requests += calls.total
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.selected = len(session.items)
+        self._selected = len(session.items)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -89,12 +107,6 @@ class Recorder:
             return "", "", ""
         outcome = _outcome(report)
         return outcome, outcome[0], str(outcome)
-
-    def pytest_sessionfinish(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        results = [asdict(one) for one in self._results.values()]
-        content = {"endpoint": self.opener.name, "keys": self._keys, "requests": self._requests, "results": results}
-        self._path.write_text(json.dumps(content, indent=1) + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for problem in self.problems:

@@ -3,45 +3,31 @@
 import os
 import subprocess
 import sys
+import tempfile
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .results import PLUGIN, Recorder, Result, load
+from .results import PLUGIN, Recorder, Run, load
 from .targets import Opener
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
-RESULTS = REPOSITORY / "build" / "conformance"
 LONGEST_REASON = 300  # a web server may answer with a whole page
 NOTHING_PROVED = 2  # the exit status of a run that broke off or never began
-
-
-@dataclass(frozen=True)
-class Run:
-    """`is_whole`: every case that was selected came to its end. `problems`: keys that could not be removed."""
-
-    results: list[Result]
-    problems: list[str]
-    is_whole: bool
+BROKE_OFF = Run([], [], is_whole=False)
 
 
 def run(opener: Opener, *, words: str | None = None, silently: bool = False) -> Run:
     """Prints a line a case, unless silently."""
-    path = RESULTS / f"{opener.key}.json"
-    path.unlink(missing_ok=True)
     arguments = [str(HERE), "--force-enable-socket", "-p", "no:cacheprovider"]
     arguments += ["-p", "no:terminal"] if silently else ["-v", "--tb=no", "-r", "N"]
     arguments += ["-k", words] if words else []
     os.environ.setdefault("CONFORMANCE_RUN", uuid.uuid4().hex)
-    recorder = Recorder(opener, path)
-    code = pytest.main(arguments, plugins=[_Named(recorder)])
-    results = load(path) if path.exists() else []
-    came_to_its_end = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-    return Run(results, recorder.problems, came_to_its_end and 0 < len(results) == recorder.selected)
+    recorder = Recorder(opener)
+    return recorder.run(pytest.main(arguments, plugins=[_Named(recorder)]))
 
 
 class _Named:
@@ -54,18 +40,25 @@ class _Named:
         config.pluginmanager.register(self._recorder, PLUGIN)
 
 
-def run_apart(opener: Opener, *, words: str | None = None) -> list[Result]:
+def run_apart(opener: Opener, *, words: str | None = None) -> Run:
     """In a process of its own: moto and the strict KMS take the same places in one. No results if it broke off."""
-    path = RESULTS / f"{opener.key}.json"
-    path.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tests.conformance", "--only", opener.key]
-    command += ["-k", words] if words else []
     print(f"running: {opener.name} ...", flush=True)
-    ran = subprocess.run(  # noqa: S603 - our own command
-        command, cwd=REPOSITORY, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    print(f"== {opener.name}\n{ran.stdout.decode(errors='replace')}", flush=True)
-    return load(path) if path.exists() and ran.returncode != NOTHING_PROVED else []
+    done, said = run_silently_apart(opener.key, words)
+    print(f"== {opener.name}\n{said}", flush=True)
+    return done
+
+
+def run_silently_apart(key: str, words: str | None) -> tuple[Run, str]:
+    """The run, and all that its process printed. Its results are in a file of its own: runs beside it have theirs."""
+    with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+        path = Path(folder) / "run.json"
+        command = [sys.executable, "-m", "tests.conformance", "--only", key, "--run-file", str(path)]
+        command += ["-k", words] if words else []
+        ran = subprocess.run(  # noqa: S603 - our own command
+            command, cwd=REPOSITORY, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        done = load(path) if path.exists() else BROKE_OFF
+    return (done if done.is_whole else BROKE_OFF), ran.stdout.decode(errors="replace")
 
 
 def why_unreachable(opener: Opener) -> str | None:

@@ -15,7 +15,7 @@ from local.strict_kms import Installation, ReusedPairs
 from local.strict_kms.server import StrictKmsServer
 from tests.conformance import fidelity, known, running
 from tests.conformance.__main__ import _passes
-from tests.conformance.results import Outcome, Result
+from tests.conformance.results import Outcome, Result, load
 from tests.conformance.targets import Opener, strict_in_process
 
 ROOT = Path(__file__).parents[2]
@@ -140,6 +140,18 @@ def test_an_endpoint_that_lies_ends_with_1_and_json_says_where(moto_url: str) ->
 
 
 @pytest.mark.enable_socket
+def test_a_run_is_written_where_it_is_told(moto_url: str, tmp_path: Path) -> None:
+    told = tmp_path / "run.json"
+
+    ran = command("--endpoint", moto_url, "-k", "a_dry_run_makes_no_grant", "--run-file", str(told))
+
+    assert ran.returncode == 1, ran.stderr
+    done = load(told)
+    assert done.is_whole
+    assert [one.case for one in done.results] == ["test_dry_run.py::test_a_dry_run_makes_no_grant"]
+
+
+@pytest.mark.enable_socket
 def test_what_differs_only_from_an_assumption_is_told_and_does_not_count(moto_url: str) -> None:
     words = "an_unknown_alias or told_its_usage"
 
@@ -174,8 +186,7 @@ def test_what_is_missing_is_allowed_to_others_only(key: str, outcomes: set[Outco
     assert _passes(opener, [result(outcome) for outcome in outcomes]) is passes
 
 
-def test_a_run_that_breaks_off_is_not_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(running, "RESULTS", tmp_path)
+def test_a_run_that_breaks_off_is_not_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pytest, "main", lambda *_, **__: pytest.ExitCode.INTERRUPTED)
 
     assert not running.run(Opener("strict", "strict", strict_in_process)).is_whole
