@@ -147,7 +147,8 @@ def _options(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--no-build", action="store_true", help="deploy what `sam build` has built already")
     parser.add_argument("--sam", type=Path, metavar="PROGRAM", help="the SAM CLI (default: the PATH's)")
     given = parser.parse_args(arguments)
-    count = given.files or (SHORT_FILES if given.short else DEFAULT_FILES)
+    usual = SHORT_FILES if given.short else DEFAULT_FILES
+    count = usual if given.files is None else given.files
     if count < FEWEST_FILES:
         parser.error(f"--files must be at least {FEWEST_FILES}")
     return Options(given.data, count, given.folder.resolve(), given.short, build=not given.no_build, sam=given.sam)

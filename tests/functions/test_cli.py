@@ -21,6 +21,7 @@ from kms_failover.domain.health import Verdict
 from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.operating import ActionName, Command, Runbook
 from kms_failover.domain.route import Intent, decide, first_route
+from tests.adapters.tables import create_state_table
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
 
@@ -146,6 +147,8 @@ def test_before_anything_is_decided_the_status_says_so() -> None:
         ["release", *WHERE, *WHO, "--minutes", "5"],
         ["failover", *WHERE, *WHO],
         ["apply", "key-sets.yaml"],
+        ["apply", "key-sets.yaml", "--region", ""],
+        ["status", "--key-set", "orders", "--region", " "],
     ],
 )
 def test_wrong_usage_is_told_as_such(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,6 +169,23 @@ def test_a_deployment_that_is_not_there_is_named_and_json_has_the_error_too(
     assert status == EXIT_FAILED
     assert told.err.startswith(f"kms-failover: there is no deployment 'nowhere' in {WEST}")
     assert json.loads(told.out)["Error"]["Message"] in told.err
+
+
+@mock_aws
+def test_apply_names_the_region_that_failed_and_those_that_have_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "key-sets.yaml"
+    file.write_text(json.dumps({"key_sets": [key_set().model_dump(mode="json")]}), "utf-8")
+    create_state_table(WEST, "kms-failover-state")
+
+    status = main(["apply", str(file), "--region", WEST, "--region", EAST, "--json"])
+
+    said = capsys.readouterr()
+    assert status == EXIT_FAILED
+    assert f"no deployment 'kms-failover' in {EAST}, or not" in said.err
+    assert f"(applied in {WEST};" in said.err
+    assert json.loads(said.out)["Error"]["Code"] == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(

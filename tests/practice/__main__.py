@@ -1,7 +1,7 @@
 """`make practice`: the service in the local cloud, left up, for orders that cost nothing.
 
 With SILENT=us-east-1 that region's KMS stops answering, with SILENT=none all answer again. Exit status 0: done. 1: it
-could not be set up.
+could not be set up. 130: interrupted. A cloud whose service did not get ready is ended.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tests.trials.service import prepare
 FOLDER = REPOSITORY / "build" / "practice"
 NOBODY = "none"
 FIRST_ROUNDS_SECONDS = 180.0
-EXIT_SET_UP = 1
+EXIT_SET_UP, EXIT_INTERRUPTED = 1, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,12 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state = _cloud(progress)
         aws = Aws(client_environment(state.addresses, {}), state.addresses.front)
         if not _is_deployed(aws):
-            (FOLDER / "logs").mkdir(parents=True, exist_ok=True)
-            prepare(FOLDER, options.sam, progress, aws)
-            _first_judgement(progress, aws)
+            _set_up(options.sam, progress, aws)
     except SetUpError as error:
         print(f"practice: {error}", file=sys.stderr)
         return EXIT_SET_UP
+    except KeyboardInterrupt:
+        print("practice: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
     finally:
         progress.close()
     if options.silent is not None:
@@ -63,6 +64,22 @@ def _cloud(progress: Progress) -> CloudState:
     if status != 0 or state is None:
         raise SetUpError(f"the local cloud could not be started: {said.getvalue().strip()}")
     return state
+
+
+def _set_up(sam: Path | None, progress: Progress, aws: Aws) -> None:
+    """All of it, or no cloud is left: half a service would be taken for a whole one the next time."""
+    (FOLDER / "logs").mkdir(parents=True, exist_ok=True)
+    is_ready = False
+    try:
+        prepare(FOLDER, sam, progress, aws)
+        _first_judgement(progress, aws)
+        is_ready = True
+    except ClientError as error:
+        raise SetUpError(f"the local cloud that was up holds something else ({error}): try again") from error
+    finally:
+        if not is_ready:
+            with progress.task("ending the local cloud"), contextlib.redirect_stdout(io.StringIO()):
+                cloud.main(["stop"])
 
 
 def _is_deployed(aws: Aws) -> bool:
@@ -100,7 +117,8 @@ def _what_next(state: CloudState, silent: str | None) -> str:
     return f"""{told}{DEPLOYMENT} is up in {" and ".join(REGIONS)}, with key set {KEY_SET!r}. In this shell:
   unset AWS_PROFILE AWS_SESSION_TOKEN
   export {settings}
-  .venv/bin/kms-failover status --key-set {KEY_SET} --region {OTHER}
+  export PATH={REPOSITORY / ".venv" / "bin"}:$PATH
+  kms-failover status --key-set {KEY_SET} --region {OTHER}
 An outage:     make practice SILENT={REGIONS[0]}   (the route moves within half a minute; SILENT={NOBODY} ends it)
 What to order: runbooks/README.md
 To end it:     make cloud-down"""

@@ -38,6 +38,16 @@ _HELP = {
 }
 
 
+class _NotAppliedError(KmsFailoverError):
+    """A region could not be written; those before it were."""
+
+    def __init__(self, deployment: str, region: str, applied: list[str], error: Exception) -> None:
+        is_missing = isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"
+        said = _missing(deployment, region, error) if is_missing else f"{region}: {error}"
+        super().__init__(f"{said} (applied in {', '.join(applied) or 'no region'}; apply again once that is mended)")
+        self.code = type(error).__name__
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0: done. 1: refused. 2: wrong usage. 3: nobody could be asked, or it failed. 130: interrupted.
 
@@ -48,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer = _apply(options) if options.command == "apply" else _run(options)
     except ConfigurationError as error:
         return _failed(options, {"Code": "ConfigurationError", "Message": str(error)}, EXIT_REFUSED)
+    except _NotAppliedError as error:
+        return _failed(options, {"Code": error.code, "Message": str(error)}, EXIT_FAILED)
     except (KmsFailoverError, ClientError, BotoCoreError) as error:
         return _failed(options, {"Code": type(error).__name__, "Message": _explained(error, options)}, EXIT_FAILED)
     except KeyboardInterrupt:
@@ -76,11 +88,14 @@ def _failed(options: argparse.Namespace, error: dict[str, str], status: int) -> 
 def _explained(error: Exception, options: argparse.Namespace) -> str:
     """What AWS says, and where that is not what an operator has to know, that."""
     if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
-        regions = ", ".join([options.region] if isinstance(options.region, str) else options.region)
-        return f"there is no deployment {options.deployment!r} in {regions}, or not in this account: {error}"
+        return _missing(options.deployment, options.region, error)
     if isinstance(error, BotoCoreError | KmsFailoverError) and options.command in set(CHANGES_INTENT):
         return f"{error}. {_unknown(options)}"
     return str(error)
+
+
+def _missing(deployment: str, region: str, error: Exception) -> str:
+    return f"there is no deployment {deployment!r} in {region}, or not in this account: {error}"
 
 
 def _unknown(options: argparse.Namespace) -> str:
@@ -100,12 +115,12 @@ def _parser() -> argparse.ArgumentParser:
     apply = commands.add_parser("apply", parents=[shared], help="validate key-sets.yaml and put it into force")
     apply.add_argument("file", type=Path)
     where = apply.add_mutually_exclusive_group(required=True)
-    where.add_argument("--region", action="append", default=[], help="where to write; repeat for several")
+    where.add_argument("--region", action="append", default=[], type=_named, help="where to write; repeat for several")
     where.add_argument("--check", action="store_true", help="validate only")
     for action, help_text in _HELP.items():
         command = commands.add_parser(action.value, parents=[shared], help=help_text)
-        command.add_argument("--key-set", required=True, help="its name, its alias, or a member key's ARN")
-        command.add_argument("--region", required=True, help="whose runbook function to ask")
+        command.add_argument("--key-set", required=True, type=_named, help="its name, its alias, or a member key's ARN")
+        command.add_argument("--region", required=True, type=_named, help="whose runbook function to ask")
         if action in CHANGES_INTENT:
             command.add_argument("--reason", required=True, type=_said, help="kept as evidence")
             command.add_argument(
@@ -116,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--minutes", type=_minutes, default=None, help="after which it is as if released (default: stands)"
             )
         if action is ActionName.FAILOVER:
-            command.add_argument("--to", required=True, metavar="REGION")
+            command.add_argument("--to", required=True, type=_named, metavar="REGION")
             command.add_argument("--insist", action="store_true", help="go and stay there even if it is not usable")
         if action is ActionName.FAILBACK:
             command.add_argument("--insist", action="store_true", help="even before the objects owed are repaid")
@@ -129,6 +144,12 @@ def _said(given: str) -> str:
     return given
 
 
+def _named(given: str) -> str:
+    if not given.strip():
+        raise argparse.ArgumentTypeError("it is empty: a variable that is not set?")
+    return given
+
+
 def _minutes(given: str) -> int:
     if not given.isdecimal() or not 1 <= int(given) <= LONGEST_EXPIRY_MINUTES:
         raise argparse.ArgumentTypeError(f"{given!r} is not a whole number from 1 to {LONGEST_EXPIRY_MINUTES}")
@@ -137,10 +158,13 @@ def _minutes(given: str) -> int:
 
 def _apply(options: argparse.Namespace) -> dict[str, Any]:
     key_sets = read_key_sets(options.file).key_sets
-    for region in options.region:
-        table = boto3.resource("dynamodb", region_name=region).Table(Deployment(options.deployment).state_table)
-        for key_set in key_sets:
-            StateTable(table, region).put_key_set(key_set)
+    for done, region in enumerate(options.region):
+        try:
+            table = boto3.resource("dynamodb", region_name=region).Table(Deployment(options.deployment).state_table)
+            for key_set in key_sets:
+                StateTable(table, region).put_key_set(key_set)
+        except (KmsFailoverError, ClientError, BotoCoreError) as error:
+            raise _NotAppliedError(options.deployment, region, options.region[:done], error) from error
     verb = "valid" if options.check else "applied"
     return {verb: [key_set.name for key_set in key_sets], "regions": options.region}
 
