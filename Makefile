@@ -92,7 +92,7 @@ cloud-down: $(TOOLS)/ready ## end the local cloud
 	@$(TOOLS)/bin/python -m local.cloud stop
 
 clean: ## remove what the other commands made
-	@if [ -f build/cloud/cloud.json ]; then $(TOOLS)/bin/python -m local.cloud stop; fi
+	@if [ -f build/cloud/cloud.json ] && [ -x $(TOOLS)/bin/python ]; then $(TOOLS)/bin/python -m local.cloud stop; fi
 	rm -rf $(VENV) $(TOOLS) $(SAM) $(PEERS) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 python:

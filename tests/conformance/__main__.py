@@ -155,7 +155,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--yes", action="store_true", help="do not ask before a real account is used")
     parser.add_argument("--json", action="store_true", help="the results as JSON; with one target only")
     parser.add_argument(
-        "--run-file", type=Path, metavar="FILE", help="the results as JSON to a file; with one target only"
+        "--run-file", type=_new_file, metavar="FILE", help="the results as JSON to a file; with one target only"
     )
     parser.add_argument("--accept", action="store_true", help="take what fails now for the known lies")
     options = parser.parse_args(argv)
@@ -172,6 +172,14 @@ def _url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
         raise argparse.ArgumentTypeError(f"{text!r} is no endpoint: http://host:port is needed, without a path")
     return text
+
+
+def _new_file(text: str) -> Path:
+    """Checked here, so that a mistake is said before the cases run."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: a file in a folder that is there is needed")
+    return path
 
 
 def _two_regions(text: str) -> tuple[str, str]:

@@ -183,7 +183,7 @@ def test_apply_names_the_region_that_failed_and_those_that_have_it(
 
     said = capsys.readouterr()
     assert status == EXIT_FAILED
-    assert f"no deployment 'kms-failover' in {EAST}, or not" in said.err
+    assert f"{EAST}: there is no deployment 'kms-failover' in {EAST}, or not" in said.err
     assert f"(applied in {WEST};" in said.err
     assert json.loads(said.out)["Error"]["Code"] == "ResourceNotFoundException"
 

@@ -151,6 +151,13 @@ def test_a_run_is_written_where_it_is_told(moto_url: str, tmp_path: Path) -> Non
     assert [one.case for one in done.results] == ["test_dry_run.py::test_a_dry_run_makes_no_grant"]
 
 
+def test_where_a_run_cannot_be_written_is_said_before_it_begins(tmp_path: Path) -> None:
+    ran = command("--only", "strict", "--run-file", str(tmp_path / "nowhere" / "run.json"))
+
+    assert ran.returncode == 2
+    assert "cannot be written" in ran.stderr
+
+
 @pytest.mark.enable_socket
 def test_what_differs_only_from_an_assumption_is_told_and_does_not_count(moto_url: str) -> None:
     words = "an_unknown_alias or told_its_usage"

@@ -1,7 +1,7 @@
 """`make practice`: the service in the local cloud, left up, for orders that cost nothing.
 
 With SILENT=us-east-1 that region's KMS stops answering, with SILENT=none all answer again. Exit status 0: done. 1: it
-could not be set up. 130: interrupted. A cloud whose service did not get ready is ended.
+could not be set up. 130: interrupted. Then a cloud that it started itself is ended, one that was up is left.
 """
 
 import argparse
@@ -34,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     progress = Progress()
     try:
+        was_up = _is_up()
         state = _cloud(progress)
         aws = Aws(client_environment(state.addresses, {}), state.addresses.front)
         if not _is_deployed(aws):
-            _set_up(options.sam, progress, aws)
+            _set_up(options.sam, progress, aws, keeps_cloud=was_up)
     except SetUpError as error:
         print(f"practice: {error}", file=sys.stderr)
         return EXIT_SET_UP
@@ -66,8 +67,13 @@ def _cloud(progress: Progress) -> CloudState:
     return state
 
 
-def _set_up(sam: Path | None, progress: Progress, aws: Aws) -> None:
-    """All of it, or no cloud is left: half a service would be taken for a whole one the next time."""
+def _is_up() -> bool:
+    state = read_state(cloud.STATE)
+    return state is not None and bool(state.running())
+
+
+def _set_up(sam: Path | None, progress: Progress, aws: Aws, *, keeps_cloud: bool) -> None:
+    """Half a service is not left in a cloud of its own: it would be taken for a whole one the next time."""
     (FOLDER / "logs").mkdir(parents=True, exist_ok=True)
     is_ready = False
     try:
@@ -75,9 +81,12 @@ def _set_up(sam: Path | None, progress: Progress, aws: Aws) -> None:
         _first_judgement(progress, aws)
         is_ready = True
     except ClientError as error:
-        raise SetUpError(f"the local cloud that was up holds something else ({error}): try again") from error
+        mend = (
+            "make cloud-down ends the cloud that was up, with all it holds; then again" if keeps_cloud else "try again"
+        )
+        raise SetUpError(f"the service could not be set up: {error} ({mend})") from error
     finally:
-        if not is_ready:
+        if not is_ready and not keeps_cloud:
             with progress.task("ending the local cloud"), contextlib.redirect_stdout(io.StringIO()):
                 cloud.main(["stop"])
 

@@ -42,9 +42,9 @@ class _NotAppliedError(KmsFailoverError):
     """A region could not be written; those before it were."""
 
     def __init__(self, deployment: str, region: str, applied: list[str], error: Exception) -> None:
-        is_missing = isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"
-        said = _missing(deployment, region, error) if is_missing else f"{region}: {error}"
-        super().__init__(f"{said} (applied in {', '.join(applied) or 'no region'}; apply again once that is mended)")
+        done = ", ".join(applied) or "no region"
+        said = _explained(error, deployment, region)
+        super().__init__(f"{region}: {said} (applied in {done}; apply again once that is mended)")
         self.code = type(error).__name__
 
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _NotAppliedError as error:
         return _failed(options, {"Code": error.code, "Message": str(error)}, EXIT_FAILED)
     except (KmsFailoverError, ClientError, BotoCoreError) as error:
-        return _failed(options, {"Code": type(error).__name__, "Message": _explained(error, options)}, EXIT_FAILED)
+        return _failed(options, {"Code": type(error).__name__, "Message": _outcome(error, options)}, EXIT_FAILED)
     except KeyboardInterrupt:
         return _failed(options, {"Code": "Interrupted", "Message": _unknown(options)}, EXIT_INTERRUPTED)
     if "Error" in answer:
@@ -85,17 +85,18 @@ def _failed(options: argparse.Namespace, error: dict[str, str], status: int) -> 
     return status
 
 
-def _explained(error: Exception, options: argparse.Namespace) -> str:
+def _explained(error: Exception, deployment: str, region: str) -> str:
     """What AWS says, and where that is not what an operator has to know, that."""
     if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
-        return _missing(options.deployment, options.region, error)
-    if isinstance(error, BotoCoreError | KmsFailoverError) and options.command in set(CHANGES_INTENT):
-        return f"{error}. {_unknown(options)}"
+        return f"there is no deployment {deployment!r} in {region}, or not in this account: {error}"
     return str(error)
 
 
-def _missing(deployment: str, region: str, error: Exception) -> str:
-    return f"there is no deployment {deployment!r} in {region}, or not in this account: {error}"
+def _outcome(error: Exception, options: argparse.Namespace) -> str:
+    """Why it failed, and where nobody knows what became of an order, that."""
+    if isinstance(error, BotoCoreError | KmsFailoverError) and options.command in set(CHANGES_INTENT):
+        return f"{error}. {_unknown(options)}"
+    return _explained(error, options.deployment, options.region)
 
 
 def _unknown(options: argparse.Namespace) -> str:
