@@ -19,6 +19,7 @@ _ARNS = {  # by kind: service, what stands before the name, the property with th
     "AWS::Serverless::Function": ("lambda", "function:", "FunctionName"),
     "AWS::SQS::Queue": ("sqs", "", "QueueName"),
     "AWS::SNS::Topic": ("sns", "", "TopicName"),
+    "AWS::Serverless::StateMachine": ("states", "stateMachine:", "Name"),
 }
 
 
@@ -41,11 +42,12 @@ class Stack:
         return {name: resource["Properties"] for name, resource in found if resource["Type"] == kind}
 
     def statements(self, role: str) -> list[dict[str, Any]]:
-        """What the policies of a function, or of the backfill, say."""
+        """What the policies of a function, or of the backfill, allow."""
         owners = self.resources("AWS::Serverless::Function") | self.resources("AWS::Serverless::StateMachine")
         own_name = {"Fn::Sub": f"${{AWS::StackName}}-{role}"}
         (found,) = [one for one in owners.values() if own_name in (one.get("FunctionName"), one.get("Name"))]
-        return [one for policy in found["Policies"] for one in self.resolved(policy["Statement"])]
+        said = [one for policy in found["Policies"] for one in self.resolved(policy["Statement"])]
+        return [one for one in said if one["Effect"] == "Allow"]
 
     def alarms(self) -> list[dict[str, Any]]:
         return [self.resolved(alarm) for alarm in self.resources("AWS::CloudWatch::Alarm").values()]

@@ -21,6 +21,12 @@ MISTAKES = {  # what stands in the template, and what stands there by mistake
         "{Name: Region, Value: !Ref AWS::Region}",
     ),
     "an alarm that tells nobody": ("AlarmActions: [!Ref ChangesTopic] # a probe", "# a probe"),
+    "a lost region's alarm that is taken for evidence": ("-region-lost-${peer}", "-kms-impaired-lost-${peer}"),
+    "an alarm that does not tell of its end": ("      OKActions: [!Ref ChangesTopic]\n", ""),
+    "a lost region that nobody alarms": ("MetricName: RegionLost", "MetricName: RegionsLost"),
+    "a second fault that rings no more": ("MetricName: NumberOfMessagesSent", "MetricName: NumberOfMessagesReceived"),
+    "dead letters that are counted, not their growth": ("Expression: DIFF(waiting)", "Expression: ABS(waiting)"),
+    "a failed backfill of another state machine": ("Value: !Ref Backfill}", "Value: !Ref SweepFunction}"),
     "an alarm of another queue": ("!GetAtt FailuresQueue.QueueName", "!GetAtt RewrapQueue.QueueName"),
     "signals wakes its own region's probe alone": ("lambda:${StateTableReplica}:", "lambda:${StateTableHome}:"),
     "another function than the controller": (

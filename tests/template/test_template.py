@@ -44,9 +44,10 @@ def unconditional(statements: list[Any]) -> Iterator[dict[str, Any]]:
         yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
-def statements(name: str) -> list[dict[str, Any]]:
+def statements(name: str, effect: str = "Allow") -> list[dict[str, Any]]:
     policies = resources()[name]["Properties"].get("Policies", [])
-    return [statement for policy in policies for statement in unconditional(policy["Statement"])]
+    said = [statement for policy in policies for statement in unconditional(policy["Statement"])]
+    return [statement for statement in said if statement["Effect"] == effect]
 
 
 def actions(statement: dict[str, Any]) -> list[str]:
@@ -89,6 +90,55 @@ def test_each_function_has_its_own_log_group_with_retention(name: str) -> None:
 
     assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/{properties(name)['FunctionName']['Fn::Sub']}"}
     assert "RetentionInDays" in group
+
+
+@every_function
+def test_no_function_makes_a_log_group_that_outlives_its_stack(name: str) -> None:
+    (denied,) = statements(name, "Deny")
+
+    assert (denied["Action"], "Condition" in denied) == ("logs:CreateLogGroup", False)
+    assert denied["Resource"]["Fn::Sub"].endswith(":log-group:/aws/lambda/${AWS::StackName}-*")
+
+
+@pytest.mark.parametrize("reserving", ["probe", "controller", "signals", "runbook"])
+def test_a_function_that_an_outage_needs_has_concurrency_of_its_own(reserving: str) -> None:
+    (name,) = [name for name in FUNCTIONS if role(name) == reserving]
+    parameter = f"Reserved{reserving.title()}"
+
+    reserved = properties(name)["ReservedConcurrentExecutions"]
+
+    assert reserved == {"Fn::If": [f"Reserves{reserving.title()}", {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+    assert TEMPLATE["Conditions"][f"Reserves{reserving.title()}"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, 0]}]
+    }
+    # more than one: a run may still be under way when the next one is due, and beside it one that was asked for
+    assert TEMPLATE["Parameters"][parameter]["Default"] > 2
+
+
+def test_what_callers_use_is_not_bounded_by_what_is_reserved() -> None:
+    reserving = {role(name) for name in FUNCTIONS if "ReservedConcurrentExecutions" in properties(name)}
+
+    assert "data-keys" not in reserving
+
+
+# A first deployment that fails can be repeated
+
+
+def test_nothing_that_has_a_name_outlives_a_first_deployment_that_fails() -> None:
+    kept = {name: one["DeletionPolicy"] for name, one in resources().items() if "DeletionPolicy" in one}
+
+    assert kept == {"StateTable": "RetainExceptOnCreate"}
+    assert resources()["StateTable"]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_a_stack_begins_in_one_of_the_two_regions_of_its_table_alone() -> None:
+    (rule,) = TEMPLATE["Rules"].values()
+
+    here, different = [one["Assert"] for one in rule["Assertions"]]
+
+    homes = [{"Ref": "StateTableHome"}, {"Ref": "StateTableReplica"}]
+    assert here == {"Fn::Or": [{"Fn::Equals": [{"Ref": "AWS::Region"}, home]} for home in homes]}
+    assert different == {"Fn::Not": [{"Fn::Equals": homes}]}
 
 
 @every_function
