@@ -5,7 +5,8 @@ VENV := .venv
 TOOLS := .venv-tools
 SAM := .venv-sam
 PEERS := .venv-peers
-REGIONS := us-east-1 us-west-2
+REGIONS ?= us-east-1 us-west-2
+STACK ?= kms-failover
 LOCK := pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 export SAM_CLI_TELEMETRY := 0
@@ -14,7 +15,7 @@ export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt
 
-.PHONY: help drill test simulate trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy cloud cloud-down clean python
+.PHONY: help drill test simulate trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy deploy-arguments cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +52,7 @@ moto-patch: $(VENV)/ready ## write the strict KMS as a patch for moto, and run t
 check: $(VENV)/ready $(SAM)/ready ## the gate: format, lint, types, import contracts, template, locks
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
-	$(VENV)/bin/mypy layers/shared/kms_failover functions local tests benchmarks
+	$(VENV)/bin/mypy layers/shared/kms_failover functions deployment local tests benchmarks
 	$(VENV)/bin/lint-imports --no-cache
 	$(SAM)/bin/sam validate --lint
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks lock-to
@@ -80,10 +81,18 @@ lock-to: $(VENV)/ready
 
 build: .aws-sam/ready ## sam build
 
-deploy: .aws-sam/ready ## sam deploy to both regions of an AWS account; MEMBER_KEY_ARNS=arn,arn BUCKET_NAMES=a,b
+# The first of the two regions owns the state table, so it comes first
+deploy: deploy-arguments .aws-sam/ready $(VENV)/ready ## sam deploy to two regions of an AWS account: MEMBER_KEY_ARNS=arn,arn BUCKET_NAMES=a,b REGIONS="a b" STACK=name PARAMETERS="Name=value …"
+	@for region in $(REGIONS); do \
+	  $(VENV)/bin/python -m deployment.failed_creation "$(STACK)" $$region || exit 1; \
+	  $(SAM)/bin/sam deploy --stack-name "$(STACK)" --region $$region --parameter-overrides \
+	    "StateTableHome=$(word 1,$(REGIONS))" "StateTableReplica=$(word 2,$(REGIONS))" "MemberKeyArns=$(MEMBER_KEY_ARNS)" \
+	    $(if $(BUCKET_NAMES),"BucketNames=$(BUCKET_NAMES)") $(if $(BUCKET_KEY_ARNS),"BucketKeyArns=$(BUCKET_KEY_ARNS)") $(PARAMETERS) \
+	    || { echo "deploy: $$region failed; mend what CloudFormation says above, and run the same command again"; exit 1; }; done
+
+deploy-arguments:
 	@test -n "$(MEMBER_KEY_ARNS)" || { echo "deploy: MEMBER_KEY_ARNS is needed: the ARN of every member key, separated by commas"; exit 2; }
-	@for region in $(REGIONS); do $(SAM)/bin/sam deploy --config-env $$region \
-	  --parameter-overrides "MemberKeyArns=$(MEMBER_KEY_ARNS)" $(if $(BUCKET_NAMES),"BucketNames=$(BUCKET_NAMES)") $(if $(BUCKET_KEY_ARNS),"BucketKeyArns=$(BUCKET_KEY_ARNS)") || exit 1; done
+	@test "$(words $(REGIONS)) $(words $(sort $(REGIONS)))" = "2 2" || { echo "deploy: REGIONS must be two regions, as in REGIONS=\"eu-west-1 eu-central-1\", not \"$(REGIONS)\""; exit 2; }
 
 cloud: $(TOOLS)/ready ## start the local cloud and leave it up; PORT=number, KMS="--latency 20"
 	@$(TOOLS)/bin/python -m local.cloud start $(if $(PORT),--port $(PORT)) $(if $(KMS),--kms="$(KMS)")
