@@ -1,26 +1,39 @@
 """The command: what each one asks the runbook function, and the lines that an operator reads first."""
 
+import io
 import json
+import re
 import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
+from ssl import SSLCertVerificationError
 from subprocess import PIPE, Popen
 from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore import exceptions
+from botocore.awsrequest import AWSResponse
+from botocore.credentials import CredentialResolver
+from botocore.httpsession import URLLib3Session
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from moto import mock_aws
+from urllib3.exceptions import SSLError
 
-from kms_failover import cli
-from kms_failover.cli import EXIT_FAILED, EXIT_INTERRUPTED, _parser, _payload, main
+from kms_failover import cli, cli_terminal
+from kms_failover.cli import _parser, main
+from kms_failover.cli_orders import payload_of
+from kms_failover.cli_outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_USAGE
 from kms_failover.cli_text import text
 from kms_failover.domain import composite_view
-from kms_failover.domain.debt import Debt
+from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Verdict
 from kms_failover.domain.key_set import KeySet, Origin
-from kms_failover.domain.operating import ActionName, Command, Runbook
+from kms_failover.domain.operating import LONGEST_AUTHOR, LONGEST_REASON, ActionName, Command, Runbook
 from kms_failover.domain.route import Intent, decide, first_route
+from kms_failover.domain.signals import IgnoredEvent
 from tests.adapters.tables import create_state_table
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
@@ -46,7 +59,7 @@ SAID = {"KeySet": "orders", "Reason": "incident 4711", "Author": "ana"}
 def test_each_command_asks_for_what_was_typed_and_the_runbook_understands_it(
     arguments: list[str], payload: dict[str, Any]
 ) -> None:
-    asked = _payload(_parser().parse_args(arguments))
+    asked = payload_of(_parser().parse_args(arguments))
 
     assert asked == payload
     assert Command.model_validate(asked).Action == arguments[0]
@@ -138,10 +151,88 @@ def test_before_anything_is_decided_the_status_says_so() -> None:
     assert f"  material {EAST}: NONE: reimport imports it" in lines
 
 
+@pytest.fixture(scope="module")
+def full_status() -> dict[str, Any]:
+    """A status with something under each heading, and the order that it answers."""
+    external = [m.model_dump(mode="json") | {"origin": "EXTERNAL"} for m in key_set().members]
+    more = {"members": external, "buckets": [{"name": "orders-west", "region": WEST}], "material": {"secret": "s"}}
+    orders = KeySet.model_validate(key_set().model_dump(mode="json") | more)
+    state, nothing = MemoryState(WEST, orders), Nothing()
+    lost = {EAST: health(EAST, Verdict.IMPAIRED), WEST: health(WEST, key_usable=False)}
+    route = decide(orders, first_route(orders, WEST, NOON), {**lost, WEST: health(WEST)}, Intent(), NOON)
+    state.put_judgement(judgement(route, *lost.values()))
+    state.add_history(route)
+    state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="orders-west", key="k", since=NOON))
+    state.put_refusal(Refusal(key_set="orders", bucket="orders-west", key="k", reason="no", since=NOON))
+    state.add_ignored_event(IgnoredEvent(id="1", source="a", detail_type="b", reason="c", at=NOON))
+    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON)
+    runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="migration", Author="bob"))
+    order = runbook.execute(Command(Action=ActionName.FAILOVER, Region=WEST, Insist=True, **SAID))
+    return runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders")) | order | {"Warning": "w"}
+
+
+any_text = st.text(st.characters(exclude_categories=())) | st.sampled_from(
+    ["x\n  return   not needed", "\x1b[2J", "\u202e", "\x9b", "\r", "\ud800", "\u2028"]
+)
+
+
+def rewritten(answer: Any, text: str) -> Any:
+    """The answer with every text another one, but those that are times."""
+    if isinstance(answer, dict):
+        return {key: rewritten(value, text) for key, value in answer.items()}
+    if isinstance(answer, list):
+        return [rewritten(value, text) for value in answer]
+    return text if isinstance(answer, str) and not answer.startswith("2026-") else answer
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(any_text)
+def test_no_text_of_a_status_forges_a_line_or_reaches_the_terminal_as_a_control_character(
+    full_status: dict[str, Any], capsys: pytest.CaptureFixture[str], any_of_them: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "order", lambda _: rewritten(full_status, any_of_them))
+        main(["status", *WHERE])
+        said = capsys.readouterr().out
+        patch.setattr(cli, "order", lambda _: rewritten(full_status, "x"))
+        main(["status", *WHERE])
+        plain = capsys.readouterr().out
+
+    assert said.count("\n") == plain.count("\n") > 15
+    assert all(line.isprintable() for line in said.split("\n"))
+
+
+@given(any_text)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_error_that_is_told_forges_a_line_or_reaches_the_terminal_as_a_control_character(
+    capsys: pytest.CaptureFixture[str], message: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "order", lambda _: {"Error": {"Code": message, "Message": message}})
+        main(["status", *WHERE, "--json"])
+
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert said.err[:-1].isprintable()
+    assert json.loads(said.out)["Error"] == {"Code": message, "Message": message}
+
+
+@pytest.mark.parametrize("command", [[], ["status"], ["apply"]])
+def test_help_lists_the_exit_status(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+
+    listed = re.findall(r"^  (\d+) ", capsys.readouterr().out, re.MULTILINE)
+    assert listed == ["0", "1", "2", "3", "130"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         ["hold", *WHERE, "--reason", " "],
+        ["hold", *WHERE, "--reason", "a" * (LONGEST_REASON + 1)],
+        ["hold", *WHERE, "--reason", "incident \udcff"],
+        ["hold", *WHERE, "--reason", "incident 4711", "--author", "a" * (LONGEST_AUTHOR + 1)],
         ["hold", *WHERE, *WHO, "--minutes", "0"],
         ["hold", *WHERE, *WHO, "--minutes", "1.5"],
         ["release", *WHERE, *WHO, "--minutes", "5"],
@@ -167,7 +258,7 @@ def test_a_deployment_that_is_not_there_is_named_and_json_has_the_error_too(
 
     told = capsys.readouterr()
     assert status == EXIT_FAILED
-    assert told.err.startswith(f"kms-failover: there is no deployment 'nowhere' in {WEST}")
+    assert f"kms-failover: there is no deployment 'nowhere' in {WEST}" in told.err
     assert json.loads(told.out)["Error"]["Message"] in told.err
 
 
@@ -188,36 +279,205 @@ def test_apply_names_the_region_that_failed_and_those_that_have_it(
     assert json.loads(said.out)["Error"]["Code"] == "ResourceNotFoundException"
 
 
+URL = "https://lambda.us-west-2.amazonaws.com"
+UNTRUSTED = SSLError(SSLCertVerificationError("self-signed certificate"))
+
+
+def sending(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> None:
+    """The transport ends like this."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+
+    def send(_session: object, _request: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(URLLib3Session, "send", send)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        exceptions.EndpointConnectionError(endpoint_url=URL),
+        exceptions.ConnectTimeoutError(endpoint_url=URL),
+        exceptions.ProxyConnectionError(proxy_url="http://proxy"),
+        exceptions.SSLError(endpoint_url=URL, error=UNTRUSTED),
+    ],
+)
+def test_an_order_that_found_no_connection_is_told_as_not_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: Exception
+) -> None:
+    sending(monkeypatch, raised)
+
+    assert main(["hold", *WHERE, *WHO]) == EXIT_FAILED
+
+    said = capsys.readouterr().err
+    assert "Nothing was sent: no order was given" in said
+    assert "may have been given" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NOTHING", "no credentials at all"), ("AWS_PROFILE", "nobodys"), ("AWS_ENDPOINT_URL_LAMBDA", "no url")],
+)
+def test_an_order_that_could_not_be_signed_is_told_as_not_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+    assert main(["hold", *WHERE, *WHO]) == EXIT_FAILED
+
+    said = capsys.readouterr().err
+    assert "Nothing was sent: " in said
+    assert "may have been given" not in said
+
+
+def test_credentials_that_come_too_late_are_no_order_that_was_sent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def resolve(_resolver: object) -> None:
+        raise exceptions.ReadTimeoutError(endpoint_url="https://sts.us-east-1.amazonaws.com")
+
+    monkeypatch.setattr(CredentialResolver, "load_credentials", resolve)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(key, raising=False)
+
+    assert main(["hold", *WHERE, *WHO]) == EXIT_FAILED
+    assert "Nothing was sent" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("raised", "status"),
-    [(KeyboardInterrupt(), EXIT_INTERRUPTED), (ReadTimeoutError(endpoint_url="https://lambda"), EXIT_FAILED)],
+    [
+        (KeyboardInterrupt(), EXIT_INTERRUPTED),
+        (exceptions.ReadTimeoutError(endpoint_url=URL), EXIT_FAILED),
+        (exceptions.ConnectionClosedError(endpoint_url=URL), EXIT_FAILED),
+        (exceptions.SSLError(endpoint_url=URL, error=SSLError("bad record mac")), EXIT_FAILED),
+        (exceptions.HTTPClientError(error="nobody knows"), EXIT_FAILED),
+    ],
 )
 def test_where_no_answer_came_nobody_claims_to_know_whether_the_order_is_given(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: BaseException, status: int
 ) -> None:
-    def ask(_options: object) -> None:
-        raise raised
-
-    monkeypatch.setattr(cli, "_run", ask)
+    sending(monkeypatch, raised)
 
     assert main(["hold", *WHERE, *WHO]) == status
     assert "the order may have been given, or not" in capsys.readouterr().err
 
 
-def test_who_waits_is_told_for_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "NOTICE_SECONDS", 0.0)
+def test_who_gives_up_before_anything_is_sent_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def resolve(_resolver: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CredentialResolver, "load_credentials", resolve)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+    assert main(["hold", *WHERE, *WHO]) == EXIT_INTERRUPTED
+    assert "interrupted before anything was sent: no order was given" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        (["hold", *WHERE, *WHO], 403, "AWS refused it: no order was given"),
+        (["hold", *WHERE, *WHO], 502, "the order may have been given, or not"),
+        (["sweep", *WHERE], 504, "it may have begun"),
+        (["sweep", *WHERE], 403, "AWS refused it: nothing has begun"),
+        (["status", *WHERE], 500, "Ask again, or another region"),
+    ],
+)
+def test_an_error_of_the_server_leaves_open_what_one_of_the_caller_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], code: int, told: str
+) -> None:
+    answering(monkeypatch, code, b"{}")
+
+    assert main(command) == EXIT_FAILED
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff"])
+def test_an_answer_that_is_none_leaves_open_whether_the_order_is_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], body: bytes
+) -> None:
+    answering(monkeypatch, 200, body)
+
+    assert main(["hold", *WHERE, *WHO]) == EXIT_FAILED
+    assert "the order may have been given, or not" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "told"),
+    [
+        ("CommandRefusedError", EXIT_REFUSED, "kms-failover: no\n"),
+        ("TimeoutError", EXIT_FAILED, "kms-failover-runbook failed (TimeoutError: no): the order may have been given"),
+    ],
+)
+def test_a_function_that_fails_may_have_given_the_order_and_one_that_refuses_has_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, status: int, told: str
+) -> None:
+    body = json.dumps({"errorType": kind, "errorMessage": "no"}).encode()
+    answering(monkeypatch, 200, body, {"X-Amz-Function-Error": "Unhandled"})
+
+    assert main(["hold", *WHERE, *WHO]) == status
+    assert told in capsys.readouterr().err
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    """What Lambda's endpoint answers."""
+    sending(monkeypatch, AssertionError())
+
+    class Raw(io.BytesIO):
+        def stream(self, *_: object, **__: object) -> Any:
+            yield self.read()
+
+    def send(_session: object, request: Any) -> AWSResponse:
+        return AWSResponse(request.url, status, headers or {}, Raw(body))  # type: ignore[arg-type]  # its own mapping, or any
+
+    monkeypatch.setattr(URLLib3Session, "send", send)
+
+
+def test_who_has_no_name_on_this_machine_is_asked_for_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nameless() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+
+    assert main(["hold", *WHERE, "--reason", "incident 4711"]) == EXIT_USAGE
+    assert "--author" in capsys.readouterr().err
+
+
+def test_who_waits_is_told_for_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_terminal, "NOTICE_SECONDS", 0.0)
     said = threading.Event()
 
-    def told(line: str, **_: object) -> None:
-        sys.stderr.write(line)
-        said.set()
+    class Screen(io.StringIO):
+        def flush(self) -> None:
+            said.set()
 
-    monkeypatch.setattr("builtins.print", told)
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
 
-    with cli._notice("waiting for somebody"):
+    with cli_terminal.notice("waiting for somebody"):
         assert said.wait(10)
 
-    assert capsys.readouterr().err == "kms-failover: waiting for somebody"
+    assert screen.getvalue() == "kms-failover: waiting for somebody\n"
+
+
+def test_a_terminal_without_a_letter_is_shown_its_escape(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", screen)
+
+    cli_terminal.say(["Zürich"])
+
+    assert screen.buffer.getvalue() == b"Z\\xfcrich\n"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:

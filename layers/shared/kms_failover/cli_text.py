@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kms_failover.domain.composite_view import MAX_DEBTS
+from kms_failover.domain.plain_text import shown
 
 SHOWN_CHANGES = 5
 
@@ -13,15 +14,24 @@ type Answer = Mapping[str, Any]
 
 
 def text(answer: Answer) -> str:
+    """Whatever the answer's texts say, it has the lines that it would have without them."""
+    return "\n".join(map(shown, _lines(answer)))
+
+
+def _lines(answer: Answer) -> Iterator[str]:
     if "applied" in answer or "valid" in answer:
         verb, names = next(iter(answer.items()))
-        return f"{verb}: {', '.join(names)}" + (f" (in {', '.join(answer['regions'])})" if verb == "applied" else "")
+        yield f"{verb}: {', '.join(names)}" + (f" (in {', '.join(answer['regions'])})" if verb == "applied" else "")
+        return
     if "Intent" not in answer:
-        return json.dumps(answer, indent=2)
-    lines = [*_order(answer)] if "Replaced" in answer else []
+        yield from json.dumps(answer, indent=2).split("\n")
+        return
+    if "Replaced" in answer:
+        yield from _order(answer)
     if "StatusError" in answer:
-        return "\n".join([*lines, f"  the status cannot be shown: {answer['StatusError']}"])
-    return "\n".join([*lines, *_status(answer)])
+        yield f"  the status cannot be shown: {answer['StatusError']}"
+    else:
+        yield from _status(answer)
 
 
 def _order(answer: Answer) -> Iterator[str]:

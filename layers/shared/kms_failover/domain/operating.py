@@ -15,6 +15,8 @@ from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownK
 
 ATTEMPTS = 5  # controllers write a few times a minute
 LONGEST_EXPIRY_MINUTES = 30 * 24 * 60
+LONGEST_REASON = 1024  # characters; it stands in each status, message and change that the order makes
+LONGEST_AUTHOR = 256
 
 
 class ActionName(StrEnum):
@@ -38,8 +40,8 @@ class Command(Model):
     Action: ActionName
     KeySet: str
     Region: str | None = None
-    Reason: str = Field("", max_length=1024)
-    Author: str = Field("", max_length=256)
+    Reason: str = Field("", max_length=LONGEST_REASON)
+    Author: str = Field("", max_length=LONGEST_AUTHOR)
     Insist: bool = False
     ExpiresInMinutes: int | None = Field(None, ge=1, le=LONGEST_EXPIRY_MINUTES)
     FailIfRefused: bool = False  # for callers that look at success alone, as Automation does

@@ -1,0 +1,114 @@
+"""The runbook's commands: each asks one region's runbook function, and says what is certain if no answer comes."""
+
+import argparse
+import json
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kms_failover.adapters.sent import Sent
+from kms_failover.cli_outcome import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    CommandError,
+    explained,
+    local_author,
+)
+from kms_failover.cli_terminal import notice
+from kms_failover.domain.naming import Deployment
+from kms_failover.domain.operating import CHANGES_INTENT, ActionName
+from kms_failover.errors import CommandRefusedError
+
+RUNBOOK_SECONDS = 130  # longer than the function's own time-out
+READS = frozenset({ActionName.STATUS})
+
+
+def order(options: argparse.Namespace) -> dict[str, Any]:
+    """The function's answer.
+
+    Raises:
+        CommandError: refused, not sent, failed, or nobody knows what became of it.
+    """
+    payload = json.dumps(payload_of(options)).encode()
+    sent = Sent()
+    name = Deployment(options.deployment).function("runbook")
+    try:
+        functions = _client(options.region)
+        sent.watch(functions, "Invoke")
+        with notice(f"waiting for {name} in {options.region}, {RUNBOOK_SECONDS} s at most; Ctrl-C gives up"):
+            answer = functions.invoke(FunctionName=name, Payload=payload)
+            body = answer["Payload"].read()
+    except KeyboardInterrupt as error:
+        raise CommandError("Interrupted", _interrupted(options, sent, error), EXIT_INTERRUPTED) from error
+    except (ClientError, BotoCoreError, ValueError) as error:  # ValueError: an endpoint URL that is none
+        raise CommandError(type(error).__name__, _failed(options, sent, error), EXIT_FAILED) from error
+    return _body(options, body, failed="FunctionError" in answer)
+
+
+def payload_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What the runbook function is invoked with."""
+    payload = {"Action": options.command, "KeySet": options.key_set}
+    if options.command in CHANGES_INTENT:
+        payload |= {"Reason": options.reason, "Author": options.author or local_author()}
+    if options.command in CHANGES_INTENT - {ActionName.RELEASE}:
+        payload |= {"ExpiresInMinutes": options.minutes}
+    if options.command == ActionName.FAILOVER:
+        payload |= {"Region": options.to}
+    if options.command in {ActionName.FAILOVER, ActionName.FAILBACK}:
+        payload |= {"Insist": options.insist}
+    return payload
+
+
+def _client(region: str) -> Any:
+    patient = Config(read_timeout=RUNBOOK_SECONDS, retries={"total_max_attempts": 1})  # an order is given once
+    return boto3.client("lambda", region_name=region, config=patient)
+
+
+def _body(options: argparse.Namespace, raw: bytes, *, failed: bool) -> dict[str, Any]:
+    name = Deployment(options.deployment).function("runbook")
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise CommandError("NoAnswer", f"{name} answered no JSON object: {_unknown(options)}", EXIT_FAILED)
+    if not failed:
+        return body
+    kind, said = str(body.get("errorType")), str(body.get("errorMessage"))
+    if kind == CommandRefusedError.__name__:
+        raise CommandError(kind, said, EXIT_REFUSED)
+    raise CommandError("FunctionError", f"{name} failed ({kind}: {said}): {_unknown(options)}", EXIT_FAILED)
+
+
+def _failed(options: argparse.Namespace, sent: Sent, error: Exception) -> str:
+    """Why it failed, and what became of the order."""
+    why = explained(error, options.deployment, options.region)
+    if options.command in READS:
+        return f"{why}. Ask again, or another region" if sent.may_have_arrived(error) else why
+    if sent.may_have_arrived(error):
+        return f"{why}. It was sent and not answered: {_unknown(options)}"
+    became = "AWS refused it" if isinstance(error, ClientError) else "Nothing was sent"
+    return f"{why}. {became}: {_nothing(options)}"
+
+
+def _interrupted(options: argparse.Namespace, sent: Sent, error: BaseException) -> str:
+    if options.command in READS:
+        return "interrupted"
+    if sent.may_have_arrived(error):
+        return f"interrupted. It was sent and not answered: {_unknown(options)}"
+    return f"interrupted before anything was sent: {_nothing(options)}"
+
+
+def _nothing(options: argparse.Namespace) -> str:
+    return "no order was given" if options.command in CHANGES_INTENT else "nothing has begun"
+
+
+def _unknown(options: argparse.Namespace) -> str:
+    if options.command in CHANGES_INTENT:
+        return (
+            "the order may have been given, or not: look at the status, in another region if this one does not answer"
+        )
+    return "ask again" if options.command in READS else "it may have begun, and then it goes on"
