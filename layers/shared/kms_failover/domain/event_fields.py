@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from kms_failover.domain import plain_text
 from kms_failover.errors import LONGEST_SHOWN, EventFormatError
 
 LONGEST_TEXT = 2048  # characters of one field; an ARN's most
@@ -58,7 +59,7 @@ class Fields:
 def shown(value: object) -> str:
     """So much of a stranger's value as may be kept and printed: the beginning of a text, of others their kind."""
     if isinstance(value, str):
-        return "".join(letter if letter.isprintable() else "?" for letter in value[:LONGEST_SHOWN])
+        return plain_text.shown(value, LONGEST_SHOWN)
     return "" if value is None else f"<{type(value).__name__}>"
 
 
