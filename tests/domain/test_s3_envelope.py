@@ -63,11 +63,15 @@ def test_swapping_the_wrapped_key_changes_nothing_else(wrapped_key: bytes, form:
     assert Envelope.read(changed).wrapped_key == wrapped_key
 
 
-def test_an_absent_context_is_an_empty_one() -> None:
-    metadata = v3(blob_under(THERE))
-    del metadata["x-amz-t"]
+@pytest.mark.parametrize(("form", "name"), [(v3, "x-amz-t"), (v2, "x-amz-matdesc")])
+@pytest.mark.parametrize("context", [None, "{}", '{"app": "payments"}'])
+def test_a_wrap_that_the_s3_encryption_client_did_not_make_is_refused(form: object, name: str, context: str) -> None:
+    """Its context always names the content algorithm (facts 6.1): another application's ciphertext is not opened."""
+    metadata = v3(blob_under(THERE)) if form is v3 else v2(blob_under(THERE))
+    changed = {key: value for key, value in metadata.items() if key != name}
 
-    assert Envelope.read(metadata).context == {}
+    with pytest.raises(ObjectFormatError, match="aws:x-amz-cek-alg"):
+        Envelope.read(changed if context is None else changed | {name: context})
 
 
 def test_v2_has_its_context_in_the_material_description() -> None:

@@ -14,12 +14,14 @@ from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.naming import Place
 from kms_failover.domain.route import Intent, Mode, Route
+from kms_failover.domain.s3_envelope import MADE_BY_THE_CLIENT
 from kms_failover.domain.signals import IgnoredEvent
 from tests.domain.strategies import ACCOUNT, NOON, key_set
 from tests.template.deployed import BUCKET_KEYS, BUCKETS, MEMBER_KEYS, Stack
 
 PARTITION = "dynamodb:LeadingKeys"
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:kms-failover"
+ALGORITHM = f"kms:EncryptionContext:{MADE_BY_THE_CLIENT}"
 REGION = "aws:RequestedRegion"
 SERVICE = "kms:ViaService"
 
@@ -116,7 +118,7 @@ def _function(place: Place, role: str, region: str = "") -> Call:
 
 
 def _kms(actions: str, keys: list[str], **context: str) -> Iterator[Call]:
-    names = {"encryption_context": ENCRYPTION_CONTEXT, "region": REGION, "service": SERVICE}
+    names = {"encryption_context": ENCRYPTION_CONTEXT, "region": REGION, "service": SERVICE, "algorithm": ALGORITHM}
     for action in actions.split():
         for key in keys:
             yield Call(f"kms:{action}", key, {names[name]: value for name, value in context.items()})
@@ -151,7 +153,7 @@ def _controller(stack: Stack) -> Iterator[Call]:
 
 
 def _rewrap(stack: Stack) -> Iterator[Call]:
-    yield from _kms("Decrypt Encrypt", MEMBER_KEYS)
+    yield from _kms("Decrypt Encrypt", MEMBER_KEYS, algorithm="115")
     yield from _kms("GenerateDataKey Decrypt", BUCKET_KEYS, service=f"s3.{stack.region}.amazonaws.com")
     yield from _of_s3("GetObject GetObjectVersion GetObjectTagging GetObjectVersionTagging GetObjectAnnotation", "/k")
     yield from _of_s3("PutObject PutObjectTagging PutObjectAnnotation", "/k")

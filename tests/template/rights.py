@@ -5,7 +5,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.template.calls import Call, calls
+from tests.template.calls import ALGORITHM, Call, calls
 from tests.template.deployed import MEMBER_KEYS, Stack
 
 READS_EVERYTHING = {"data-keys", "controller", "rewrap", "sweep", "reimport", "runbook"}
@@ -43,10 +43,19 @@ def _too_wide(stack: Stack, role: str) -> Iterator[str]:
     for call in calls(stack, role):
         neighbours = [replace(call, resource=call.resource.replace(stack.place.deployment.name, "other"))]
         if role not in READS_EVERYTHING or call.action not in READS:
-            neighbours += [replace(call, context=call.context | {key: "another"}) for key in call.context]
+            neighbours += [replace(call, context=_without(key, call)) for key in call.context]
+            neighbours += [replace(call, context=call.context | {key: "another"}) for key in _bound_by_value(call)]
         for neighbour in neighbours:
             if neighbour != call and _allowed(stack.statements(role), neighbour):
                 yield f"{role} may {neighbour}"
+
+
+def _without(key: str, call: Call) -> dict[str, str]:
+    return {other: value for other, value in call.context.items() if other != key}
+
+
+def _bound_by_value(call: Call) -> list[str]:
+    return [key for key in call.context if key != ALGORITHM]  # that one has to be there, whatever it says
 
 
 def _allowed(statements: list[dict[str, Any]], call: Call) -> bool:
@@ -60,13 +69,17 @@ def _allowed(statements: list[dict[str, Any]], call: Call) -> bool:
 
 def _holds(condition: dict[str, dict[str, Any]], context: dict[str, str]) -> bool:
     return all(
-        key in context and any(_matches(operator, context[key], value) for value in _list(values))
+        (key in context) is (_list(values) == ["false"])
+        if operator == "Null"
+        else key in context and any(_matches(operator, context[key], value) for value in _list(values))
         for operator, keys in condition.items()
         for key, values in keys.items()
     )
 
 
 def _matches(operator: str, value: str, pattern: str) -> bool:
+    if operator == "Null":
+        return pattern == "false"
     kind = operator.removeprefix("ForAllValues:")
     assert kind in {"StringEquals", "StringLike"}
     return fnmatchcase(value, pattern) if kind == "StringLike" else value == pattern

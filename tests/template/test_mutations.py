@@ -37,6 +37,7 @@ MISTAKES = {  # what stands in the template, and what stands there by mistake
     "the probe may not read signals": ('- !Sub "signals#${AWS::Region}"\n', "\n"),
     "the probe may read everything": ("- key-sets\n", "- key-sets\n                    - intents\n"),
     "the probe may open every data key": ('{"kms:EncryptionContext:kms-failover": probe}', "{}"),
+    "rewrap may open every data key": ('"Null": {"kms:EncryptionContext:aws:x-amz-cek-alg": "false"}', '"Null": {}'),
     "reimport may open every data key": ('"kms:EncryptionContext:kms-failover": sentinel', ""),
     "reimport may import everywhere": ("StringEquals: {aws:RequestedRegion: !Ref AWS::Region}", "StringEquals: {}"),
     "rewrap may use a bucket's key itself": ('{kms:ViaService: !Sub "s3.${AWS::Region}.amazonaws.com"}', "{}"),

@@ -28,6 +28,7 @@ MAX_METADATA_BYTES = 2048  # S3's limit: UTF-8 bytes of all user metadata names 
 V1_KEY, V2_KEY, V3_KEY = "x-amz-key", "x-amz-key-v2", "x-amz-3"
 V3_CONTENT = ("x-amz-c", "x-amz-d", "x-amz-i")  # stay in the metadata even where the rest is in an instruction file
 INSTRUCTION_FILE = "x-amz-crypto-instr-file"
+MADE_BY_THE_CLIENT = "aws:x-amz-cek-alg"  # in every context of `kms+context` (facts 6.1); the role is bound to it as well
 
 
 class Version(IntEnum):
@@ -140,11 +141,16 @@ def _bytes(metadata: Mapping[str, str], name: str, size: int | None = None) -> b
 
 
 def _context(metadata: Mapping[str, str], name: str) -> dict[str, str]:
-    """The KMS encryption context, which the specification stores as JSON; absent is empty."""
+    """The KMS encryption context, which the specification stores as JSON.
+
+    Whoever may write an object chooses what is opened for it: only what the S3 Encryption Client made for S3 is.
+    """
     try:
         context = json.loads(metadata.get(name, "{}"))
     except ValueError as error:
         raise ObjectFormatError(f"{name} is not JSON") from error
     if not isinstance(context, dict) or not all(isinstance(value, str) for value in context.values()):
         raise ObjectFormatError(f"{name} is no encryption context")
+    if MADE_BY_THE_CLIENT not in context:
+        raise ObjectFormatError(f"{name} lacks {MADE_BY_THE_CLIENT}: the S3 Encryption Client did not make this wrap")
     return context
