@@ -207,6 +207,39 @@ def test_a_denied_head_is_not_taken_for_a_missing_object(s3: Any) -> None:
         S3Objects(s3).head(BUCKET, KEY)
 
 
+def test_an_object_under_a_customers_own_key_is_refused(s3: Any) -> None:
+    """S3 answers HeadObject of it with a 400 that has no body."""
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"sealed")
+    refuse(s3, "HeadObject", "400", 400)
+
+    with pytest.raises(ObjectFormatError, match="SSE-C"):
+        S3Objects(s3).head(BUCKET, KEY)
+
+
+def test_a_bad_request_that_says_nothing_of_the_object_is_not_taken_for_a_format(s3: Any) -> None:
+    """As with credentials that have expired: then the listing is refused as well."""
+    refuse(s3, "HeadObject", "400", 400)
+    refuse(s3, "ListObjectsV2", "ExpiredToken", 400)
+
+    with pytest.raises(s3.exceptions.ClientError, match="ExpiredToken"):
+        S3Objects(s3).head(BUCKET, KEY)
+
+
+def test_the_version_below_is_shown_as_it_is_now(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key=f"{KEY}/another", Body=b"another")
+    first = s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"old", Metadata={"mine": "1"})["VersionId"]
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"new")
+    s3.put_object_legal_hold(Bucket=BUCKET, Key=KEY, VersionId=first, LegalHold={"Status": "ON"})
+    objects = S3Objects(s3)
+
+    below = objects.replaced(stored(objects))
+
+    assert below is not None
+    assert (below.version_id, below.metadata) == (first, {"mine": "1"})
+    assert below.settings["ObjectLockLegalHoldStatus"] == "ON"
+    assert objects.replaced(below) is None
+
+
 def test_replication_targets_are_those_of_enabled_rules(s3: Any) -> None:
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     rules = [

@@ -133,6 +133,7 @@ class WorldObjects:
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, str], StoredObject] = {}
+        self.below: dict[tuple[str, str], list[StoredObject]] = {}
         self.bodies: dict[tuple[str, str], bytes] = {}
         self.targets: frozenset[str] = frozenset()
         self.writes = 0
@@ -142,7 +143,24 @@ class WorldObjects:
     def put(self, bucket: str, key: str, metadata: Mapping[str, str], *, replica: bool = False, size: int = 7) -> None:
         self.bodies[bucket, key] = b"x" * size
         etag = f'"{len(self.stored)}-{self.writes}-{hash(tuple(metadata.items()))}"'
-        self.stored[bucket, key] = StoredObject(bucket, key, size, replica, dict(metadata), etag, {})
+        self._add(StoredObject(bucket, key, size, replica, dict(metadata), etag, {}))
+
+    def change(self, bucket: str, key: str, metadata: Mapping[str, str], **settings: object) -> None:
+        """A copy onto itself by somebody else: another version with the same ETag."""
+        current = self.stored[bucket, key]
+        changed = dict(current.settings) | settings
+        self._add(replace(current, metadata=dict(current.metadata) | dict(metadata), settings=changed))
+
+    def set_hold(self, bucket: str, key: str) -> None:
+        """On the version that is current now; no version is made."""
+        current = self.stored[bucket, key]
+        self.stored[bucket, key] = replace(current, settings=dict(current.settings) | {"hold": "ON"})
+
+    def _add(self, version: StoredObject) -> None:
+        where = version.bucket, version.key
+        if where in self.stored:
+            self.below.setdefault(where, []).append(self.stored[where])
+        self.stored[where] = replace(version, version_id=f"v{len(self.below.get(where, []))}")
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
         return self.stored.get((bucket, key))
@@ -153,9 +171,15 @@ class WorldObjects:
         if current is None or current.etag != stored.etag:
             raise ObjectChangedError(f"{stored.key} was overwritten")
         self.writes += 1
-        changed = replace(current, metadata=dict(metadata), etag=f'"written-{self.writes}"', is_replica=False)
-        self.stored[stored.bucket, stored.key] = changed
+        etag = f'"written-{self.writes}"'
+        settings = dict(stored.settings)
+        self._add(replace(current, metadata=dict(metadata), settings=settings, etag=etag, is_replica=False))
         self.after_write()
+
+    def replaced(self, written: StoredObject) -> StoredObject | None:
+        versions = [*self.below.get((written.bucket, written.key), []), self.stored[written.bucket, written.key]]
+        at = [version.version_id for version in versions].index(written.version_id)
+        return versions[at - 1] if at else None
 
     def replicates_into(self, bucket: str) -> frozenset[str]:  # of the one bucket here
         return self.targets

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.bundle import Bundle
-from kms_failover.domain.rewrapping import Outcome
+from kms_failover.domain.rewrapping import MAX_COPIES, Outcome
 from kms_failover.errors import CommitmentError, ObjectChangedError, UnknownBucketError
 from tests.domain.rewrap_world import (
     CONTEXT,
@@ -238,6 +238,57 @@ def test_an_overwritten_object_is_not_touched_and_is_tried_again() -> None:
         world.service.rewrap(world.bucket, "k")
 
     assert world.metadata == {"somebody": "else"}
+
+
+def test_a_legal_hold_that_came_while_kms_was_asked_is_on_the_new_version() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+
+    def slowly(blob: bytes) -> bytes:
+        world.objects.set_hold(world.bucket, "k")
+        return blob
+
+    world.keys.mangle = slowly
+
+    world.service.rewrap(world.bucket, "k")
+
+    assert world.objects.stored[world.bucket, "k"].settings == {"hold": "ON"}
+    assert world.opens_here()
+
+
+@pytest.mark.parametrize("change", ["a version", "a hold"])
+def test_what_somebody_changes_in_the_moment_of_the_write_is_not_lost(change: str) -> None:
+    """Neither changes the ETag, so the write's condition holds; the version below ours shows it."""
+    world = World()
+    world.put(v3(blob_under(THERE)))
+
+    def meanwhile() -> None:
+        world.objects.before_write = lambda: None
+        if change == "a version":
+            world.objects.change(world.bucket, "k", {"mine": "changed"}, hold="ON")
+        else:
+            world.objects.set_hold(world.bucket, "k")
+
+    world.objects.before_write = meanwhile
+
+    result = world.service.rewrap(world.bucket, "k")
+
+    assert result.outcome is Outcome.REWRAPPED
+    assert world.metadata["mine"] == ("changed" if change == "a version" else "stays")
+    assert world.objects.stored[world.bucket, "k"].settings == {"hold": "ON"}
+    assert world.opens_here()
+
+
+def test_an_object_that_is_changed_at_every_write_is_not_called_a_success() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    changes = iter(range(99))
+    world.objects.before_write = lambda: world.objects.change(world.bucket, "k", {"mine": f"{next(changes)}"})
+
+    with pytest.raises(ObjectChangedError):
+        world.service.rewrap(world.bucket, "k")
+
+    assert world.objects.writes == MAX_COPIES
 
 
 def test_an_object_overwritten_just_after_the_write_is_not_called_a_success() -> None:

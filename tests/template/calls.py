@@ -158,7 +158,7 @@ def _rewrap(stack: Stack) -> Iterator[Call]:
     yield from _of_s3("GetObject GetObjectVersion GetObjectTagging GetObjectVersionTagging GetObjectAnnotation", "/k")
     yield from _of_s3("PutObject PutObjectTagging PutObjectAnnotation", "/k")
     yield from _of_s3("GetObjectRetention GetObjectLegalHold PutObjectRetention PutObjectLegalHold", "/k")
-    yield from _of_s3("GetReplicationConfiguration ListBucket", "")
+    yield from _of_s3("GetReplicationConfiguration ListBucket ListBucketVersions", "")
 
 
 def _sweep(stack: Stack) -> Iterator[Call]:

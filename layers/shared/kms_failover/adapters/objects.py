@@ -36,8 +36,12 @@ CARRIED = (
     "ObjectLockEventHoldDurationYears",
 )
 RETENTION = ("ObjectLockMode", "ObjectLockRetainUntilDate")
+SETTINGS = (*CARRIED, *RETENTION, "MissingMeta", "ExpiresString")  # of what HeadObject shows
+VERSIONS_LISTED = 10  # newest first: ours is among them, unless somebody overwrites the object all the time
 
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
+_BAD_REQUEST = "400"  # HeadObject's answers have no body, so the status is the code
+_UNVERSIONED = {"", "null"}
 _CHANGED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}) | _GONE
 _NEVER = {
     "ObjectNotInActiveTierError": "it is archived: restore it, then overwrite it or ask again",
@@ -61,11 +65,26 @@ class S3Objects:
         self._replication: dict[str, tuple[float, frozenset[str]]] = {}
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
+        return self._head(bucket, key)
+
+    def replaced(self, written: StoredObject) -> StoredObject | None:
+        if written.version_id in _UNVERSIONED:
+            return None
+        listed = self._client.list_object_versions(Bucket=written.bucket, Prefix=written.key, MaxKeys=VERSIONS_LISTED)
+        versions = [one["VersionId"] for one in listed.get("Versions", []) if one["Key"] == written.key]
+        if written.version_id not in versions:
+            raise ObjectChangedError(f"s3://{written.bucket}/{written.key} was overwritten after it was rewrapped")
+        below = versions[versions.index(written.version_id) + 1 :]
+        return self._head(written.bucket, written.key, VersionId=below[0]) if below else None
+
+    def _head(self, bucket: str, key: str, **version: str) -> StoredObject | None:
         try:
-            answer = self._client.head_object(Bucket=bucket, Key=key)
+            answer = self._client.head_object(Bucket=bucket, Key=key, **version)
         except ClientError as error:
             if code_of(error) in _GONE:
                 return None
+            if code_of(error) == _BAD_REQUEST and self._is_listed(bucket, key):
+                raise ObjectFormatError("it is encrypted with a customer's own key (SSE-C)") from error
             raise
         return StoredObject(
             bucket=bucket,
@@ -74,8 +93,14 @@ class S3Objects:
             is_replica=answer.get("ReplicationStatus") == "REPLICA",
             metadata=answer.get("Metadata", {}),
             etag=answer["ETag"],
-            settings=answer,
+            settings={name: answer[name] for name in SETTINGS if name in answer},
+            version_id=answer.get("VersionId", ""),
         )
+
+    def _is_listed(self, bucket: str, key: str) -> bool:
+        """A listing answers with a code where HeadObject has no body for one: bad credentials are a 400 as well."""
+        listed = self._client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        return any(one["Key"] == key for one in listed)
 
     def replace_metadata(self, stored: StoredObject, metadata: Mapping[str, str]) -> None:
         """One CopyObject onto itself; tags and annotations stay (S3's defaults say COPY), ACLs do not (facts 5.4)."""

@@ -6,7 +6,7 @@ CopyObject, and what was written is read back and opened before success is said.
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -25,6 +25,7 @@ from kms_failover.errors import (
 )
 
 NO_LOCAL_WRAP = "the local wrap could not be made"
+MAX_COPIES = 3  # of one object in one turn; each after the first repairs what somebody changed in that moment
 
 
 class Keys(Protocol):
@@ -49,7 +50,10 @@ class Keys(Protocol):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """The current version of an object. `settings` is the store's own: what a copy would lose if it were not resent."""
+    """One version of an object. `settings` is the store's own: what a copy would lose if it were not resent.
+
+    `version_id` is empty where the bucket keeps no versions.
+    """
 
     bucket: str
     key: str
@@ -58,18 +62,23 @@ class StoredObject:
     metadata: Mapping[str, str]
     etag: str
     settings: Mapping[str, object] = field(default_factory=dict, repr=False)
+    version_id: str = ""
 
 
 class ObjectStore(Protocol):
     def head(self, bucket: str, key: str) -> StoredObject | None:
-        """The current version; None if there is none."""
+        """The current version; None if there is none. ObjectFormatError if it is there and cannot be looked at."""
         ...
 
     def replace_metadata(self, stored: StoredObject, metadata: Mapping[str, str]) -> None:
         """Write the metadata and keep all else; ObjectChangedError, with nothing written, if its ETag is another.
 
-        An ETag does not cover metadata: a change of nothing else in the moment before the write would be lost.
+        An ETag covers neither metadata nor settings: look at what was `replaced` for a change in that moment.
         """
+        ...
+
+    def replaced(self, written: StoredObject) -> StoredObject | None:
+        """The version below this one, as it is now; None where the store keeps none."""
         ...
 
     def replicates_into(self, bucket: str) -> frozenset[str]:
@@ -188,11 +197,26 @@ class _Rewrapping:
         now = self.service.objects.head(self.bucket, self.key)
         if now is None or (now.etag, now.metadata) != (stored.etag, stored.metadata):
             raise ObjectChangedError(f"s3://{self.bucket}/{self.key} was changed while it was being rewrapped")
-        self.service.objects.replace_metadata(stored, fresh.applied_to(stored.metadata))
-        written = self.service.objects.head(self.bucket, self.key)
-        if written is None or written.metadata != fresh.applied_to(stored.metadata):
-            raise ObjectChangedError(f"s3://{self.bucket}/{self.key} was overwritten while it was being rewrapped")
+        written = self._copy(now, fresh)
         _open(Envelope.read(written.metadata), keys, proven)
+
+    def _copy(self, source: StoredObject, fresh: Envelope) -> StoredObject:
+        """Carries what the look directly before it showed, and what changed since: that is in the version below ours.
+
+        The other order loses it: a legal hold, a header or metadata that came while KMS was asked, or after the look.
+        """
+        current = source
+        for _ in range(MAX_COPIES):
+            wanted = fresh.applied_to(source.metadata)
+            self.service.objects.replace_metadata(replace(source, etag=current.etag), wanted)
+            written = self.service.objects.head(self.bucket, self.key)
+            if written is None or written.metadata != wanted:
+                raise ObjectChangedError(f"s3://{self.bucket}/{self.key} was overwritten while it was being rewrapped")
+            below = self.service.objects.replaced(written)
+            if below is None or _makes_the_same(fresh, below, current):
+                return written
+            source, current = below, written
+        raise ObjectChangedError(f"s3://{self.bucket}/{self.key} is being changed all the time")
 
     def _expect_own_bundle(self, envelope: Envelope) -> None:
         bundle = Bundle.parse(envelope.wrapped_key)
@@ -249,6 +273,12 @@ class _Rewrapping:
             refusal = Refusal(key_set=self.key_set.name, bucket=self.bucket, key=self.key, since=now, reason="")
             self.service.ledger.clear_refusal(refusal.key_set, refusal.id)
         return Result(self.bucket, self.key, outcome, reason)
+
+
+def _makes_the_same(fresh: Envelope, one: StoredObject, other: StoredObject) -> bool:
+    """Whether a copy would carry the same, whatever wrap they have: another worker may have been first."""
+    first, second = ((fresh.applied_to(version.metadata), version.settings) for version in (one, other))
+    return first == second
 
 
 def _open(envelope: Envelope, keys: Keys, expected: bytes | None) -> bytes:
