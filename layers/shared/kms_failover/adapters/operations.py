@@ -1,9 +1,10 @@
 """What FailoverKms does: the KMS API's parameters to bundles, and bundles to the KMS API's answers."""
 
+import functools
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ParamValidationError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kms_failover.domain.settings import Settings
 
 MAX_MESSAGE_BYTES = MAX_PLAINTEXT_BYTES - NONCE_BYTES  # a message's nonce is wrapped with it
+ARN = "arn:"
 DEFAULT_ALGORITHM = ("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
 
 _SIZE = frozenset({"KeySpec", "NumberOfBytes"})
@@ -41,6 +43,17 @@ _RE_ENCRYPT = frozenset(
 )
 
 type Answer = dict[str, Any]
+type Operation = Callable[["Operations", Mapping[str, Any]], Answer]
+
+
+def _answers_as_named(operation: Operation) -> Operation:
+    """KMS answers with the ARN of the key that was named, so libraries compare the two (facts 6.2)."""
+
+    @functools.wraps(operation)
+    def wrapper(self: "Operations", request: Mapping[str, Any]) -> Answer:
+        return _as_named(operation(self, request), request.get("KeyId"))
+
+    return wrapper
 
 
 class Operations:
@@ -51,6 +64,7 @@ class Operations:
         self._cache = DataKeyCache[Answer](settings.cache, time.time) if settings.cache else None
         self._reservoir = Reservoir(settings.reservoir, time.time) if settings.reservoir else None
 
+    @_answers_as_named
     def generate_data_key(self, request: Mapping[str, Any]) -> Answer:
         key_set, route, context = self._prepare(request, _GENERATE)
         size, message_bytes = _size(request), _message_bytes(request)
@@ -67,6 +81,7 @@ class Operations:
         self._cache.keep((identity, route.epoch), _copy(answer), message_bytes, degraded=degraded)
         return answer
 
+    @_answers_as_named
     def generate_data_key_without_plaintext(self, request: Mapping[str, Any]) -> Answer:
         """Never from the cache or the reservoir: whoever asks for no plaintext wants a key that nobody has."""
         key_set, route, context = self._prepare(request, _FOR_ALL | _SIZE)
@@ -74,6 +89,7 @@ class Operations:
         del answer["Plaintext"]
         return answer
 
+    @_answers_as_named
     def encrypt(self, request: Mapping[str, Any]) -> Answer:
         key_set, route, context = self._prepare(request, _ENCRYPT)
         message = _bytes(request, "Plaintext")
@@ -84,6 +100,7 @@ class Operations:
         made = self._engine.seal(key_set, route, payload, commitment, context)
         return _answer(made, key_set, route) | {"EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
 
+    @_answers_as_named
     def decrypt(self, request: Mapping[str, Any]) -> Answer:
         """A bundle, or a plain KMS blob under one of the key set's member keys."""
         _refuse_others(request, _DECRYPT)
@@ -293,6 +310,13 @@ def _answer(made: Made, key_set: KeySet, route: Route) -> Answer:
 def _opened_answer(response: Mapping[str, Any], plaintext: bytes, key_arn: str, facts: Answer) -> Answer:
     own = {"Plaintext": plaintext, "KeyId": key_arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT", "KmsFailover": facts}
     return dict(response) | own
+
+
+def _as_named(answer: Answer, named: object) -> Answer:
+    """Under the ARN that the caller named, if it was one: `AnsweredBy` says who did it, and its material is its own."""
+    if not isinstance(named, str) or not named.startswith(ARN) or named == answer["KeyId"]:
+        return answer
+    return {name: value for name, value in answer.items() if name != "KeyMaterialId"} | {"KeyId": named}
 
 
 def _copy(answer: Answer) -> Answer:
