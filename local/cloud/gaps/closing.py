@@ -5,6 +5,7 @@ from typing import Any
 from . import (
     bare_runtime,
     batch_actions,
+    expression_alarms,
     generated_names,
     global_tables,
     kms_calls,
@@ -21,6 +22,7 @@ from .routes import add_routes
 GAPS = (
     bare_runtime,
     batch_actions,
+    expression_alarms,
     pseudo_parameters,
     shared_layers,
     generated_names,
