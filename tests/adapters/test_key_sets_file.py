@@ -60,6 +60,71 @@ def test_what_is_wrong_is_named_by_line_and_field(file: Path, old: str, new: str
     assert f"{file}:{line}: {field}: " in text
 
 
+TWICE = [
+    (f"{GOOD}    members:\n      - region: {EAST}\n        arn: {arn(EAST, 'other')}\n", 10, "'members'", 3),
+    (f"{GOOD}      faults_to_impair: 4\n", 10, "'faults_to_impair'", 9),
+    (f"{GOOD}key_sets: []\n", 10, "'key_sets'", 1),
+    (GOOD.replace("name: orders", '"name": orders\n    name: payments'), 3, "'name'", 2),
+    (
+        GOOD.replace("rules:", f"buckets: [{{name: orders, region: {EAST}, region: {WEST}}}]\n    rules:"),
+        8,
+        "'region'",
+        8,
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "field", "first"), TWICE)
+def test_a_field_that_stands_twice_is_refused_with_both_lines(
+    file: Path, text: str, line: int, field: str, first: int
+) -> None:
+    assert refusal(file, text) == f"{file}:{line}: {field} stands twice, first in line {first}"
+
+
+def test_a_field_of_an_alias_that_is_said_anew_does_not_stand_twice(file: Path) -> None:
+    text = GOOD.replace(f"- region: {EAST}", f"- &east\n        region: {EAST}")
+    file.write_text(text.replace(f"- region: {WEST}", f"- <<: *east\n        region: {WEST}"))
+
+    assert read_key_sets(file).key_sets[0].regions == (EAST, WEST)
+
+
+BUCKETS = f"    buckets: [{{name: orders-east, region: {EAST}}}, {{name: orders-east, region: {WEST}}}]\n"
+
+
+def test_a_bucket_that_stands_twice_is_named_by_its_line(file: Path) -> None:
+    other = GOOD.partition("\n")[2].replace("orders", "payments")
+    once = BUCKETS.replace("name: orders-east, region: us-west-2", f"name: orders-west, region: {WEST}")
+
+    assert f"{file}:10: key_sets.0.buckets.1: bucket 'orders-east' belongs to key set 'orders' already" in refusal(
+        file, GOOD + BUCKETS
+    )
+    assert f"{file}:19: key_sets.1.buckets.0: bucket 'orders-east' belongs to key set 'orders' already" in refusal(
+        file, GOOD + once + other + once
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, "{a: " * 3000, "- " * 3000, "a:\n" + "".join(f"{' ' * i}a:\n" for i in range(1500))]
+)
+def test_a_file_that_is_nested_too_deep_is_refused_by_its_name(file: Path, text: str) -> None:
+    assert str(file) in refusal(file, text)
+
+
+@pytest.mark.parametrize(
+    "text", ['"\\ud800": 5', 'key_sets: ["\\ud800"]', 'key_sets: [{"\\x1b[2J": 5, "a\\nb": 6}]', "\u202e: ["]
+)
+def test_a_refusal_has_no_control_character_of_the_file_and_no_line_of_it(file: Path, text: str) -> None:
+    lines = refusal(file, text).split("\n")
+
+    assert all(line.isprintable() and line.startswith(str(file)) for line in lines)
+
+
+def test_what_follows_from_another_mistake_is_not_told(file: Path) -> None:
+    text = refusal(file, f"key_sets: [{{name: orders, members: [{{region: {EAST}, arn: {arn(WEST)}}}]}}]")
+
+    assert text == f"{file}:1: key_sets.0.members.0: key {arn(WEST)} belongs to {WEST}, not to {EAST}"
+
+
 def test_each_wrong_thing_has_its_own_line(file: Path) -> None:
     text = refusal(file, GOOD.replace("name: orders", "name: Orders").replace("impair: 3", "impair: 0"))
 

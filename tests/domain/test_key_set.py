@@ -102,6 +102,28 @@ def test_a_file_names_each_key_set_once() -> None:
     assert "named twice: orders" in refused(KeySets, twice)
 
 
+def test_a_file_names_no_bucket_twice_and_no_members_of_two_partitions() -> None:
+    west = {"name": "orders-west", "region": WEST}
+    orders = {"name": "orders", "members": members(EAST, WEST), "buckets": [west]}
+    china = {"region": "cn-north-1", "arn": arn("cn-north-1").replace("arn:aws:", "arn:aws-cn:")}
+
+    twice = refused(KeySets, {"key_sets": [orders | {"buckets": [west, west]}]})
+    in_two = refused(KeySets, {"key_sets": [orders, orders | {"name": "payments"}]})
+    partitions = refused(KeySets, {"key_sets": [{"name": "orders", "members": [*members(EAST), china]}]})
+
+    assert "bucket 'orders-west' belongs to key set 'orders' already" in twice
+    assert "bucket 'orders-west' belongs to key set 'orders' already" in in_two
+    assert "lies in another partition than" in partitions
+
+
+def test_what_a_file_may_not_say_can_still_be_read_where_it_is_in_force() -> None:
+    west = {"name": "orders-west", "region": WEST}
+
+    orders = KeySet.model_validate({"name": "orders", "members": members(EAST, WEST), "buckets": [west, west]})
+
+    assert len(orders.buckets) == 2
+
+
 def test_a_key_set_answers_to_its_name_its_alias_and_its_members() -> None:
     orders = key_set(EAST, WEST)
 

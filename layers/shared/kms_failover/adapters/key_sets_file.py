@@ -1,11 +1,14 @@
 """Reads a `key-sets.yaml`; what is wrong in it is named by line and field."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from kms_failover.domain.key_set import KeySets
+from kms_failover.domain.plain_text import shown
 from kms_failover.errors import ConfigurationError
 
 
@@ -13,19 +16,75 @@ def read_key_sets(path: Path) -> KeySets:
     """The file's key sets.
 
     Raises:
-        ConfigurationError: one line for each thing that is wrong, `file:line: field: what`.
+        ConfigurationError: one line for each thing that is wrong, `file:line: field: what`, without control characters.
     """
     try:
-        text = path.read_text("utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        tree, data = _load(path.read_text("utf-8"))
+    except yaml.MarkedYAMLError as error:
+        raise ConfigurationError(shown(f"{path}:{_line_of(error)}: {error.problem or error.context}")) from error
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a date like 2026-13-01
-        raise ConfigurationError(f"{path}: {error}") from error
+        raise ConfigurationError(shown(f"{path}: {' '.join(str(error).split())}")) from error
+    except RecursionError as error:
+        raise ConfigurationError(shown(f"{path}: it is nested too deep")) from error
     try:
         return KeySets.model_validate(data)
     except ValidationError as error:
-        found = [_sentence(path, tree, problem["loc"], problem["msg"]) for problem in error.errors(include_url=False)]
-        raise ConfigurationError("\n".join(found)) from error
+        raise ConfigurationError("\n".join(_sentences(path, tree, error))) from error
+
+
+def _load(text: str) -> tuple[yaml.Node | None, Any]:
+    """The file as nodes, which know their lines, and as values."""
+    loader = yaml.SafeLoader(text)
+    try:
+        tree = loader.get_single_node()
+        if tree is None:
+            return None, None
+        _look_through(tree)
+        return tree, loader.construct_document(tree)
+    finally:
+        loader.dispose()
+
+
+def _look_through(tree: yaml.Node) -> None:
+    """ConstructorError for a key that stands twice, at any depth: YAML forbids it, PyYAML would take the last."""
+    nodes, seen = [tree], set[int]()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:  # an alias
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            _refuse_twice(node)
+            nodes += [one for pair in node.value for one in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif any("\ud800" <= letter <= "\udfff" for letter in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "half a surrogate pair is no text", node.start_mark)
+
+
+def _refuse_twice(mapping: yaml.MappingNode) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in mapping.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        if (key.tag, key.value) in lines:
+            problem = f"{key.value!r} stands twice, first in line {lines[key.tag, key.value]}"
+            raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        lines[key.tag, key.value] = key.start_mark.line + 1
+
+
+def _line_of(error: yaml.MarkedYAMLError) -> int:
+    mark = error.problem_mark or error.context_mark
+    return mark.line + 1 if mark else 1
+
+
+def _sentences(path: Path, tree: yaml.Node | None, error: ValidationError) -> Iterator[str]:
+    """But of what follows from another one: a list that is too short because its only entry is wrong."""
+    problems = error.errors(include_url=False)
+    for problem in problems:
+        at = problem["loc"]
+        if not any(other["loc"][: len(at)] == at and len(other["loc"]) > len(at) for other in problems):
+            yield shown(_sentence(path, tree, at, problem["msg"].removeprefix("Value error, ")))
 
 
 def _sentence(path: Path, tree: yaml.Node | None, location: tuple[int | str, ...], message: str) -> str:

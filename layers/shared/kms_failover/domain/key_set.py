@@ -1,12 +1,13 @@
 """Key sets: one CMK per region under a logical name, and the rules they are kept by."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 KEY_ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):(?P<account>[0-9]{12}):key/(?P<key_id>[A-Za-z0-9-]+)\Z"
@@ -51,6 +52,11 @@ class MemberKey(Model):
         if match["region"] != self.region:
             raise ValueError(f"key {self.arn} belongs to {match['region']}, not to {self.region}")
         return self
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn`, `aws-us-gov`."""
+        return self.arn.split(":")[1]
 
     @property
     def key_id(self) -> str:
@@ -181,14 +187,53 @@ class KeySet(Model):
         return (self.name, f"alias/{self.name}", *(member.arn for member in self.members))
 
 
+type Location = tuple[str | int, ...]
+
+
 class KeySets(Model):
-    """A `key-sets.yaml` file."""
+    """A `key-sets.yaml` file.
+
+    What it demands beyond `KeySet` is demanded of files alone: a key set that is in force already stays readable.
+    """
 
     key_sets: tuple[KeySet, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        names = [key_set.name for key_set in self.key_sets]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"key set named twice: {', '.join(sorted(twice))}")
+    def _nothing_contradicts(self) -> Self:
+        found = [*_named_twice(self.key_sets), *contradictions(self.key_sets)]
+        if found:
+            said = [(at, PydanticCustomError("contradiction", "{said}", {"said": words})) for at, words in found]
+            errors = [InitErrorDetails(type=error, loc=at, input=None) for at, error in said]
+            raise ValidationError.from_exception_data("KeySets", errors)
         return self
+
+
+def contradictions(key_sets: Sequence[KeySet], others: Sequence[KeySet] = ()) -> Iterator[tuple[Location, str]]:
+    """Buckets that stand twice, and members of two partitions: where, as a path of fields, and in words.
+
+    An object belongs to one key set, and a deployment to one partition. `others` are the deployment's other key sets.
+    """
+    yield from _buckets_twice(key_sets, others)
+    known = [member for key_set in (*others, *key_sets) for member in key_set.members]
+    for i, key_set in enumerate(key_sets):
+        for j, member in enumerate(key_set.members):
+            if member.partition != known[0].partition:
+                said = f"{member.arn} lies in another partition than {known[0].arn}: one deployment has one"
+                yield ("key_sets", i, "members", j), said
+
+
+def _buckets_twice(key_sets: Sequence[KeySet], others: Sequence[KeySet]) -> Iterator[tuple[Location, str]]:
+    owners = {bucket.name: other.name for other in others for bucket in other.buckets}
+    for i, key_set in enumerate(key_sets):
+        for j, bucket in enumerate(key_set.buckets):
+            if bucket.name in owners:
+                said = f"bucket {bucket.name!r} belongs to key set {owners[bucket.name]!r} already: it has one"
+                yield ("key_sets", i, "buckets", j), said
+            owners.setdefault(bucket.name, key_set.name)
+
+
+def _named_twice(key_sets: Sequence[KeySet]) -> Iterator[tuple[Location, str]]:
+    names = [key_set.name for key_set in key_sets]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield ("key_sets", i, "name"), f"key set named twice: {name}"
