@@ -19,11 +19,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """A refused command is answered with `Error`, or raised with `FailIfRefused`; what else fails is raised."""
     try:
         command = Command.model_validate(event)
-        runbook = bootstrap.runbook(context)
-        answer = runbook.execute(command)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         return _refused(event, "ValidationException", f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+    runbook = bootstrap.runbook(context)
+    try:
+        answer = runbook.execute(command)
     except UnknownKeySetError as error:
         return _refused(event, "UnknownKeySet", str(error))
     except IntentRefusedError as error:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from kms_failover.adapters import state_table
-from kms_failover.adapters.state_table import OBSERVATION_LIFE, StateTable
+from kms_failover.adapters import stored_observations
+from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Outcome, Source, Verdict
 from kms_failover.domain.material import MaterialRecord
@@ -267,7 +267,7 @@ def test_observations_expire(table: Any) -> None:
 
     item = table.scan()["Items"][0]
 
-    assert int(item["expires_at"]) == int((NOON + OBSERVATION_LIFE).timestamp())
+    assert int(item["expires_at"]) == int((NOON + stored_observations.OBSERVATION_LIFE).timestamp())
 
 
 def test_nothing_else_expires(table: Any) -> None:
@@ -308,12 +308,12 @@ def test_every_page_is_read(paged: Any) -> None:
 
 
 def test_too_many_observations_leave_the_newest_and_stop_reading(paged: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_table, "MAX_OBSERVATIONS", 3)
+    monkeypatch.setattr(stored_observations, "MAX_OBSERVATIONS", 3)
 
     seen = StateTable(paged, WEST).observations(NOON)
 
     assert [(one.at - NOON).total_seconds() for one in seen] == [5, 6, 7]
-    assert paged.pages <= len(state_table.KINDS) + 1
+    assert paged.pages <= len(stored_observations.KINDS) + 1
 
 
 def test_an_error_of_dynamodbs_own_is_not_taken_for_a_conflict(table: Any) -> None:

@@ -11,11 +11,13 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.route import Intent, Route
 from kms_failover.domain.signals import IgnoredEvent
-from kms_failover.errors import EpochConflictError
+from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 
 class MemoryState:
     """One region's copy."""
+
+    unknown_key_sets: tuple[UnreadableItemError, ...] = ()  # everything in memory can be read
 
     def __init__(self, region: str, *key_sets: KeySet) -> None:
         self.region = region

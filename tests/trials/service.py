@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from kms_failover.adapters.state_table import KINDS
+from kms_failover.adapters.stored_observations import KINDS
 from tests.drill import set_up
 from tests.drill.aws import Aws
 from tests.drill.commands import SetUpError, cli

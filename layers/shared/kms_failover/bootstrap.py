@@ -197,9 +197,11 @@ def _runbook(place: Place) -> "Runbook":
 
 
 def _state(place: Place, config: Config | None = None) -> StateTable:
+    from kms_failover.adapters.unreadable_metric import UnreadableMetric
+
     dynamodb = boto3.resource("dynamodb", region_name=place.region, config=config or _config())
     table = dynamodb.Table(place.deployment.state_table)
-    return StateTable(table, place.region)
+    return StateTable(table, place.region, UnreadableMetric(place.deployment.name))
 
 
 def _waker(place: Place, config: Config | None = None) -> Callable[[], None]:

@@ -45,6 +45,27 @@ class StateUnavailableError(KmsFailoverError):
     another_region_may_succeed = True
 
 
+class UnreadableItemError(KmsFailoverError):
+    """An item of the state table that this version cannot read; of the items beside it nothing is lost.
+
+    Another version wrote it, or somebody by hand. `reason` says what is wrong with it, never what the item says.
+    """
+
+    def __init__(self, partition: str, sort_key: str, reason: str) -> None:
+        self.partition = partition
+        self.sort_key = sort_key
+        self.reason = reason
+        self.item = f"{partition}/{sort_key}" if sort_key else partition
+        super().__init__(
+            f"the state table's item {self.item} cannot be read by this version ({reason}): deploy the version that "
+            f"wrote it, or write it anew (runbooks/README.md, items that cannot be read)"
+        )
+
+    def may_be(self, key_id: str) -> bool:
+        """Whether the key set of this item is the one that is asked for; by an ARN it may be any."""
+        return key_id.startswith("arn:") or key_id in {self.sort_key, f"alias/{self.sort_key}"}
+
+
 class BundleError(KmsFailoverError):
     """Bytes that are no bundle, or a bundle whose parts contradict each other."""
 

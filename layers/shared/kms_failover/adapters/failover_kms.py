@@ -22,6 +22,7 @@ from kms_failover.errors import (
     RegionUnavailableError,
     StateUnavailableError,
     UnknownKeySetError,
+    UnreadableItemError,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ NO_REQUEST = "each request must be a dict of what rewrap takes"
 _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (UnknownKeySetError, "NotFoundException"),
     (StateUnavailableError, "DependencyTimeoutException"),
+    (UnreadableItemError, "DependencyTimeoutException"),
     (IncorrectKeySetError, "IncorrectKeyException"),
     (BundleError, "InvalidCiphertextException"),
     (RegionUnavailableError, "DependencyTimeoutException"),

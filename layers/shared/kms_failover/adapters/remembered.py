@@ -6,7 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import ValidationError
+
+from kms_failover.errors import UnreadableItemError
 
 STALE_SECONDS = 30.0  # three probe rounds; a process that was frozen, as Lambda does, knows values of long ago
 PATIENCE_SECONDS = 0.25  # how long a caller who could do with an old value waits for a new one
@@ -70,7 +71,7 @@ class Remembered[T]:
             return  # the process ends, and waits for this thread
         try:
             self._known, self.error = self._read_it(), None
-        except (BotoCoreError, ClientError, ValidationError) as error:  # the last: written by another version of us
+        except (BotoCoreError, ClientError, UnreadableItemError) as error:  # the last: written by another version of us
             logger.warning("%s cannot be read, what is known stays: %s", self._what, error)
             self.error = error
         except Exception as error:  # the entry point of its thread: what is known stays here too

@@ -10,7 +10,7 @@ from kms_failover.adapters.remembered import Remembered
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Route, first_route
-from kms_failover.errors import StateUnavailableError, UnknownKeySetError
+from kms_failover.errors import StateUnavailableError, UnknownKeySetError, UnreadableItemError
 
 REFRESH_SECONDS = 2.0  # where no settings say otherwise
 
@@ -45,6 +45,7 @@ class RouteReader:
 
         Raises:
             UnknownKeySetError: there is none of this name.
+            UnreadableItemError: its item cannot be read, and no readable version of it is known.
             StateUnavailableError: none is known, and the table cannot be read.
         """
         found = self._indexed(self.key_sets()).get(key_id)
@@ -53,7 +54,7 @@ class RouteReader:
         if found is None:
             if self._key_sets.error is not None:
                 raise self._unread() from self._key_sets.error
-            raise UnknownKeySetError(key_id)
+            raise next((one for one in self._unknown() if one.may_be(key_id)), UnknownKeySetError(key_id))
         return found, self._route(found)
 
     def key_sets(self) -> tuple[KeySet, ...]:
@@ -93,7 +94,13 @@ class RouteReader:
         return index
 
     def _read_key_sets(self) -> tuple[KeySet, ...]:
-        return self._configured if self._state is None else self._state.key_sets() or self._configured
+        """Those that were configured stand in for what the table has not, or has in no form that can be read."""
+        known = self._state.key_sets() if self._state is not None else ()
+        unreadable = {error.sort_key for error in self._unknown()}
+        return (*known, *(one for one in self._configured if one.name in unreadable)) or self._configured
+
+    def _unknown(self) -> tuple[UnreadableItemError, ...]:
+        return self._state.unknown_key_sets if self._state is not None else ()
 
     def _remembered[T](self, what: str, read: Callable[[], T], known: T | None) -> Remembered[T]:
         what = f"{what} in {self._region}'s state table"

@@ -129,7 +129,7 @@ class Controller:
         ask = _are_keys_to_be_asked(after, known.now)
         if ask:
             after = after.model_copy(update={"keys_asked_at": known.now})
-        if after is not before or stored is None:
+        if after is not before or stored is None or stored.rescued:
             after = self._put(after, stored)
         return _Decided(after, announce, ask)
 
@@ -174,7 +174,7 @@ class Controller:
 
     def _put(self, judgement: Judgement, stored: Judgement | None) -> Judgement:
         """EpochConflictError if somebody else has written since `stored` was read."""
-        judgement = judgement.model_copy(update={"version": stored.version + 1 if stored else 0})
+        judgement = judgement.model_copy(update={"version": stored.version + 1 if stored else 0, "rescued": False})
         self._state.put_judgement(judgement)
         return judgement
 

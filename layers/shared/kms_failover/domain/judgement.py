@@ -1,10 +1,11 @@
 """What one region knows and has decided about one key set: written as one item, so that no half of it is ever read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, ValidationError
 
 from kms_failover.domain.health import RegionHealth
 from kms_failover.domain.key_set import KeySet, Model
@@ -38,6 +39,7 @@ class Judgement(Model):
     recovered: tuple[str, ...] = ()
     announcing_since: AwareDatetime | None = None
     keys_asked_at: AwareDatetime | None = None
+    rescued: bool = Field(default=False, exclude=True)  # from an item that cannot be read: it is to be written anew
 
     @property
     def health(self) -> Mapping[str, RegionHealth]:
@@ -73,3 +75,34 @@ class Judgement(Model):
 def first_judgement(key_set: KeySet, observer: str, now: datetime) -> Judgement:
     """Before anything is known."""
     return Judgement(key_set=key_set.name, observer=observer, route=first_route(key_set, observer, now))
+
+
+def rescued_judgement(
+    key_set: str, observer: str, version: int, remains: Mapping[str, Any], last_route: Callable[[], Route | None]
+) -> Judgement | None:
+    """What can still be read of a judgement; None where no route can: the one that callers have is never made up.
+
+    The route is its own or, where that cannot be read, the last one of the history. Verdicts and announcements stay
+    one by one. A region whose verdict is lost begins anew, as one that has just joined the key set.
+    """
+    own = [route for route in _readable(Route, [remains.get("route")]) if route.key_set == key_set]
+    route = own[0] if own else last_route()
+    if route is None:
+        return None
+    return Judgement(
+        key_set=key_set,
+        observer=observer,
+        version=version,
+        route=route,
+        verdicts=tuple(_readable(RegionHealth, remains.get("verdicts"))),
+        pending=tuple(_readable(Route, remains.get("pending"))),
+        rescued=True,
+    )
+
+
+def _readable[F: Model](kind: type[F], values: object) -> list[F]:
+    found = []
+    for value in values if isinstance(values, list) else ():
+        with suppress(ValidationError):
+            found.append(kind.model_validate(value, extra="ignore"))
+    return found

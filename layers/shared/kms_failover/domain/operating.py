@@ -11,7 +11,7 @@ from kms_failover.domain.composite_view import MAX_DEBTS, ObjectCounts, ViewStat
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.domain.route import Intent, Mode, in_force
-from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError
+from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError, UnreadableItemError
 
 ATTEMPTS = 5  # controllers write a few times a minute
 LONGEST_EXPIRY_MINUTES = 30 * 24 * 60
@@ -56,6 +56,8 @@ class Command(Model):
 class OperatorState(ViewState, Protocol):
     """What a runbook reads and writes. Satisfied by the state table."""
 
+    unknown_key_sets: tuple[UnreadableItemError, ...]
+
     def key_sets(self) -> tuple[KeySet, ...]: ...
     def put_judgement(self, judgement: Judgement) -> None: ...
     def put_intent(self, key_set: str, intent: Intent) -> None: ...
@@ -89,6 +91,7 @@ class Runbook:
 
         Raises:
             UnknownKeySetError: no such key set is applied in this region.
+            UnreadableItemError: its key set, or of its judgement even the route, cannot be read.
             IntentRefusedError: the command would make things worse; `Insist` overrules where the message says so.
         """
         key_set = self._key_set(command.KeySet)
@@ -146,6 +149,8 @@ class Runbook:
         key_sets = self._state.key_sets()
         found = next((key_set for key_set in key_sets if name in key_set.names), None)
         if found is None:
+            if unreadable := [one for one in self._state.unknown_key_sets if one.may_be(name)]:
+                raise unreadable[0]
             raise UnknownKeySetError(name, [key_set.name for key_set in key_sets])
         return found
 

@@ -9,7 +9,7 @@ from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
-from kms_failover.errors import EventFormatError, UnknownKeySetError
+from kms_failover.errors import EventFormatError, UnknownKeySetError, UnreadableItemError
 
 MAX_QUEUED = 500  # a run, one a minute: less than four rewrap workers do in it, so arrivals do not wait behind debt
 MAX_READ = 5000  # debts read in a run, for a key set and region: at 300 bytes each some 1.5 MB
@@ -85,7 +85,10 @@ class SweepService:
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         if not here:
             return
-        judgement = self.ledger.judgement(key_set.name)
+        try:
+            judgement = self.ledger.judgement(key_set.name)
+        except UnreadableItemError:  # told; its debts are tried whatever region is impaired
+            judgement = None
         verdicts = judgement.verdicts if judgement else ()
         impaired = {health.region for health in verdicts if health.verdict is Verdict.IMPAIRED}
         for region in key_set.regions:

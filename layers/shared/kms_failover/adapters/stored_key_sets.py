@@ -1,0 +1,47 @@
+"""The state table's key sets and what is known of their imported material."""
+
+from typing import Any
+
+from kms_failover.adapters.items import Stored, fact
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.material import MaterialRecord
+from kms_failover.errors import UnreadableItemError
+
+MAX_KEY_SETS = 1000  # a deployment's; its functions' rights and patterns end long before
+MAX_KEY_SET_PAGES = 16  # a key set with two members and two buckets has 1 KB
+
+
+class KeySetItems(Stored):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._last: dict[str, KeySet] = {}
+        self.unknown_key_sets: tuple[UnreadableItemError, ...] = ()  # of the last reading: nothing stands in for them
+
+    def put_key_set(self, key_set: KeySet) -> None:
+        self._items.put("key-sets", key_set.name, key_set)
+
+    def key_sets(self) -> tuple[KeySet, ...]:
+        """By name. Of an item that cannot be read the last version stays that this process has read."""
+        known: dict[str, KeySet] = {}
+        unreadable: list[UnreadableItemError] = []
+        for item in self._items.bounded("key-sets", most=MAX_KEY_SETS, pages=MAX_KEY_SET_PAGES):
+            name = str(item["sk"])
+            try:
+                known[name] = fact(KeySet, item, lambda key_set, sort_key: key_set.name == sort_key)
+            except UnreadableItemError as error:
+                unreadable.append(error)
+                if name in self._last:
+                    known[name] = self._last[name]
+        self._last = known
+        self._items.tell(unreadable)
+        self.unknown_key_sets = tuple(error for error in unreadable if error.sort_key not in known)
+        return tuple(known.values())
+
+    def material(self, key_set: str, region: str) -> MaterialRecord | None:
+        """None too where it cannot be read: it is imported anew, and KMS takes no other bytes than the key's own."""
+        item = self._items.get(f"key-set#{key_set}", f"material#{region}")
+        found = self._items.facts(MaterialRecord, [item] if item else (), lambda record, _: record.key_set == key_set)
+        return next(iter([*found]), None)
+
+    def put_material(self, record: MaterialRecord) -> None:
+        self._items.put(f"key-set#{record.key_set}", f"material#{record.region}", record)

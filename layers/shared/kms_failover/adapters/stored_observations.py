@@ -1,0 +1,71 @@
+"""The state table's observations, and the events that made none."""
+
+from datetime import UTC, datetime, timedelta
+
+from kms_failover.adapters.items import Stored
+from kms_failover.domain.health import Observation, Source
+from kms_failover.domain.signals import IgnoredEvent
+
+OBSERVATION_LIFE = timedelta(hours=2)  # TTL; twice the hour over which impairments are counted
+MAX_OBSERVATIONS = 2000  # of a kind; some nine rounds in which each of 200 keys is asked, hours of ordinary ones
+MAX_OBSERVATION_PAGES = 4  # of a kind; 2000 of ours have 1 MB, and who may only report can write 400 KB an item
+IGNORED_EVENT_LIFE = timedelta(days=30)
+
+PROBES, REPORTS, SIGNALS = KINDS = ("observations", "reports", "signals")
+_WRITERS = {Source.PROBE: PROBES, Source.DATA_PLANE: REPORTS}
+
+
+class ObservationItems(Stored):
+    def add_observation(self, observation: Observation) -> None:
+        """Writing the same observation again changes nothing: its time and id are its key.
+
+        Each kind of writer has a partition of its own, and no right to another's.
+        """
+        expires = int((observation.at + OBSERVATION_LIFE).timestamp())
+        partition = f"{_kind(observation)}#{observation.observer}"
+        self._items.put(partition, _sort_key(observation), observation, expires_at=expires)
+
+    def observations(self, since: datetime, until: datetime | None = None) -> tuple[Observation, ...]:
+        """This region's own observations from `since` on, oldest first; of each kind, where too many, the newest."""
+        return tuple(sorted((o for kind in KINDS for o in self._observed(kind, since, until)), key=lambda o: o.at))
+
+    def reports(self, since: datetime) -> tuple[Observation, ...]:
+        """Those of the data plane alone."""
+        return tuple(self._observed(REPORTS, since, None))
+
+    def _observed(self, kind: str, since: datetime, until: datetime | None) -> list[Observation]:
+        """Who writes another's name, kind or time into an observation is not believed."""
+
+        def belongs(observation: Observation, sort_key: str) -> bool:
+            own = observation.observer == self.region and _kind(observation) == kind
+            return own and sort_key == _sort_key(observation)
+
+        start, end = since.astimezone(UTC).isoformat(), until.astimezone(UTC).isoformat() if until else ""
+        items = self._items.bounded(
+            f"{kind}#{self.region}",
+            start=start,
+            end=end,
+            most=MAX_OBSERVATIONS,
+            pages=MAX_OBSERVATION_PAGES,
+            newest_first=True,
+        )
+        return [*self._items.facts(Observation, items, belongs)][::-1]
+
+    def add_ignored_event(self, event: IgnoredEvent) -> None:
+        sort_key = f"{event.at.astimezone(UTC).isoformat()}#{event.id}"
+        expires = int((event.at + IGNORED_EVENT_LIFE).timestamp())
+        self._items.put(f"ignored#{self.region}", sort_key, event, expires_at=expires)
+
+    def ignored_events(self, at_most: int) -> tuple[IgnoredEvent, ...]:
+        """Newest first."""
+        items = self._items.query(f"ignored#{self.region}", most=at_most, newest_first=True)
+        return tuple(self._items.facts(IgnoredEvent, items))
+
+
+def _kind(observation: Observation) -> str:
+    return _WRITERS.get(observation.source, SIGNALS)
+
+
+def _sort_key(observation: Observation) -> str:
+    at = observation.at.astimezone(UTC).isoformat()
+    return f"{at}#{observation.region}#{observation.source}#{observation.key_set}#{observation.id}"
