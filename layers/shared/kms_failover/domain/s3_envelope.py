@@ -28,9 +28,7 @@ MAX_METADATA_BYTES = 2048  # S3's limit: UTF-8 bytes of all user metadata names 
 V1_KEY, V2_KEY, V3_KEY = "x-amz-key", "x-amz-key-v2", "x-amz-3"
 V3_CONTENT = ("x-amz-c", "x-amz-d", "x-amz-i")  # stay in the metadata even where the rest is in an instruction file
 INSTRUCTION_FILE = "x-amz-crypto-instr-file"
-MADE_BY_THE_CLIENT = (
-    "aws:x-amz-cek-alg"  # in each `kms+context` context (facts 6.1); the role is bound to it
-)
+MADE_BY_THE_CLIENT = "aws:x-amz-cek-alg"  # in each `kms+context` context (facts 6.1); the role is bound to it
 
 
 class Version(IntEnum):
