@@ -3,25 +3,24 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from pydantic import ValidationError
 
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.operating import CHANGES_INTENT, ActionName, Command, Runbook
-from kms_failover.errors import CommandRefusedError, IntentRefusedError, UnknownKeySetError
+from kms_failover.domain.runbook_request import runbook_request, wants_refusals_answered
+from kms_failover.errors import CommandRefusedError, EventFormatError, IntentRefusedError, UnknownKeySetError
 
 logger = Logger(service=EVENT_SOURCE)
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """A refused command is answered with `Error`, or raised with `FailIfRefused`; what else fails is raised."""
+def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
+    """A refused command is raised, or with `FailIfRefused: false` answered with `Error`; what else fails is raised."""
     try:
-        command = Command.model_validate(event)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        return _refused(event, "ValidationException", f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+        command = runbook_request(event)
+    except EventFormatError as error:
+        return _refused(event, "ValidationException", str(error))
     runbook = bootstrap.runbook(context)
     try:
         answer = runbook.execute(command)
@@ -44,8 +43,8 @@ def _status(runbook: Runbook, order: Command) -> dict[str, Any]:
         return {"StatusError": f"{type(error).__name__}: {error}"}
 
 
-def _refused(event: Any, code: str, message: str) -> dict[str, Any]:
+def _refused(event: object, code: str, message: str) -> dict[str, Any]:
     logger.warning("command refused", code=code, reason=message)
-    if isinstance(event, dict) and event.get("FailIfRefused") in {True, "true"}:
-        raise CommandRefusedError(f"{code}: {message}")
-    return {"Error": {"Code": code, "Message": message}}
+    if wants_refusals_answered(event):
+        return {"Error": {"Code": code, "Message": message}}
+    raise CommandRefusedError(f"{code}: {message}")

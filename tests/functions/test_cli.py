@@ -41,6 +41,7 @@ from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
 WHERE = ["--key-set", "orders", "--region", WEST]
 WHO = ["--reason", "incident 4711", "--author", "ana"]
 SAID = {"KeySet": "orders", "Reason": "incident 4711", "Author": "ana"}
+LOOKS = {"FailIfRefused": False}  # at the answer, for `Error`
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_each_command_asks_for_what_was_typed_and_the_runbook_understands_it(
 ) -> None:
     asked = payload_of(_parser().parse_args(arguments))
 
-    assert asked == payload
+    assert asked == payload | LOOKS
     assert Command.model_validate(asked).Action == arguments[0]
 
 

@@ -43,6 +43,7 @@ def changes(region: str, key_set: str) -> Made:
 
 UNKNOWN = "ignored, loudly"
 MADE: dict[str, Made | str] = {
+    "arc-region-switch-step": "runbook",
     "aws-health-abuse-event": UNKNOWN,
     "aws-health-account-notification": not_against(Source.HEALTH_EVENT),
     "aws-health-account-specific": against(Source.HEALTH_EVENT),

@@ -10,9 +10,9 @@ from functions.runbook.handler import lambda_handler
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain import operating
 from kms_failover.domain.route import Mode, in_force
-from kms_failover.errors import EpochConflictError
+from kms_failover.errors import CommandRefusedError, EpochConflictError
 from tests.domain.strategies import EAST, NOON, WEST
-from tests.functions.lambdas import Stack, stack
+from tests.functions.lambdas import Stack, event, stack
 
 WHO = {"KeySet": "orders", "Reason": "drill", "Author": "ana"}
 
@@ -21,6 +21,11 @@ WHO = {"KeySet": "orders", "Reason": "drill", "Author": "ana"}
 def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     with stack(monkeypatch) as made:
         yield made
+
+
+def sendable(answer: Any) -> bool:
+    """By Lambda's runtime for Python 3.13, which escapes nothing (awslambdaric, `to_json`)."""
+    return bool(json.dumps(answer, ensure_ascii=False, allow_nan=False).encode())
 
 
 def run(prod: Stack, **command: Any) -> dict[str, Any]:
@@ -57,23 +62,84 @@ def test_automations_empty_parameters_mean_nothing(prod: Stack) -> None:
     assert answer["Route"]["Regions"] == [EAST, WEST]
 
 
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [
-        ({"Action": "explode"}, "ValidationException"),
-        ({}, "ValidationException"),
-        ({"Action": "status", "KeySet": "invoices"}, "UnknownKeySet"),
-        ({"Action": "hold", "Author": ""}, "IntentRefused"),
-        ({"Action": "failover", "Region": "eu-west-1"}, "IntentRefused"),
-        ({"Action": "failback"}, "IntentRefused"),
-    ],
-)
-def test_a_refused_command_says_why_and_writes_nothing(prod: Stack, command: dict[str, Any], code: str) -> None:
-    answer = run(prod, **command)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"Action": "explode"}, "ValidationException"),
+    ({}, "ValidationException"),
+    ({"Action": "failover", "Region": WEST, "Insist": "yes please"}, "ValidationException"),
+    ({"Action": "hold", "ExpiresInMinutes": float("nan")}, "ValidationException"),
+    ({"Action": "failover", "Region": "\ud800"}, "ValidationException"),
+    ({"Action": "status", "\ud800": [{"\ud800": 1}]}, "ValidationException"),
+    ({"Action": "status", "KeySet": "invoices"}, "UnknownKeySet"),
+    ({"Action": "hold", "Author": ""}, "IntentRefused"),
+    ({"Action": "failover", "Region": "eu-west-1"}, "IntentRefused"),
+    ({"Action": "failback"}, "IntentRefused"),
+]
+
+
+@pytest.mark.parametrize(("command", "code"), REFUSED)
+@pytest.mark.parametrize("looks", [False, "false"])
+def test_a_refused_command_says_why_and_writes_nothing(
+    prod: Stack, command: dict[str, Any], code: str, looks: Any
+) -> None:
+    answer = run(prod, **command, FailIfRefused=looks)
 
     assert answer["Error"]["Code"] == code
     assert answer["Error"]["Message"]
+    assert sendable(answer)
     assert prod.state.intents("orders") == ()
+
+
+@pytest.mark.parametrize(("command", "code"), REFUSED)
+@pytest.mark.parametrize("said", [{}, {"FailIfRefused": True}, {"FailIfRefused": "true"}, {"FailIfRefused": 0}])
+def test_a_refusal_is_raised_to_who_has_not_said_that_he_looks_at_the_answer(
+    prod: Stack, command: dict[str, Any], code: str, said: dict[str, Any]
+) -> None:
+    with pytest.raises(CommandRefusedError, match=f"^{code}: ") as refused:
+        run(prod, **command, **said)
+
+    assert sendable(str(refused.value))
+    assert prod.state.intents("orders") == ()
+
+
+@pytest.mark.parametrize("wrong", [[], {}, "maybe", None, 7])
+def test_what_is_no_yes_or_no_is_refused_as_such_and_raised(prod: Stack, wrong: Any) -> None:
+    with pytest.raises(CommandRefusedError, match="ValidationException: FailIfRefused: "):
+        run(prod, Action="hold", FailIfRefused=wrong)
+
+    assert prod.state.intents("orders") == ()
+
+
+@pytest.mark.parametrize("wrong", [None, [], "status", 5, True])
+def test_an_event_that_is_no_object_is_a_refused_command(prod: Stack, wrong: Any) -> None:
+    with pytest.raises(CommandRefusedError, match="ValidationException: a command that is no JSON object"):
+        lambda_handler(wrong, prod.context("runbook"))
+
+
+# What ARC Region switch adds to a step's payload, or sends alone where the step has none (facts 8.6)
+STEP = event("arc-region-switch-step")
+REGION_SWITCH = {name: STEP[name] for name in ("InvokedBy", "PlanArn", "ExecutionId", "StepName")}
+
+
+def test_a_region_switch_step_without_a_payload_fails_and_is_told_what_it_needs(prod: Stack) -> None:
+    with pytest.raises(CommandRefusedError, match=r'Action: Field required.*payload.*"Action": "failover"'):
+        lambda_handler(REGION_SWITCH, prod.context("runbook"))
+
+    assert prod.state.intents("orders") == ()
+
+
+def test_a_region_switch_step_gives_the_order_of_its_payload_with_plan_and_execution_as_evidence(prod: Stack) -> None:
+    lambda_handler(STEP | {"Insist": True}, prod.context("runbook"))
+
+    intent = in_force(prod.state.intents("orders"), NOON)
+    assert (intent.mode, intent.region, intent.author) == (Mode.FORCE, WEST, REGION_SWITCH["PlanArn"])
+    assert intent.reason == f"execution {REGION_SWITCH['ExecutionId']}, step {REGION_SWITCH['StepName']}"
+
+
+def test_a_region_switch_steps_own_author_and_reason_stay(prod: Stack) -> None:
+    lambda_handler(WHO | {"Action": "hold"} | REGION_SWITCH, prod.context("runbook"))
+
+    intent = in_force(prod.state.intents("orders"), NOON)
+    assert (intent.author, intent.reason) == ("ana", "drill")
 
 
 def test_an_order_that_a_decision_by_older_ones_may_follow_says_so(

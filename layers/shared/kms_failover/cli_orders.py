@@ -50,7 +50,7 @@ def order(options: argparse.Namespace) -> dict[str, Any]:
 
 def payload_of(options: argparse.Namespace) -> dict[str, Any]:
     """What the runbook function is invoked with."""
-    payload = {"Action": options.command, "KeySet": options.key_set}
+    payload = {"Action": options.command, "KeySet": options.key_set, "FailIfRefused": False}
     if options.command in CHANGES_INTENT:
         payload |= {"Reason": options.reason, "Author": options.author or local_author()}
     if options.command in CHANGES_INTENT - {ActionName.RELEASE}:

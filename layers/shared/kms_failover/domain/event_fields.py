@@ -3,12 +3,49 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from kms_failover.domain import plain_text
 from kms_failover.errors import LONGEST_SHOWN, EventFormatError
 
 LONGEST_TEXT = 2048  # characters of one field; an ARN's most
 YEARS = range(2000, 3000)  # beyond them reckoning with a time would leave the calendar
+
+
+def json_object(value: object, what: str = "an event") -> Mapping[str, Any]:
+    """The value itself, to be read by every handler that repeats, logs or stores a part of it.
+
+    JSON may hold half of a surrogate pair. What is made of that can be neither sent, for Lambda's runtime for
+    Python 3.13 escapes nothing, nor logged, nor stored.
+
+    Raises:
+        EventFormatError: it is no object, or a text in it, however deep, is no Unicode.
+    """
+    if not isinstance(value, Mapping):
+        raise EventFormatError(f"{what} that is no JSON object")
+    if not all(map(_is_unicode, _texts(value))):
+        raise EventFormatError(f"{what} with a text that is no Unicode: half of a surrogate pair")
+    return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    rest = [value]
+    while rest:
+        match rest.pop():
+            case str() as text:
+                yield text
+            case Mapping() as fields:
+                rest += [*fields, *fields.values()]
+            case list() as entries:
+                rest += entries
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Fields:

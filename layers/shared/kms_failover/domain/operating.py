@@ -44,7 +44,7 @@ class Command(Model):
     Author: str = Field("", max_length=LONGEST_AUTHOR)
     Insist: bool = False
     ExpiresInMinutes: int | None = Field(None, ge=1, le=LONGEST_EXPIRY_MINUTES)
-    FailIfRefused: bool = False  # for callers that look at success alone, as Automation does
+    FailIfRefused: bool = True  # false: the caller looks for `Error` in the answer (decision 31)
 
     @field_validator("ExpiresInMinutes", mode="before")
     @classmethod
