@@ -1,0 +1,134 @@
+"""The Automation document of the template, run against the real runbook function, whatever AWS leaves open."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from functions.runbook.handler import lambda_handler
+from kms_failover.domain.route import Mode, in_force
+from local.cloud.automation import Automation, Execution, Invoked
+from tests.domain.strategies import NOON, WEST
+from tests.functions.lambdas import Stack, stack
+
+TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+HOLD = {"Action": "hold", "KeySet": "orders", "Reason": 'a "quoted" reason', "Author": "ana"}
+
+
+class Loader(yaml.SafeLoader):
+    """Reads CloudFormation's tags as what they are given."""
+
+
+Loader.add_multi_constructor(
+    "!", lambda loader, _tag, node: loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+)
+
+
+def document() -> Any:
+    template = yaml.load(TEMPLATE.read_text(), Loader)  # noqa: S506  # a safe loader
+    return template["Resources"]["RunbookDocument"]["Properties"]["Content"]
+
+
+@pytest.fixture
+def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    with stack(monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture(params=[False, True], ids=["step ignores FunctionError", "FunctionError fails the step"])
+def function_error_fails(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture(params=[False, True], ids=["payload is JSON", "payload is a text"])
+def payload_is_text(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+def automation(prod: Stack, *, function_error_fails: bool, payload_is_text: bool) -> Automation:
+    def invoke(_function: str, payload: Any) -> Invoked:
+        """As Lambda's runtime answers: an error is a payload of its own."""
+        try:
+            return Invoked(json.dumps(lambda_handler(payload, prod.context("runbook"))))
+        except Exception as error:  # noqa: BLE001  # the runtime's own boundary
+            failed = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
+            return Invoked(json.dumps(failed), "Unhandled")
+
+    return Automation(invoke, function_error_fails, payload_is_text)
+
+
+def execute(automation: Automation, **parameters: str) -> Execution:
+    return automation.execute(document(), parameters)
+
+
+def test_an_order_that_is_given_shows_success(prod: Stack, automation: Automation) -> None:
+    execution = execute(automation, **HOLD)
+
+    assert (execution.status, execution.reason) == ("Success", "")
+    assert in_force(prod.state.intents("orders"), NOON).mode is Mode.HOLD
+    assert in_force(prod.state.intents("orders"), NOON).reason == HOLD["Reason"]
+
+
+def test_a_status_shows_success_and_the_answer_is_among_the_outputs(automation: Automation) -> None:
+    execution = execute(automation, Action="status", KeySet="orders")
+
+    payload = execution.outputs["command.Payload"]
+    shown = json.loads(payload) if isinstance(payload, str) else payload
+    assert (execution.status, shown["KeySet"]) == ("Success", "orders")
+
+
+@pytest.mark.parametrize(
+    ("refused", "code"),
+    [
+        (HOLD | {"Author": ""}, "IntentRefused"),
+        (HOLD | {"KeySet": "invoices"}, "UnknownKeySet"),
+        (HOLD | {"ExpiresInMinutes": "soon"}, "ValidationException"),
+        (HOLD | {"Action": "failover", "Region": WEST}, "IntentRefused"),
+    ],
+)
+def test_an_order_that_is_refused_shows_failed_with_the_reason(
+    prod: Stack, automation: Automation, refused: dict[str, str], code: str
+) -> None:
+    execution = execute(automation, **refused)
+
+    assert execution.status == "Failed"
+    assert "CommandRefusedError" in execution.reason
+    assert f"{code}: " in execution.reason
+    assert prod.state.intents("orders") == ()
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        '{"Error": {"Code": "IntentRefused", "Message": "no"}}',
+        '{"errorMessage": "2026-11-28T12:00:00Z 1-2 Task timed out after 120.00 seconds"}',
+        '"text"',
+        "null",
+        "{}",
+        "[]",
+    ],
+)
+def test_whatever_else_is_answered_is_no_success(answered: str, *, payload_is_text: bool) -> None:
+    automation = Automation(lambda _function, _payload: Invoked(answered), False, payload_is_text)  # noqa: FBT003
+
+    assert execute(automation, **HOLD).failed_step == "carriedOut"
+
+
+def test_an_answer_that_was_cut_short_is_no_success() -> None:
+    automation = Automation(lambda _function, _payload: Invoked('{"KeySet": "ord'), False, True)  # noqa: FBT003
+
+    execution = execute(automation, **HOLD)
+
+    assert execution.status == "Failed"
+    assert "look at the status" in execution.reason
+
+
+def test_an_order_is_tried_once_and_in_the_time_that_the_action_has() -> None:
+    steps = document()["mainSteps"]
+
+    assert [(step["maxAttempts"], step["onFailure"]) for step in steps] == [(1, "Abort")] * len(steps)
+    assert all("outputs" not in step for step in steps)
