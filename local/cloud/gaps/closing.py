@@ -14,6 +14,7 @@ from . import (
     object_events,
     object_replicas,
     pseudo_parameters,
+    reserved_concurrency,
     shared_layers,
     ssm_documents,
 )
@@ -24,6 +25,7 @@ GAPS = (
     batch_actions,
     expression_alarms,
     pseudo_parameters,
+    reserved_concurrency,
     shared_layers,
     generated_names,
     global_tables,
