@@ -75,6 +75,10 @@ class Kms:
     def decrypt(self, **parameters: Any) -> Any:
         return self._call("decrypt", parameters)
 
+    def __getattr__(self, name: str) -> Any:
+        """What a client has beside its operations."""
+        return getattr(self.client, name)
+
     @property
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.calls]
@@ -121,7 +125,13 @@ class World:
         state: Any = self.state
         self.routes = RouteReader(here, state)
         connection: Any = SimpleNamespace(
-            engine=self.engine, routes=self.routes, client=clients[here], settings=settings, close=self.close_connection
+            region=here,
+            engine=self.engine,
+            routes=self.routes,
+            client=clients[here],
+            plain=self.kms[here].client,
+            settings=settings,
+            close=self.close_connection,
         )
         self.failover = FailoverKms(connection)
         self.patience(FOREVER)

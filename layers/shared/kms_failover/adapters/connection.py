@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from kms_failover.adapters.regional_kms import RegionalKms
+from kms_failover.adapters.regional_kms import RegionalKms, plain_client
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import ConfigurationError
@@ -50,6 +50,11 @@ class Connection:
         self._deployed_as = deployment
         self._session = session
         self._lock = threading.RLock()
+
+    @property
+    def plain(self) -> "KMSClient":
+        """The local region's client as boto3 makes it, for what is not failed over."""
+        return self.kms.plain_client(self.region)
 
     @property
     def engine(self) -> "Engine":
@@ -152,6 +157,7 @@ class Regions(dict[str, RegionalKms]):
         self._settings = settings
         self._on_fault = on_fault
         self._session = session
+        self._plain: dict[str, KMSClient] = {}
         self._lock = threading.Lock()
 
     def __missing__(self, region: str) -> RegionalKms:
@@ -159,6 +165,13 @@ class Regions(dict[str, RegionalKms]):
             if region not in self:
                 self[region] = RegionalKms.connect(region, self._settings, self._on_fault, self._session)
             return self[region]
+
+    def plain_client(self, region: str) -> "KMSClient":
+        """With boto3's own time-outs, retries and checks of parameters."""
+        with self._lock:
+            if region not in self._plain:
+                self._plain[region] = plain_client(region, self._settings, self._session)
+            return self._plain[region]
 
     def close(self) -> None:
         for kms in tuple(self.values()):

@@ -2,12 +2,14 @@
 
 import functools
 import os
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from kms_failover.adapters.connection import Connection
@@ -34,6 +36,22 @@ if TYPE_CHECKING:
 REWRAPS_AT_ONCE = 8  # each holds two calls of a region's 32 threads at most
 MOST_REWRAPS_AT_ONCE = 1_000
 NO_REQUEST = "each request must be a dict of what rewrap takes"
+
+# Operations whose `KeyId` may be an alias to KMS too; those that change a key, and others, want the key itself
+_TAKE_A_NAME = frozenset(
+    {
+        "derive_shared_secret",
+        "describe_key",
+        "generate_data_key_pair",
+        "generate_data_key_pair_without_plaintext",
+        "generate_mac",
+        "get_public_key",
+        "sign",
+        "verify",
+        "verify_mac",
+    }
+)
+_BARE_KEY_ID = re.compile(r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
 
 _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (UnknownKeySetError, "NotFoundException"),
@@ -63,17 +81,19 @@ def _raises_like_boto3[**P, R](method: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-class FailoverKms:
+class FailoverKms(BaseClient):
     """`KeyId` may be a key set's name, `alias/<name>` or a member key's ARN; a `CiphertextBlob` is a bundle.
 
     Same parameters, responses and exceptions as the boto3 KMS client; each response has one more entry, `KmsFailover`:
     KeySet, Regions (that can open it), MissingRegions, AnsweredBy, Rerouted, Degraded, RouteEpoch.
     Grant tokens are refused: each belongs to one key in one region. One client serves any number of threads.
+    All else that a KMS client has is the local region's alone (docs/decisions/0020).
     """
 
     def __init__(self, connection: Connection) -> None:
+        """Not BaseClient's own, which makes an endpoint: what its methods look for is the local client's."""
         self.meta = connection.client.meta  # libraries that take a KMS client add themselves to its user agent
-        self.exceptions: Any = connection.client.exceptions  # the same classes in all regions
+        self._PY_TO_OP_NAME = self.meta.method_to_api_mapping
         self._connection = connection
         self._made: Operations | None = None
         self._closed = False
@@ -167,6 +187,32 @@ class FailoverKms:
         }
         return kind({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, operation)
 
+    @property
+    def exceptions(self) -> Any:
+        """The same classes in all regions."""
+        return self._connection.client.exceptions
+
+    def __getattr__(self, name: str) -> Any:
+        """What is not failed over. Operations run as boto3 runs them: with its time-outs, its retries, its checks."""
+        if name.startswith("__") or "_connection" not in self.__dict__:  # not made yet, as copy and pickle leave it
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name not in self.meta.method_to_api_mapping:
+            return getattr(self._connection.client, name)
+        return self._of_the_local_region(name)
+
+    def __dir__(self) -> Iterable[str]:
+        return {*super().__dir__(), *dir(self._connection.client)}
+
+    def _of_the_local_region(self, operation: str) -> Callable[..., Any]:
+        @functools.wraps(getattr(self._connection.plain, operation))
+        def call(*args: Any, **request: Any) -> Any:
+            connection = self._open()
+            if operation in _TAKE_A_NAME:
+                request |= _member_named(connection, request.get("KeyId"))
+            return getattr(connection.plain, operation)(*args, **request)
+
+        return call
+
     def close(self) -> None:
         """Take no more calls. Those under way finish by themselves, within their time-outs; a repeat does nothing."""
         self._closed = True
@@ -189,17 +235,33 @@ class FailoverKms:
     @property
     def _operations(self) -> "Operations":
         """Loaded with the first call: a cold start pays for what it uses."""
-        if self._closed:
-            raise RuntimeError("this FailoverKms is closed")
+        connection = self._open()
         if self._made is None:
             from kms_failover.adapters.operations import Operations
 
             with self._lock:
+                if self._made is None:
+                    self._made = Operations(connection)
+        return self._made
+
+    def _open(self) -> Connection:
+        """RuntimeError once it is closed. A forked child has a connection of its own."""
+        if self._closed:
+            raise RuntimeError("this FailoverKms is closed")
+        if self._forked:
+            with self._lock:
                 if self._forked:
                     self._connection, self._forked = self._connection.renewed(), False
-                if self._made is None:
-                    self._made = Operations(self._connection)
-        return self._made
+        return self._connection
+
+
+def _member_named(connection: Connection, key_id: object) -> dict[str, str]:
+    """The local member key's ARN, where `key_id` is the name of a key set; a bare key id is KMS's own."""
+    if not isinstance(key_id, str) or _BARE_KEY_ID.match(key_id):
+        return {}
+    key_set = connection.routes.named(key_id)
+    member = None if key_set is None else key_set.member_in(connection.region)
+    return {} if member is None else {"KeyId": member.arn}
 
 
 _CLIENTS: weakref.WeakSet[FailoverKms] = weakref.WeakSet()

@@ -222,6 +222,13 @@ class RegionalKms:
             self._on_fault(self.region, code)
 
 
+def plain_client(region: str, settings: Settings, session: "boto3.Session | None" = None) -> "KMSClient":
+    """As boto3 makes it, at the same endpoint."""
+    config = Config(user_agent_extra=f"kms-failover/{__version__}")
+    maker = session or boto3
+    return maker.client("kms", region_name=region, config=config, endpoint_url=settings.endpoints.get(region))
+
+
 def answer_of(client: "KMSClient", region: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """What boto3 answers and raises; MalformedAnswerError for an answer that is none, or lacks what was asked for."""
     try:

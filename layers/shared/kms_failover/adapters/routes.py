@@ -57,6 +57,13 @@ class RouteReader:
             raise next((one for one in self._unknown() if one.may_be(key_id)), UnknownKeySetError(key_id))
         return found, self._route(found)
 
+    def named(self, key_id: str) -> KeySet | None:
+        """The key set that is known to have this name, without a second look; None also where none can be known."""
+        try:
+            return self._indexed(self.key_sets()).get(key_id)
+        except StateUnavailableError:
+            return None
+
     def key_sets(self) -> tuple[KeySet, ...]:
         """StateUnavailableError where none are known and the table cannot be read."""
         known = self._key_sets.get()
