@@ -107,8 +107,8 @@ def _held_is_automatic(key_set: KeySet, *rest: Any) -> Any:
 
 
 def _lost_regions_dropped(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
-    regions, reason = _wanted(key_set, previous, seen, intent, owed)
-    return tuple(r for r in regions if r not in seen or seen[r].routable) or regions, reason
+    regions = _wanted(key_set, previous, seen, intent, owed)
+    return tuple(r for r in regions if r not in seen or seen[r].routable) or regions
 
 
 def _oldest_intent(intents: Sequence[Intent], now: datetime) -> Intent:
@@ -137,11 +137,11 @@ def _n_is_k(rules: Rules) -> int:
 
 
 def _hold_the_first_only(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
-    regions, reason = _wanted(key_set, previous, seen, intent, owed)
+    regions = _wanted(key_set, previous, seen, intent, owed)
     if intent.mode is not Mode.HOLD:
-        return regions, reason
+        return regions
     usable = [r for r in regions[1:] if r not in seen or seen[r].routable]
-    return (regions[0], *usable, *(r for r in regions[1:] if r not in usable)), reason
+    return (regions[0], *usable, *(r for r in regions[1:] if r not in usable))
 
 
 def _force_is_nothing(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:

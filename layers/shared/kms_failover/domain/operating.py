@@ -165,7 +165,7 @@ class Runbook:
         elif command.Action is ActionName.HOLD:
             mode = Mode.HOLD
         elif command.Action is ActionName.FAILBACK:
-            failback = _may_return(key_set, judgement)
+            failback, region = _may_return(key_set, judgement), key_set.regions[0]
         lasts = command.ExpiresInMinutes
         return Intent(
             mode=mode,

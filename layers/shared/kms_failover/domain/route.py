@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import combinations
 
 from pydantic import AwareDatetime, Field
 
@@ -24,8 +25,9 @@ class Mode(StrEnum):
 class Intent(Model):
     """What an operator wants. The newest epoch wins in every region; of equal epochs the greater `written_in`.
 
-    `failback` approves one return to the preferred region. `insist` is for what the service would not do by itself:
-    stay in a forced region that is lost, return before the debt is repaid. After `expires_at` it is as if released.
+    `failback` approves one return to the preferred region, which `region` names. `insist` is for what the service
+    would not do by itself: stay in a forced region that is lost, return before the debt is repaid. After `expires_at`
+    it is as if released.
     """
 
     mode: Mode = Mode.AUTOMATIC
@@ -121,7 +123,7 @@ def decide(
 
     `owed` counts the objects owed to the region that `returns_to` names; None, not counted: no return.
     """
-    regions, reason = _wanted(key_set, previous, health, intent, owed)
+    regions = _wanted(key_set, previous, health, intent, owed)
     spent = _is_new(intent, previous) and not _still_to_come(key_set, previous, health, intent, regions)
     said = {"intent_epoch": intent.epoch, "intent_written_in": intent.written_in} if spent else {}
     if regions == previous.regions:
@@ -129,6 +131,7 @@ def decide(
     recent = tuple(t for t in previous.changes if now - t < AN_HOUR)
     leaves = _must_leave(key_set, previous, health)
     ordered = spent and (not intent.failback or regions[0] == _target(key_set, intent))
+    reason = _reason(key_set, previous, regions, health, intent)
     if len(recent) >= key_set.rules.changes_per_hour:
         if not ordered and not leaves:
             return previous  # flapping is worse than a route that is merely not the best
@@ -148,24 +151,17 @@ def decide(
     )
 
 
-def _wanted(
-    key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None
-) -> tuple[tuple[str, ...], str]:
+def _wanted(key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None) -> tuple[str, ...]:
+    """The order from now on. Where no region is usable, or none to flee to answers, the last good route stays."""
     current = _current(key_set, previous)
     if intent.mode is Mode.HOLD and previous.regions[0] in key_set.regions:
-        return current, f"held by {intent.author}: {intent.reason}"
+        return current
     target = _target(key_set, intent)
     if intent.mode is Mode.FORCE and target == intent.region and (intent.insist or _obeys(intent, previous, health)):
-        return _led_by(target, key_set, health), f"forced to {target} by {intent.author}: {intent.reason}"
-    regions = key_set.regions
-    usable = [r for r in regions if r not in health or health[r].routable]
-    if not usable:
-        return current, "no region is usable: the last good route stays"
+        return _led_by(target, key_set, health)
+    usable = [r for r in key_set.regions if r not in health or health[r].routable]
     head = _head(key_set, previous, health, intent, owed)
-    if head not in usable:
-        left = previous.regions[0] not in regions
-        return current, _left(previous) if left else "no other region answers its probe: the last good route stays"
-    return _led_by(head, key_set, health), _reason(key_set, head, previous, health, intent)
+    return _led_by(head, key_set, health) if head in usable else current
 
 
 def _head(key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None) -> str:
@@ -239,26 +235,59 @@ def _is_approved(intent: Intent, previous: Route, health: RegionHealth | None) -
     """
     if not intent.failback or intent.at is None or not _is_new(intent, previous):
         return False
+    if health is not None and intent.region not in {None, health.region}:
+        return False  # what was preferred when it was approved is not what is preferred now
     until = intent.at + CLOCK_SKEW
     lost_since = health is not None and health.lost_at is not None and health.lost_at > until
     return not lost_since and previous.moved_at <= until
 
 
-def _reason(key_set: KeySet, head: str, previous: Route, health: Health, intent: Intent) -> str:
-    was = previous.regions[0]
+def _reason(key_set: KeySet, previous: Route, regions: Sequence[str], health: Health, intent: Intent) -> str:
+    """What caused this change: never an order or a loss that merely stands while something else changes."""
+    head, was = regions[0], previous.regions[0]
+    if head == was:
+        return _reason_behind(key_set, previous, regions, health)
+    forced = intent.mode is Mode.FORCE and head == intent.region
+    if forced and _is_new(intent, previous):
+        return f"forced to {head} by {intent.author}: {intent.reason}"
     if was not in key_set.regions:
         return _left(previous)
-    if head == was:
-        return f"{head} leads; the order behind it follows what is usable"
-    if was in health and not health[was].routable:
-        lost = health[was]
-        of_region = f"{was} is {lost.verdict}: {lost.reason}"
-        return of_region if lost.verdict is Verdict.IMPAIRED else f"the key in {was} is not usable: {lost.key_reason}"
+    if was in health and not health[was].routable and not (forced and intent.insist):
+        return _lost(health[was])
+    return _returned(head, previous, health, intent)
+
+
+def _lost(health: RegionHealth) -> str:
+    if health.verdict is Verdict.IMPAIRED:
+        return f"{health.region} is impaired: {health.reason}"
+    return f"the key in {health.region} is not usable: {health.key_reason}"
+
+
+def _returned(head: str, previous: Route, health: Health, intent: Intent) -> str:
     if intent.mode is Mode.FORCE:
         return f"back in {head}, forced by {intent.author}: {intent.reason}"
     if _is_approved(intent, previous, health.get(head)):
         return f"failback to {head} ordered by {intent.author}: {intent.reason}"
     return f"{head} is usable and preferred"
+
+
+def _reason_behind(key_set: KeySet, previous: Route, regions: Sequence[str], health: Health) -> str:
+    """Why the order behind the first region changes, which no operator ever orders."""
+    if set(regions) != set(previous.regions):
+        return f"the key set's members changed: {', '.join(key_set.regions)}"
+    place = {region: at for at, region in enumerate(previous.regions)}
+    swapped = [(b, a) for a, b in combinations(regions, 2) if place[b] < place[a]]
+    if any(_follows_usability(pair, previous, health) for pair in swapped):
+        return f"{regions[0]} leads; the order behind it follows what is usable"
+    return f"the key set's order of preference changed: {', '.join(key_set.regions)}"
+
+
+def _follows_usability(pair: Sequence[str], previous: Route, health: Health) -> bool:
+    """Whether one of them is usable and the other is not, or one was lost or came back since the last decision."""
+    known = [health[region] for region in pair if region in health]
+    moments = [moment for one in known for moment in (one.lost_at, one.returned_at)]
+    changed = any(moment is not None and moment > previous.decided_at for moment in moments)
+    return changed or any(not one.routable for one in known)
 
 
 def _left(previous: Route) -> str:
