@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit
+from kms_failover.domain.doubts import Doubt
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source, Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Rules
@@ -126,6 +127,10 @@ healths = st.builds(
     losses=st.integers(0, 6),
     lost_at=st.none() | moments,
     returned_at=st.none() | moments,
+    doubts=st.builds(
+        lambda wrong, at: (Doubt(source=Source.DATA_PLANE, wrong=wrong, weighed_at=at),), st.integers(0, 6), moments
+    )
+    | st.just(()),
 )
 
 

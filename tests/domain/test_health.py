@@ -1,6 +1,7 @@
 """From observations to a verdict."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -503,3 +504,85 @@ def test_what_callers_say_takes_no_verdict_of_the_probe_away(
     loud = judge(before, seen, rules.rules, NOON)
 
     assert quiet.verdict is not Verdict.IMPAIRED or loud.verdict is Verdict.IMPAIRED
+
+
+def hours_of(pace: int, source: Source, hours: int) -> list[tuple[int, RegionHealth]]:
+    """A region that answers every round, while somebody says otherwise every `pace` seconds; by when."""
+    found, health, window = [], NEW, int(RULES.window.total_seconds())
+    subject = "drill" if source is Source.DRILL else ""
+    rounds = [observation(at, OK) for at in range(0, hours * 3600, 10)]
+    said = [observation(at, FAULT, source, subject=subject) for at in range(3, hours * 3600, pace)]
+    for now in range(0, hours * 3600, 10):
+        first = max(0, now - window)
+        recent = said[len(range(3, first, pace)) : len(range(3, now + 1, pace))]
+        health = judge(health, [*rounds[first // 10 : now // 10 + 1], *recent], RULES, NOON + timedelta(seconds=now))
+        found.append((now, health))
+    return found
+
+
+@pytest.mark.parametrize("source", [Source.DATA_PLANE, Source.DRILL])
+@pytest.mark.parametrize("pace", [5, 29, 31, 40, 50, 60, 119, 121, 300])
+def test_whoever_is_wrong_again_and_again_is_contradicted_at_whatever_pace(pace: int, source: Source) -> None:
+    """A caller with a broken line, or a drill that is repeated for ever: neither keeps a region suspect."""
+    suspect = [now for now, health in hours_of(pace, source, 1) if health.verdict is Verdict.SUSPECT]
+
+    assert suspect
+    assert len(suspect) * 10 <= 240
+    assert suspect[-1] <= 3 * pace + 120
+
+
+@pytest.mark.parametrize("pace", [31, 40, 61, 90])
+def test_whoever_is_wrong_again_and_again_agrees_with_no_blip(pace: int) -> None:
+    _, health = hours_of(pace, Source.DATA_PLANE, 1)[-1]
+    complained = complaints(*(at - 3600 for at in range(3, 3600, pace)), 5, 15)
+    seen = [*probes(*[OK] * 24, FAULT, FAULT, end=20), *complained]
+
+    after = judge(health, seen, RULES, NOON + timedelta(seconds=20))
+
+    assert health.doubts
+    assert after.verdict is Verdict.SUSPECT
+
+
+def test_whoever_was_wrong_is_heard_again_when_the_probe_has_seen_it_too() -> None:
+    *_, (now, health) = hours_of(60, Source.DATA_PLANE, 1)
+    seen = [*probes(*[OK] * 10, FAULT, *[OK] * 3, FAULT, FAULT, end=now), *complaints(now - 62, now - 2)]
+
+    after = judge(health, seen, RULES, NOON + timedelta(seconds=now))
+
+    assert after.verdict is Verdict.IMPAIRED
+
+
+@pytest.mark.parametrize("minutes", [5, 30, 120])
+def test_an_outage_is_heard_of_at_once_after_callers_were_wrong_for_an_hour(minutes: int) -> None:
+    """They were wrong without a pause, so they are heard after a short one."""
+    *_, (now, health) = hours_of(5, Source.DATA_PLANE, 1)
+    later = now + 60 * minutes
+    seen = [*probes(*[OK] * 10, FAULT, FAULT, end=later), *complaints(later - 12)]
+
+    assert judge(health, seen, RULES, NOON + timedelta(seconds=later)).verdict is Verdict.IMPAIRED
+
+
+def test_who_drills_for_ever_silences_no_caller() -> None:
+    *_, (now, health) = hours_of(50, Source.DRILL, 1)
+    seen = [*probes(*[OK] * 10, FAULT, FAULT, end=now), *complaints(now - 12)]
+
+    assert judge(health, seen, RULES, NOON + timedelta(seconds=now)).verdict is Verdict.IMPAIRED
+
+
+def test_who_is_contradicted_costs_a_write_a_minute_and_no_more() -> None:
+    writes = [health for _, health in hours_of(5, Source.DATA_PLANE, 1)]
+
+    assert sum(a is not b for a, b in pairwise(writes)) <= 70
+
+
+def test_a_drill_that_is_on_is_known_until_it_ends_or_is_ended() -> None:
+    begun = observation(-20, FAULT, Source.DRILL, subject="drill")
+    ended = observation(-10, THROTTLED, Source.DRILL, subject="drill")
+
+    on = judge(NEW, [*probes(OK), begun], RULES, NOON)
+    over = judge(on, [*probes(OK), begun, ended], RULES, NOON)
+    expired = judge(on, [*probes(OK, end=41), begun], RULES, NOON + timedelta(seconds=41))
+
+    assert on.drill_at == begun.at
+    assert (over.drill_at, over.verdict) == (None, Verdict.HEALTHY)
+    assert (expired.drill_at, expired.verdict) == (None, Verdict.HEALTHY)

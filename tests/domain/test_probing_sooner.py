@@ -103,6 +103,20 @@ def test_a_caller_whose_own_way_is_broken_hastens_the_rounds_of_a_minute_and_no_
     assert world.starts()[len(contradicted) :][:3] == [301, 305, 309]
 
 
+@pytest.mark.parametrize("pace", [31, 40, 60, 90])
+def test_a_caller_whose_own_way_is_broken_hastens_few_rounds_at_whatever_pace(world: World, pace: int) -> None:
+    for seconds in range(1, 900, pace):
+        world.at(seconds, world.report)
+
+    for _ in range(15):
+        world.minute()
+        world.pass_by(REST_SECONDS)
+
+    late = [seconds for seconds in world.starts() if seconds >= 300]
+    assert len(world.starts()) > 15 * ROUNDS
+    assert len(late) == 10 * ROUNDS
+
+
 def test_one_report_by_a_clock_that_is_fast_silences_nobody(world: World) -> None:
     world.at(1, lambda: world.report(later=3600))
     for seconds in range(6, 110, 5):

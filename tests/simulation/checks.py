@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Verdict
@@ -17,7 +18,8 @@ from tests.simulation.violation import Violation
 
 SKEW = timedelta(seconds=60)
 ONE_ROUND = timedelta(seconds=4)
-PAUSE = timedelta(seconds=30)  # of callers: their complaints are then new ones
+PAUSE = timedelta(seconds=30)  # of callers: their complaints are then new ones; longer each time they were wrong
+LONGEST_PAUSE = timedelta(hours=1)
 MOST_DOUBLINGS = 4
 FAULTS = frozenset({Outcome.KEY_FAULT, Outcome.REGION_FAULT})
 SAID = FAULTS | {Outcome.OK, Outcome.REFUSED}  # what an answer, or none, of a key says; throttling says nothing
@@ -238,11 +240,22 @@ class Checks:
             return False
         since = sum(outcome is Outcome.OK for at, outcome in rounds if known[-1] < at < start)
         began = known[-1]
-        while earlier := [at for at in known if began - PAUSE <= at < began]:
+        pause = self._pause(told, began)
+        while earlier := [at for at in known if began - pause <= at < began]:
             began = earlier[0]
+        if any(began - pause <= at < began for at in told):
+            return False  # they have gone on for longer than anybody looks back
         began = max([began, *(at for at, outcome in rounds if began < at < start and outcome in FAULTS)])
         goes_on = start - began >= timedelta(seconds=self._rules.contradicted_after_seconds)
         return since < self._rules.faults_to_impair and not goes_on
+
+    @staticmethod
+    def _pause(told: Sequence[datetime], latest: datetime) -> timedelta:
+        """What may be asked of those who have complained so many times, each after a pause, if they were wrong."""
+        times = sorted(at for at in told if at <= latest)
+        again = sum(later - earlier > PAUSE for earlier, later in pairwise(times))
+        longer: int = 4 ** min(max(again - 1, 0), 6)
+        return min(PAUSE * longer, LONGEST_PAUSE)
 
     # At the end
 

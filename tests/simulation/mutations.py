@@ -278,7 +278,7 @@ MUTATIONS = (
     Mutation(
         "callers are never contradicted",
         frozenset({"agreement"}),
-        _patched((health, "_is_contradicted", lambda *_: False)),
+        _patched((health, "_is_believed", lambda *_: True)),
     ),
     Mutation(
         "a return takes the key's word from before",

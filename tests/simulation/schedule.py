@@ -11,6 +11,7 @@ from tests.simulation.violation import Violation
 from tests.simulation.world import Observer, World
 
 SHORT, LONG = (1, 5), (10, 30)  # steps; most schedules are short, so that there can be many
+PACES = (10, 10, 31, 45, 61)  # seconds between a caller's complaints; those with work report twice as often
 CALM_SECONDS = 50.0  # between two rounds once faults have stopped; well within `unknown_after_seconds`
 
 
@@ -179,8 +180,10 @@ class Schedule:
     def complain(self) -> None:
         """A caller whose own way to a region is broken, for good: no fault of KMS, and healed with none."""
         pair = (self._random.choice(self.world.observers).region, self._region())
-        self.world.complaining.symmetric_difference_update({pair})
-        done = "begins" if pair in self.world.complaining else "ends"
+        complaining, pace = self.world.complaining, self._random.choice(PACES)
+        if complaining.pop(pair, None) is None:
+            complaining[pair] = pace
+        done = f"begins, every {pace} s," if pair in complaining else "ends"
         self.note(f"{pair[0]}: a caller {done} to report {pair[1]}")
 
     def owe(self) -> None:

@@ -26,7 +26,6 @@ from tests.simulation.violation import Violation
 KEY_SET = "orders"
 OWN_KEY_EVERY = 3  # rounds; the service asks own keys far less often, which only takes longer
 WATCHED_SECONDS = 300.0
-COMPLAIN_EVERY = 10  # seconds; callers with work do so twice as often
 LATEST_COMPLAINTS = 300.0  # longer than anybody looks back
 LATE_SECONDS = 20.0  # after which an event or a copy that could not be delivered is tried again
 
@@ -66,7 +65,7 @@ class World:
         self.observers = [self._observer(region, *(skews or {}).get(region, (0.0, 0.0))) for region in regions]
         self.checks = Checks(self.key_set)
         self.cut_copies: set[frozenset[str]] = set()  # between which regions nothing is replicated
-        self.complaining: set[tuple[str, str]] = set()  # callers of an observer's whose own way to a region is broken
+        self.complaining: dict[tuple[str, str], int] = {}  # every so many seconds, from an observer about a region
         self._coming: list[tuple[float, int, Callable[[], bool]]] = []
         self._count = 0
         self.watch: Callable[[Observer, Judgement | None, Judgement], None] = lambda *_: None
@@ -95,10 +94,10 @@ class World:
                     self._coming.append((self.seconds + LATE_SECONDS, number, deliver))
 
     def _complain(self, since: float) -> None:
-        for region_of, region in sorted(self.complaining):
+        for (region_of, region), pace in sorted(self.complaining.items()):
             observer = next(observer for observer in self.observers if observer.region == region_of)
-            for number in range(int(since // COMPLAIN_EVERY) + 1, int(self.seconds // COMPLAIN_EVERY) + 1):
-                at = NOON + timedelta(seconds=number * COMPLAIN_EVERY)
+            for number in range(int(since // pace) + 1, int(self.seconds // pace) + 1):
+                at = NOON + timedelta(seconds=number * pace)
                 told = (Source.DATA_PLANE, Outcome.REGION_FAULT, at, f"{region_of} {region} {number}", "")
                 self._deliver(observer, _signal(region_of, region, *told))
 

@@ -7,10 +7,10 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import SECONDS_A_ROUND, SKEW_SECONDS, Model, Rules
+from kms_failover.domain.doubts import Complaints, Doubt, Round, kept
+from kms_failover.domain.key_set import SKEW_SECONDS, Model, Rules
 
 LEAST_BETWEEN_ROUNDS = timedelta(seconds=4)  # the probe's own least pause; what lies closer is one round
-COMPLAINTS_PAUSE = timedelta(seconds=3 * SECONDS_A_ROUND)  # callers with work report every 5 s; then they are new ones
 MAX_DOUBLINGS = 4  # repeated losses within an hour lengthen the way back, up to 16 times
 LOSSES_FOLLOW_WITHIN = timedelta(hours=1)  # of a return; a later loss is a first one again
 CLOCK_SKEW = timedelta(seconds=SKEW_SECONDS)  # what claims to come from later counts when its time has come
@@ -31,6 +31,9 @@ class Source(StrEnum):
     ALARM = "alarm"
     KMS_EVENT = "aws.kms"
     DRILL = "drill"
+
+
+DOUBTED = (Source.DATA_PLANE, Source.DRILL)  # anybody's words; AWS's own are not put by others (facts 8.2)
 
 
 class Observation(Model):
@@ -65,6 +68,7 @@ class RegionHealth(Model):
 
     `losses` counts those that followed each other's return within an hour; `lost_at` and `returned_at` are the latest.
     `key_answers` is the last word of the key with `key_arn`, from `key_word_at`; None: none yet, or it refused.
+    `doubts` are about those who were wrong about this region; `drill_at` is when the drill began that is on.
     """
 
     region: str
@@ -82,6 +86,8 @@ class RegionHealth(Model):
     losses: int = 0
     lost_at: AwareDatetime | None = None
     returned_at: AwareDatetime | None = None
+    doubts: tuple[Doubt, ...] = ()
+    drill_at: AwareDatetime | None = None
 
     @property
     def routable(self) -> bool:
@@ -139,6 +145,7 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
     12:00:00, :10 and :20 make the region impaired at :20; if the data plane has reported a fault as well, at :10.
     """
     found = _findings(_in_time(observations, now - rules.window, now + CLOCK_SKEW), previous)
+    found = _doubted(found, previous, rules, now)
     verdict, reason = _verdict(previous, found, rules, now)
     key_usable, key_reason = _key(previous, found, rules, now)
     changed = verdict is not previous.verdict
@@ -154,6 +161,8 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
         "ready": _is_ready(found, rules, now),
         "last_fault_at": found.last_fault_at,
         "last_key_fault_at": found.last_key_fault_at,
+        "doubts": _doubts(previous, found),
+        "drill_at": next((o.at for o in _reported(found, rules, now) if o.source is Source.DRILL), None),
         **_losses(previous, now, routable=routable),
     }
     new = {name: value for name, value in known.items() if getattr(previous, name) != value}
@@ -184,12 +193,14 @@ class _Findings(NamedTuple):
     rounds: list[_Round]
     key_rounds: list[_Round]
     reports: list[Observation]
-    complaints: list[datetime]  # of callers; newest first
+    said: dict[Source, list[datetime]]  # faults that are reported, also those taken back; newest first
     last_fault_at: datetime | None
     last_key_fault_at: datetime | None
     key_word_at: datetime | None
     last_word: str
     refused: bool  # the key's last word
+    doubts: tuple[Doubt, ...] = ()
+    heard: frozenset[tuple[Source, datetime]] = frozenset()  # of what is said
 
 
 def _in_time(observations: Iterable[Observation], earliest: datetime, latest: datetime) -> list[Observation]:
@@ -222,7 +233,7 @@ def _findings(newest_first: Sequence[Observation], previous: RegionHealth) -> _F
         rounds=_rounds(answers),
         key_rounds=_rounds([o for o in words if o.outcome is not Outcome.REFUSED]),
         reports=list(of_subjects.values()),
-        complaints=[o.at for o in reports if o.source is Source.DATA_PLANE and o.outcome is Outcome.REGION_FAULT],
+        said={s: [o.at for o in reports if o.source is s and o.outcome is Outcome.REGION_FAULT] for s in DOUBTED},
         last_fault_at=_latest(previous.last_fault_at, [o for o in answers if o.outcome in _FAULTS]),
         last_key_fault_at=_latest(previous.last_key_fault_at, [o for o in words if o.outcome in _FAULTS]),
         key_word_at=_latest(previous.key_word_at, words),
@@ -294,17 +305,22 @@ def _reported(found: _Findings, rules: Rules, now: datetime) -> list[Observation
 
     An alarm is no other signal, for it is worked out from the probe's rounds: it makes a region suspect at most.
     """
-    considered = found.rounds[: max(rules.rounds, rules.rounds_when_corroborated)]
-    start = min((probe.at for probe in considered if probe.fault), default=now)
+    start = _run_began(found, rules, now)
     earliest = start - timedelta(seconds=rules.corroboration_seconds)
-    heard = not _is_contradicted(found, start, rules)
     return [
         o
         for o in found.reports
         if o.outcome is Outcome.REGION_FAULT
         and o.at >= earliest
-        and (o.source is not Source.DATA_PLANE or (heard and not _is_answered(o, found, start, rules)))
+        and _is_believed(o, found)
+        and (o.source is not Source.DATA_PLANE or not _is_answered(o, found, start, rules))
     ]
+
+
+def _run_began(found: _Findings, rules: Rules, now: datetime) -> datetime:
+    """When the probe's own run of faults did, if there is one."""
+    considered = found.rounds[: max(rules.rounds, rules.rounds_when_corroborated)]
+    return min((probe.at for probe in considered if probe.fault), default=now)
 
 
 def _is_answered(complaint: Observation, found: _Findings, until: datetime, rules: Rules) -> bool:
@@ -312,24 +328,34 @@ def _is_answered(complaint: Observation, found: _Findings, until: datetime, rule
     return sum(complaint.at < probe.at < until and not probe.fault for probe in found.rounds) >= rules.faults_to_impair
 
 
-def _is_contradicted(found: _Findings, until: datetime, rules: Rules) -> bool:
-    """Whether callers go on complaining while all rounds before the probe's own run of faults are good.
+def _is_believed(report: Observation, found: _Findings) -> bool:
+    return report.source not in DOUBTED or (report.source, report.at) in found.heard
 
-    It is their own way that is broken. One such caller would keep a region suspect for ever, and agree with every blip.
-    Worked example: complaints every 5 s from 12:00:00 on and good rounds every 10 s are heard until 12:01:00, and again
-    after 30 s without any.
-    """
-    if not found.complaints:
-        return False
-    began = found.complaints[0]
-    for earlier in found.complaints:
-        if began - earlier > COMPLAINTS_PAUSE:
-            break
-        began = earlier
-    before = [probe for probe in found.rounds if began < probe.at < until]
-    began = max([began, *(probe.at for probe in before if probe.fault)])
-    good = sum(probe.at > began for probe in before)
-    return good >= rules.faults_to_impair and until - began >= timedelta(seconds=rules.contradicted_after_seconds)
+
+def _doubted(found: _Findings, previous: RegionHealth, rules: Rules, now: datetime) -> _Findings:
+    """The same, with what follows for those who go on reporting what no round has seen."""
+    if not any(found.said.values()):
+        return found._replace(doubts=previous.doubts)
+    until = _run_began(found, rules, now)
+    rounds = [Round(probe.at, probe.fault) for probe in reversed(found.rounds) if probe.at < until]
+    doubts: list[Doubt] = []
+    heard: set[tuple[Source, datetime]] = set()
+    for source, newest_first in found.said.items():
+        complaints = Complaints(source, newest_first[::-1], rounds, until, rules)
+        doubt = complaints.weighed(_doubt(previous.doubts, source))
+        doubts += [doubt] if doubt else []
+        heard |= {(source, at) for at in complaints.heard(doubt)}
+    return found._replace(doubts=tuple(doubts), heard=frozenset(heard))
+
+
+def _doubt(doubts: Iterable[Doubt], source: str) -> Doubt | None:
+    return next((doubt for doubt in doubts if doubt.source == source), None)
+
+
+def _doubts(previous: RegionHealth, found: _Findings) -> tuple[Doubt, ...]:
+    """As they are stored."""
+    known = ((kept(_doubt(previous.doubts, doubt.source), doubt)) for doubt in found.doubts)
+    return tuple(doubt for doubt in known if doubt is not None)
 
 
 def _recovery(previous: RegionHealth, found: _Findings, rules: Rules, now: datetime) -> tuple[Verdict, str]:

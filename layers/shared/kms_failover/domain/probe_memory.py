@@ -5,8 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from typing import NamedTuple, Self
 
-from kms_failover.domain.health import COMPLAINTS_PAUSE, Observation, Outcome, Source
+from kms_failover.domain.doubts import pause_after, times_wrong
+from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.key_set import SECONDS_A_ROUND, KeySet, MemberKey
 
 OWN_KEYS_SECONDS = 2400  # so that KMS costs below 10 dollars a month for 100 key sets (docs/probe.md; a test holds it)
@@ -72,13 +74,13 @@ class Attention:
     def __init__(self) -> None:
         self._key_faults: dict[str, datetime] = {}  # the latest, by key set
         self._reports: AbstractSet[tuple[str, datetime]] = frozenset()
-        self._complaints: dict[str, tuple[datetime, datetime]] = {}  # when they began, and the latest one, by region
+        self._complaints: dict[str, _Complaints] = {}  # by region
 
     def read(self, observations: Sequence[Observation], now: datetime) -> set[str]:
         """Regions of which the data plane reports a fault that an earlier read did not show; all of LOOK_BACK is given.
 
         Reports are told apart by their times: one may be written seconds after the time that it bears. Callers whom all
-        rounds of a minute have contradicted are not heard until they pause: it is their own way that is broken.
+        rounds of a minute have contradicted are not heard until they pause, each time longer: their own way is broken.
         """
         for o in observations:
             faulty = o.outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT, Outcome.REFUSED}
@@ -89,17 +91,30 @@ class Attention:
         new = self._reports - before
         for region, at in sorted(new, key=lambda report: report[1]):
             heard_at = min(at, now)
-            began, latest = self._complaints.get(region, (heard_at, heard_at))
-            is_new = heard_at - latest > COMPLAINTS_PAUSE
-            self._complaints[region] = (heard_at if is_new else began, max(heard_at, latest))
-        return {region for region, _ in new if now - self._complaints[region][0] < CONTRADICTED_AFTER}
+            known = self._complaints.get(region)
+            self._complaints[region] = known.with_one(heard_at) if known else _Complaints(heard_at, heard_at)
+        return {region for region, _ in new if now - self._complaints[region].began < CONTRADICTED_AFTER}
 
     def failed(self, region: str, at: datetime) -> None:
         """A round has found what callers complain of."""
         if region in self._complaints:
-            self._complaints[region] = at, max(at, self._complaints[region][1])
+            self._complaints[region] = _Complaints(at, max(at, self._complaints[region].latest))
 
     def watched(self, now: datetime) -> set[str]:
         """Key sets whose keys are asked in every round."""
         self._key_faults = {name: at for name, at in self._key_faults.items() if now - at <= WATCHED}
         return set(self._key_faults)
+
+
+class _Complaints(NamedTuple):
+    """When they began, when the latest came, and how many times in succession no round has found what they say."""
+
+    began: datetime
+    latest: datetime
+    times: int = 1
+
+    def with_one(self, at: datetime) -> Self:
+        latest, quiet = max(at, self.latest), at - self.latest
+        if quiet <= pause_after(self.times):
+            return self._replace(latest=latest)
+        return type(self)(at, latest, times_wrong(self.times, quiet))
