@@ -231,6 +231,20 @@ def test_an_order_without_an_epoch_holds_until_the_next_one(world: World, spoile
     assert max(world.state.all_intents()["orders"], key=lambda intent: intent.order).epoch == 10
 
 
+@pytest.mark.parametrize("name", ["mode", "region", "epoch"])
+def test_an_order_of_which_a_part_is_lacking_is_no_other_order(world: World, name: str) -> None:
+    world.state.put_intent("orders", Intent(epoch=7, written_in=WEST, mode=Mode.FORCE, region=WEST))
+    world.spoil(
+        "intents",
+        "orders#us-west-2",
+        lambda item: item | {"body": json.dumps({k: v for k, v in json.loads(item["body"]).items() if k != name})},
+    )
+
+    (found,) = world.state.intents("orders")
+
+    assert (found.mode, found.epoch) == (Mode.HOLD, 7)
+
+
 # Observations
 
 

@@ -1,7 +1,8 @@
 """The state table in memory. tests/adapters/test_state_table.py holds it to the same contract as the real one."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from kms_failover.domain.debt import Debt, Refusal
@@ -31,6 +32,10 @@ class MemoryState:
         self._debts: dict[tuple[str, str], Debt] = {}
         self._refusals: dict[tuple[str, str], Refusal] = {}
         self._materials: dict[tuple[str, str], MaterialRecord] = {}
+
+    @contextmanager
+    def noticing(self) -> Iterator[Sequence[UnreadableItemError]]:
+        yield ()
 
     def put_key_set(self, key_set: KeySet) -> None:
         self._key_sets[key_set.name] = key_set

@@ -9,10 +9,12 @@ from typing import Any
 from functions.controller import handler as controller
 from functions.probe import handler as probe
 from functions.signals import handler as signals
+from kms_failover.adapters.unreadable_metric import UnreadableMetric
 from kms_failover.domain.aws_events import ALARM_INFIX, read
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source
 from kms_failover.domain.judgement import first_judgement
 from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import NOON, key_set
 from tests.template.deployed import Stack
 
@@ -60,6 +62,8 @@ def _expected(stack: Stack) -> Iterator[Metric]:
     yield _emitted(lambda: probe._measure(deployment, fault.model_copy(update={"region": stack.peer})))
     ignored = IgnoredEvent(id="1", source="", detail_type="", at=NOON, reason="")
     yield _emitted(lambda: signals._announce(ignored, deployment))
+    unreadable = UnreadableItemError("key-sets", "orders", "")
+    yield _emitted(lambda: UnreadableMetric(deployment)([unreadable]))
     yield from _lost(stack)
     for queue in _destinations(stack):
         yield _of_queue("ApproximateNumberOfMessagesVisible", queue)

@@ -33,7 +33,7 @@ class Call:
     context: dict[str, str] = field(default_factory=dict)
 
 
-LIBRARY = {"key_sets", "route", "add_observation"}  # of the state table, by RouteReader and FaultReporter
+LIBRARY = {"key_sets", "route", "history", "add_observation"}  # of the state table, by RouteReader and FaultReporter
 PORTS: dict[str, tuple[type | None, set[str]]] = {  # the state table's methods that a role's code asks for
     "data-keys": (None, LIBRARY),
     "probe": (probing.ProbeState, {"key_sets"}),
@@ -100,7 +100,7 @@ def _table_calls(role: str, place: Place) -> Iterator[Call]:
     table: Any = _Table()
     state, facts = StateTable(table, place.region), _facts(place.region, SOURCES.get(role, Source.DATA_PLANE))
     ported = {name for name, _ in inspect.getmembers(port, inspect.isfunction) if not name.startswith("_")}
-    for name in sorted(ported | more):
+    for name in sorted(ported - {"noticing"} | more):
         method = getattr(state, name)
         found = method(**{parameter: facts[parameter] for parameter in inspect.signature(method).parameters})
         list(found or ())

@@ -49,15 +49,9 @@ def _order(answer: Answer) -> Iterator[str]:
 
 
 def _status(answer: Answer) -> Iterator[str]:
-    route = answer["Route"]
-    changes = f"{route['ChangesWithinTheHour']} of {route['ChangesAllowed']} changes within the hour"
     yield f"{answer['KeySet']}, seen from {answer['Observer']}"
-    yield f"  route    {' > '.join(route['Regions'])}  (epoch {route['Epoch']}; {changes})"
-    if answer["Judged"]:
-        yield f"  since    {_time(route['DecidedAt'])}: {route['Reason']}"
-    else:
-        yield "  since    ever: nothing has been decided yet"
-    yield from (f"           - {line}" for line in route["Evidence"])
+    yield from (f"  UNREAD   {one['Item']}: {one['Reason']}" for one in answer["Unreadable"])
+    yield from _route(answer["Route"], judged=answer["Judged"])
     yield f"  intent   {_intent(answer['Intent'])}"
     yield f"  return   {answer['Return']}"
     for region, verdict in answer["Verdicts"].items():
@@ -82,6 +76,17 @@ def _status(answer: Answer) -> Iterator[str]:
         yield f"  history  {_time(change['DecidedAt'])} {' > '.join(change['Regions'])}: {change['Reason']}"
 
 
+def _route(route: Answer, *, judged: bool) -> Iterator[str]:
+    if not route["Regions"]:
+        yield f"  route    UNKNOWN: {route['Reason']}"
+        return
+    changes = f"{route['ChangesWithinTheHour']} of {route['ChangesAllowed']} changes within the hour"
+    yield f"  route    {' > '.join(route['Regions'])}  (epoch {route['Epoch']}; {changes})"
+    since = f"{_time(route['DecidedAt'])}: {route['Reason']}" if judged else "ever: nothing has been decided yet"
+    yield f"  since    {since}"
+    yield from (f"           - {line}" for line in route["Evidence"])
+
+
 def _coverage(cover: Answer) -> str:
     if cover["OwedIsMore"]:
         return f"coverage unknown, at least {cover['Owed']} objects owed: too many to count"
@@ -94,7 +99,8 @@ def _intent(intent: Answer) -> str:
     what = "failback" if intent["failback"] else intent["mode"]
     insist = " (insisted)" if intent["insist"] else ""
     until = f", until {_time(intent['expires_at'])}" if intent["expires_at"] else ""
-    said = f" by {intent['author']} at {_time(intent['at'])}{until}" if intent["author"] else ""
+    at = f" at {_time(intent['at'])}" if intent["at"] else ""  # of one that could not be read nobody knows
+    said = f" by {intent['author']}{at}{until}" if intent["author"] else ""
     reason = f": {intent['reason']}" if intent["reason"] else ""
     return f"{what} {intent['region'] or ''}".rstrip() + insist + said + reason
 

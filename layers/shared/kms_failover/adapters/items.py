@@ -157,7 +157,7 @@ def fact[F: Model](kind: type[F], item: Item, belongs: Callable[[F, str], bool] 
         raise UnreadableItemError(
             partition, sort_key, f"{type(error).__name__}: {shown(str(error), LONGEST_SHOWN)}"
         ) from error
-    raise UnreadableItemError(partition, sort_key, "what it says belongs into another item")
+    raise UnreadableItemError(partition, sort_key, "it lacks something, or belongs into another item")
 
 
 def _reason(error: ValidationError) -> str:

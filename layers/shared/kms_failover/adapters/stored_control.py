@@ -97,7 +97,7 @@ class ControlItems(Stored):
         unreadable: list[tuple[Item, UnreadableItemError]] = []
         for item in of_one_key_set:
             try:
-                intents.append(fact(Intent, item))
+                intents.append(fact(Intent, item, _is_whole))
             except UnreadableItemError as error:
                 unreadable.append((item, error))
         newest = max((intent.epoch for intent in intents), default=0)
@@ -115,6 +115,11 @@ class ControlItems(Stored):
             intent.epoch,
             unless_epoch(condition, {":epoch": intent.epoch}),
         )
+
+
+def _is_whole(intent: Intent, _: str) -> bool:
+    """An order is no other one because a part of it is lacking."""
+    return {"mode", "region", "epoch"} <= intent.model_fields_set
 
 
 def _hold(item: Item, newest: int) -> Intent:

@@ -13,11 +13,20 @@ from kms_failover.domain.key_set import Bucket, Failback, KeySet, Origin
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to
 from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.errors import UnreadableItemError
 
 MAX_DEBTS = 10_000  # counted, of each region: a few seconds' reading
 MAX_REFUSALS = 100  # shown; all are kept
 MAX_IGNORED_EVENTS = 10
 MAX_HISTORY = 50
+
+
+_NO_ROUTE = {
+    "Regions": [],
+    "Epoch": 0,
+    "Reason": "the route's item and its history cannot be read: see runbooks/README.md, items that cannot be read",
+    "DecidedAt": None,
+}
 
 
 class ViewState(Protocol):
@@ -45,21 +54,19 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
 
     Debt is counted up to a bound, each region for itself: those that `DebtIsMore` names are owed this or more.
     """
-    known = state.judgement(key_set.name)
+    known, route_is_known = _judgement(state, key_set.name)
     judgement = known or first_judgement(key_set, state.region, now)
     intent = in_force(state.intents(key_set.name), now)
     most = max(MAX_DEBTS, key_set.rules.debt_allowed_to_return + 1)  # as far as the controller counts, if not further
     debts = list(islice(state.debts(key_set.name, state.region), most))
-    debt = {
-        region: len(debts) if region == state.region else state.owed(key_set.name, region, most)
-        for region in key_set.regions
-    }
+    debt = {region: state.owed(key_set.name, region, most) for region in key_set.regions}
+    some_are_unreadable = len(debts) < debt.get(state.region, 0)
     more = [region for region, count in debt.items() if count >= most]
     return {
         "KeySet": key_set.name,
         "Observer": state.region,
         "Judged": known is not None and bool(known.verdicts),
-        "Route": _route(judgement.route)
+        "Route": (_route(judgement.route) if route_is_known else _NO_ROUTE)
         | {
             "Evidence": list(judgement.route.evidence),
             "SecondsSinceChange": int((now - judgement.route.decided_at).total_seconds()),
@@ -71,10 +78,10 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
         "Debt": debt,
         "DebtIsMore": more,
         "Coverage": {
-            bucket.name: _coverage(counts, bucket, debts, more=state.region in more)
+            bucket.name: _coverage(counts, bucket, debts, more=state.region in more or some_are_unreadable)
             for bucket in key_set.buckets_in(state.region)
         },
-        "Return": _Way(key_set, judgement, intent, debt, more, now).waits_for(),
+        "Return": _Way(key_set, judgement, intent, debt, more, now).waits_for() if route_is_known else "unknown",
         "Refusals": [
             refusal.model_dump(mode="json", include={"bucket", "key", "reason"})
             for refusal in islice(state.refusals(key_set.name), MAX_REFUSALS)
@@ -87,6 +94,14 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
         "History": [_route(route) for route in state.history(key_set.name, MAX_HISTORY)],
         "IgnoredEvents": [event.model_dump(mode="json") for event in state.ignored_events(MAX_IGNORED_EVENTS)],
     }
+
+
+def _judgement(state: ViewState, key_set: str) -> tuple[Judgement | None, bool]:
+    """And whether the route that callers have is known; where there is no judgement yet, it is."""
+    try:
+        return state.judgement(key_set), True
+    except UnreadableItemError:  # told
+        return None, False
 
 
 def _coverage(counts: ObjectCounts, bucket: Bucket, debts: Sequence[Debt], *, more: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The runbook's actions: what an operator can ask for, and what the answer shows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 from pydantic import ConfigDict, Field, field_validator
 
 from kms_failover.domain.composite_view import MAX_DEBTS, ObjectCounts, ViewState, view
+from kms_failover.domain.health import Observation
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.domain.route import Intent, Mode, in_force
@@ -58,6 +60,8 @@ class OperatorState(ViewState, Protocol):
 
     unknown_key_sets: tuple[UnreadableItemError, ...]
 
+    def noticing(self) -> AbstractContextManager[Sequence[UnreadableItemError]]: ...
+    def observations(self, since: datetime) -> tuple[Observation, ...]: ...
     def key_sets(self) -> tuple[KeySet, ...]: ...
     def put_judgement(self, judgement: Judgement) -> None: ...
     def put_intent(self, key_set: str, intent: Intent) -> None: ...
@@ -102,7 +106,17 @@ class Runbook:
         if command.Action is ActionName.SWEEP:
             buckets = tuple(bucket.name for bucket in key_set.buckets_in(self._state.region))
             return self._starter.sweep(key_set.name, buckets)
-        return view(self._state, self._counts, key_set, self._clock())
+        return self._status(key_set)
+
+    def _status(self, key_set: KeySet) -> dict[str, Any]:
+        """With the items that cannot be read: the key set's own, and those that all key sets share."""
+        now = self._clock()
+        with self._state.noticing() as unreadable:
+            self._state.key_sets()
+            self._state.observations(now - key_set.rules.window)
+            shown = view(self._state, self._counts, key_set, now)
+        items = {error.item: error.reason for error in unreadable}
+        return shown | {"Unreadable": [{"Item": item, "Reason": reason} for item, reason in items.items()]}
 
     def _order(self, command: Command, key_set: KeySet) -> dict[str, Any]:
         intents = self._state.intents(key_set.name)
