@@ -114,7 +114,7 @@ def key_sets(keys: Mapping[str, str]) -> dict[str, Any]:
 def apply(options: Options, aws: Aws, keys: Mapping[str, str]) -> None:
     file = options.folder / "key-sets.yaml"
     file.write_text(yaml.safe_dump(key_sets(keys), sort_keys=False), "utf-8")
-    arguments = ["apply", str(file), "--deployment", DEPLOYMENT, *_regions(PREFERRED, OTHER)]
+    arguments = ["apply", str(file), "--yes", "--deployment", DEPLOYMENT, *_regions(PREFERRED, OTHER)]
     ended = cli(arguments, aws.environment)
     if ended.status != 0:
         raise SetUpError(f"the key sets could not be applied: {ended.errors.strip()}")

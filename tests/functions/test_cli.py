@@ -34,7 +34,6 @@ from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.operating import LONGEST_AUTHOR, LONGEST_REASON, ActionName, Command, Runbook
 from kms_failover.domain.route import Intent, decide, first_route
 from kms_failover.domain.signals import IgnoredEvent
-from tests.adapters.tables import create_state_table
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
 
@@ -261,23 +260,6 @@ def test_a_deployment_that_is_not_there_is_named_and_json_has_the_error_too(
     assert status == EXIT_FAILED
     assert f"kms-failover: there is no deployment 'nowhere' in {WEST}" in told.err
     assert json.loads(told.out)["Error"]["Message"] in told.err
-
-
-@mock_aws
-def test_apply_names_the_region_that_failed_and_those_that_have_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "key-sets.yaml"
-    file.write_text(json.dumps({"key_sets": [key_set().model_dump(mode="json")]}), "utf-8")
-    create_state_table(WEST, "kms-failover-state")
-
-    status = main(["apply", str(file), "--region", WEST, "--region", EAST, "--json"])
-
-    said = capsys.readouterr()
-    assert status == EXIT_FAILED
-    assert f"{EAST}: there is no deployment 'kms-failover' in {EAST}, or not" in said.err
-    assert f"(applied in {WEST};" in said.err
-    assert json.loads(said.out)["Error"]["Code"] == "ResourceNotFoundException"
 
 
 URL = "https://lambda.us-west-2.amazonaws.com"

@@ -28,7 +28,7 @@ def prepare(folder: Path, sam: Path | None, progress: Progress, aws: Aws) -> Non
     file = folder / "key-sets.yaml"
     file.write_text(yaml.safe_dump({"key_sets": [orders]}, sort_keys=False), "utf-8")
     regions = [word for region in REGIONS for word in ("--region", region)]
-    ended = cli(["apply", str(file), "--deployment", DEPLOYMENT, *regions], aws.environment)
+    ended = cli(["apply", str(file), "--yes", "--deployment", DEPLOYMENT, *regions], aws.environment)
     if ended.status != 0:
         raise SetUpError(f"the key set could not be applied: {ended.errors.strip()}")
 

@@ -43,10 +43,12 @@ The reason is on standard error. With --json, standard output has it as well, as
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status; `--help` lists them."""
     options = _parser().parse_args(arguments)
+    if options.command == "apply":
+        _look_at_usage(options)
     try:
         answer = apply(options) if options.command == "apply" else order(options)
     except CommandError as error:
-        return _failed(options, error.code, [str(error)], error.status, error.answer)
+        return _failed(options, error.code, error.lines, error.status, error.answer)
     except ConfigurationError as error:
         return _failed(options, "ConfigurationError", str(error).split("\n"), EXIT_REFUSED)
     except KmsFailoverError as error:
@@ -87,11 +89,37 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_apply(commands: Any, shared: argparse.ArgumentParser) -> None:
-    apply = _command(commands, shared, "apply", "validate key-sets.yaml and put it into force")
-    apply.add_argument("file", type=Path)
+    apply = _command(
+        commands, shared, "apply", "validate key-sets.yaml, show what it changes, ask, and put it into force"
+    )
+    apply.add_argument("file", type=Path, nargs="?", help="the key-sets.yaml")
+    apply.add_argument("--previous", action="store_true", help="instead of a file: --key-set as it was before")
+    apply.add_argument("--key-set", type=_named, help="with --previous: its name")
     where = apply.add_mutually_exclusive_group(required=True)
     where.add_argument("--region", action="append", default=[], type=_named, help="where to write; repeat for several")
-    where.add_argument("--check", action="store_true", help="validate only")
+    where.add_argument("--check", action="store_true", help="validate the file only; asks nothing of AWS")
+    apply.add_argument("--yes", action="store_true", help="do not ask; for scripts")
+    apply.add_argument("--unchecked", action="store_true", help="even if KMS could not be asked for a new member key")
+    apply.add_argument(
+        "--remove-member",
+        action="append",
+        default=[],
+        type=_named,
+        metavar="ARN",
+        help="this member key may go, and with it what only it opens; repeat for several",
+    )
+    _add_author(apply)
+    apply.set_defaults(usage=apply.error)
+
+
+def _look_at_usage(options: argparse.Namespace) -> None:
+    """What argparse cannot say: a file, or a key set's former version."""
+    if options.previous != bool(options.key_set):
+        options.usage("--previous and --key-set go together: the former version of which key set")
+    if (options.file is None) != options.previous:
+        options.usage("give one of the two: a key-sets.yaml, or --previous with --key-set")
+    if options.previous and options.check:
+        options.usage("--check validates a file")
 
 
 def _add_order(commands: Any, shared: argparse.ArgumentParser, action: ActionName) -> None:

@@ -1,29 +1,197 @@
-"""`kms-failover apply`: what a `key-sets.yaml` says is put into force."""
+"""`kms-failover apply`: shows what would change, looks at the keys, asks, and writes; keeps what it replaces."""
 
 import argparse
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kms_failover.adapters.key_look import look
+from kms_failover.adapters.key_set_journal import WRITE, KeySetJournal
 from kms_failover.adapters.key_sets_file import read_key_sets
-from kms_failover.adapters.state_table import StateTable
-from kms_failover.cli_outcome import EXIT_FAILED, CommandError, explained
+from kms_failover.adapters.sent import Sent
+from kms_failover.cli_apply_text import difference_lines, former_line, listed, words_of
+from kms_failover.cli_outcome import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    CommandError,
+    explained,
+    local_author,
+)
+from kms_failover.cli_terminal import agrees, complain, is_attended, notice, say
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set_plan import Plan
+from kms_failover.domain.member_check import Look
 from kms_failover.domain.naming import Deployment
-from kms_failover.errors import KmsFailoverError
+from kms_failover.errors import EpochConflictError
+
+PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})  # seconds; a person waits
+AWS_ERRORS = (ClientError, BotoCoreError, ValueError)  # ValueError: an endpoint URL that is none
+
+type Journals = dict[str, KeySetJournal]
 
 
 def apply(options: argparse.Namespace) -> dict[str, Any]:
-    key_sets = read_key_sets(options.file).key_sets
-    for done, region in enumerate(options.region):
+    """What is in force now, and the difference.
+
+    Raises:
+        ConfigurationError: the file says something wrong.
+        CommandError: refused or not agreed to, and nothing was written; or it failed on the way, and says how far.
+    """
+    if options.check:
+        return {"valid": [key_set.name for key_set in read_key_sets(options.file).key_sets]}
+    wanted = () if options.previous else read_key_sets(options.file).key_sets
+    author = options.author or local_author()
+    regions = tuple(dict.fromkeys(options.region))
+    try:
+        plan, journals = _plan(options, wanted, regions)
+        tell = complain if options.json else say
+        tell(difference_lines(plan.difference))
+        if plan.writes:
+            _refuse(options, plan, tell)
+            _agree(options, plan)
+    except KeyboardInterrupt as error:
+        raise CommandError("Interrupted", "interrupted: nothing was written", EXIT_INTERRUPTED) from error
+    _write(options, plan, journals, author)
+    return {
+        "applied": [key_set.name for key_set in plan.written],
+        "unchanged": [key_set.name for key_set in plan.wanted if key_set not in plan.written],
+        "regions": list(regions),
+        "Difference": plan.difference_as_json,
+    }
+
+
+# What is in force
+
+
+def _plan(options: argparse.Namespace, wanted: Sequence[KeySet], regions: Sequence[str]) -> tuple[Plan, Journals]:
+    journals: Journals = {}
+    in_force = {}
+    for region in regions:
         try:
-            table = boto3.resource("dynamodb", region_name=region).Table(Deployment(options.deployment).state_table)
-            for key_set in key_sets:
-                StateTable(table, region).put_key_set(key_set)
-        except (KmsFailoverError, ClientError, BotoCoreError) as error:
-            applied = ", ".join(options.region[:done]) or "no region"
-            said = explained(error, options.deployment, region)
-            message = f"{region}: {said} (applied in {applied}; apply again once that is mended)"
-            raise CommandError(type(error).__name__, message, EXIT_FAILED) from error
-    verb = "valid" if options.check else "applied"
-    return {verb: [key_set.name for key_set in key_sets], "regions": options.region}
+            with notice(f"reading what is in force in {region}"):
+                journals[region] = _journal(options.deployment, region)
+                in_force[region] = journals[region].in_force()
+        except AWS_ERRORS as error:
+            raise _unread(options, region, regions, error) from error
+    if options.previous:
+        return Plan((_former(options, journals),), in_force, whole=False), journals
+    return Plan(tuple(wanted), in_force), journals
+
+
+def _journal(deployment: str, region: str) -> KeySetJournal:
+    tables = boto3.resource("dynamodb", region_name=region, config=PATIENCE)
+    return KeySetJournal(tables.Table(Deployment(deployment).state_table), region)
+
+
+def _unread(options: argparse.Namespace, region: str, regions: Sequence[str], error: Exception) -> CommandError:
+    lines = [f"{region}: {explained(error, options.deployment, region)}. Nothing was written"]
+    if len(regions) > 1:
+        lines.append(f"Without --region {region} the others can be written; their tables carry it there later.")
+    return CommandError(type(error).__name__, lines, EXIT_FAILED)
+
+
+def _former(options: argparse.Namespace, journals: Journals) -> KeySet:
+    name = options.key_set.removeprefix("alias/")
+    found = []
+    for region, journal in journals.items():
+        try:
+            found += [former] if (former := journal.former(name)) else []
+        except AWS_ERRORS as error:
+            raise _unread(options, region, tuple(journals), error) from error
+    if not found:
+        known = f"no former version of key set {name!r} is kept in {listed(tuple(journals))}: nothing was written"
+        raise CommandError("NoFormerKeySet", known, EXIT_REFUSED)
+    former = max(found, key=lambda one: one.replaced_at)
+    if former.key_set is None:
+        problem = f"this version cannot read the former version of key set {name!r}: nothing was written"
+        raise CommandError("NoFormerKeySet", problem, EXIT_REFUSED)
+    complain([former_line(former)])
+    return former.key_set
+
+
+# Whether it may be written
+
+
+def _refuse(options: argparse.Namespace, plan: Plan, tell: Callable[[Sequence[str]], None]) -> None:
+    """CommandError with every reason there is."""
+    members = plan.members
+    with notice(f"looking at {len(members)} keys in {listed(sorted({m.region for m in members}))}"):
+        looks = look(tuple(members))
+    tell(
+        [
+            f"  WARNING: {problem}; it is in force already"
+            for one in looks
+            if not members[one.member]
+            for problem in _problem(one)
+        ]
+    )
+    new = [one for one in looks if members[one.member]]
+    reasons = [*plan.contradictions, *(one.objection() for one in new if one.objection())]
+    unseen = [f"{one.member.arn} could not be looked at: {one.unseen}" for one in new if one.unseen]
+    if options.unchecked:
+        tell([f"  NOT LOOKED AT: {line}" for line in unseen])
+    elif unseen:
+        reasons += [*unseen, "mend that, or add --unchecked if you know that these keys are what the file says"]
+    going = [arn for arn in plan.lost if arn not in options.remove_member]
+    reasons += [f"{arn} goes, and what only it opens cannot be opened then" for arn in going]
+    if going:
+        flags = " ".join(f"--remove-member {arn}" for arn in going)
+        reasons.append(f"if no bundle and no object needs it any more, add {flags}")
+    if reasons:
+        lines = ["refused, nothing was written:", *(f"  {reason}" for reason in reasons)]
+        raise CommandError("Refused", lines, EXIT_REFUSED, {"Difference": plan.difference_as_json})
+
+
+def _problem(one: Look) -> Iterator[str]:
+    if one.unseen:
+        yield f"{one.member.arn} could not be looked at: {one.unseen}"
+    elif one.objection():
+        yield one.objection()
+
+
+def _agree(options: argparse.Namespace, plan: Plan) -> None:
+    if options.yes:
+        return
+    answer = {"Difference": plan.difference_as_json}
+    if not is_attended():
+        problem = "nobody is there to be asked, and nothing was written: read the difference, and add --yes"
+        raise CommandError("NotAsked", problem, EXIT_REFUSED, answer)
+    where = listed([write.region for write in plan.writes])
+    asked = f"Put this into force in deployment {options.deployment!r}, {where}, and wherever their tables carry it?"
+    if not agrees(asked):
+        raise CommandError("NotAgreed", "nothing was written", EXIT_REFUSED, answer)
+
+
+# Writing
+
+
+def _write(options: argparse.Namespace, plan: Plan, journals: Journals, author: str) -> None:
+    now, done, sent = datetime.now(UTC), 0, Sent()
+
+    def ended(code: str, why: str, status: int, *, may_have_arrived: bool) -> CommandError:
+        words = words_of(plan.writes, done, may_have_arrived=may_have_arrived)
+        return CommandError(code, [why, *words], status, {"Difference": plan.difference_as_json})
+
+    try:
+        for write in plan.writes:
+            sent = Sent()
+            sent.watch(journals[write.region].client, WRITE)
+            with notice(f"writing {write}"):
+                journals[write.region].replace(write.key_set, write.seen, now, author)
+            done += 1
+    except KeyboardInterrupt as error:
+        may_have_arrived = sent.may_have_arrived(error)
+        raise ended("Interrupted", "interrupted", EXIT_INTERRUPTED, may_have_arrived=may_have_arrived) from error
+    except EpochConflictError as error:
+        why = f"somebody else has applied {plan.writes[done]} since it was shown"
+        raise ended("Conflict", why, EXIT_REFUSED, may_have_arrived=False) from error
+    except AWS_ERRORS as error:
+        region = plan.writes[done].region
+        why = f"{region}: {explained(error, options.deployment, region)}"
+        may_have_arrived = sent.may_have_arrived(error)
+        raise ended(type(error).__name__, why, EXIT_FAILED, may_have_arrived=may_have_arrived) from error

@@ -1,6 +1,7 @@
 """How a command ends when it does not end well: the words, and the exit status."""
 
 import getpass
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,11 +15,14 @@ EXIT_INTERRUPTED = 130
 
 
 class CommandError(KmsFailoverError):
-    """The command was not carried out, or not wholly. The message says what is certain, and what to type next."""
+    """The command was not carried out, or not wholly. The lines say what is certain, and what to type next."""
 
-    def __init__(self, code: str, message: str, status: int, answer: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: str, lines: str | Sequence[str], status: int, answer: dict[str, Any] | None = None
+    ) -> None:
         """`answer` goes beside `Error` in the JSON."""
-        super().__init__(message)
+        self.lines = [lines] if isinstance(lines, str) else list(lines)
+        super().__init__("\n".join(self.lines))
         self.code = code
         self.status = status
         self.answer = answer or {}

@@ -29,7 +29,13 @@ def agrees(question: str) -> bool:
     """Whether the person at the terminal types yes; anything else is no."""
     sys.stderr.write(f"{shown(question)} [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    typed = ""
+    try:
+        typed = sys.stdin.readline()
+    finally:
+        if not typed.endswith("\n"):  # nobody has ended the question's line
+            sys.stderr.write("\n")
+    return typed.strip().lower() in {"y", "yes"}
 
 
 def is_attended() -> bool:

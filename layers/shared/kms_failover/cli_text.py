@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from kms_failover.cli_apply_text import applied_lines
 from kms_failover.domain.composite_view import MAX_DEBTS
 from kms_failover.domain.plain_text import shown
 
@@ -20,8 +21,7 @@ def text(answer: Answer) -> str:
 
 def _lines(answer: Answer) -> Iterator[str]:
     if "applied" in answer or "valid" in answer:
-        verb, names = next(iter(answer.items()))
-        yield f"{verb}: {', '.join(names)}" + (f" (in {', '.join(answer['regions'])})" if verb == "applied" else "")
+        yield from applied_lines(answer)
         return
     if "Intent" not in answer:
         yield from json.dumps(answer, indent=2).split("\n")

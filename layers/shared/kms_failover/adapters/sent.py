@@ -16,18 +16,18 @@ class Sent:
 
     def watch(self, client: Any, operation: str) -> None:
         service = client.meta.service_model.service_id.hyphenize()
-        client.meta.events.register(f"before-send.{service}.{operation}", self._count)
+        client.meta.events.register_first(f"before-send.{service}.{operation}", self._count)
 
     def _count(self, **_: object) -> None:
         self._times += 1
 
     def may_have_arrived(self, error: BaseException) -> bool:
-        """False is certain: nothing was sent, no connection was made, or AWS refused it."""
-        if self._times == 0:
-            return False
+        """False is certain: nothing was sent, no connection was made, or AWS refused it. `error` is the last one."""
+        if self._times != 1:
+            return self._times > 1
         if isinstance(error, ClientError):
             return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= SERVER_ERROR
-        return self._times > 1 or not _never_connected(error)
+        return not _never_connected(error)
 
 
 def _never_connected(error: BaseException) -> bool:

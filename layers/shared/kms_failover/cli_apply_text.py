@@ -1,0 +1,69 @@
+"""What an operator reads of a change of key sets, before and after it is made."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+from kms_failover.domain.key_set_change import Change, Detail, FormerKeySet, Kind
+from kms_failover.domain.key_set_plan import Write
+
+_KINDS = {
+    Kind.NEW: "new, in {where}",
+    Kind.CHANGED: "changes in {where}",
+    Kind.UNREADABLE: "in force in {where}, and this version cannot read it: it is replaced by",
+    Kind.UNCHANGED: "unchanged in {where}",
+    Kind.STAYS: "in force in {where} and not in the file: it stays as it is",
+}
+
+
+def difference_lines(difference: Iterable[tuple[Change, Sequence[str]]]) -> list[str]:
+    return [line for change, regions in difference for line in _change_lines(change, regions)]
+
+
+def _change_lines(change: Change, regions: Sequence[str]) -> Iterator[str]:
+    yield f"{change.key_set}: {_KINDS[change.kind].format(where=listed(regions))}"
+    yield from (f"  {_detail(detail)}" for detail in change.details)
+    for arn in change.lost:
+        yield f"  ! {arn} GOES: what only it opens, nobody opens through this key set any more"
+    if any(detail.before is None and detail.field.startswith("member ") for detail in change.details):
+        yield "  a new member key must stand in MemberKeyArns of the stacks in every region as well"
+
+
+def _detail(detail: Detail) -> str:
+    if detail.before is None:
+        return f"+ {detail.field}: {detail.after}"
+    if detail.after is None:
+        gone = " (its objects are no longer kept openable)" if detail.field.startswith("bucket ") else ""
+        return f"- {detail.field}: {detail.before}{gone}"
+    return f"~ {detail.field}: {detail.before} -> {detail.after}"
+
+
+def former_line(former: FormerKeySet) -> str:
+    until = former.replaced_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{former.name} as it was until {until}, when {former.replaced_by} replaced it:"
+
+
+def words_of(writes: Sequence[Write], done: int, *, may_have_arrived: bool) -> list[str]:
+    """How far the writing has come, and what to type next."""
+    current, later = writes[done], writes[done + 1 :]
+    maybe = [current] if may_have_arrived else []
+    left = [*([] if may_have_arrived else [current]), *later]
+    lines = [f"  written: {listed(writes[:done])}"] if done else ["  nothing was written before that"]
+    lines += [f"  written, or not, nobody knows: {listed(maybe)}"] if maybe else []
+    lines += [f"  not written: {listed(left)}"] if left else []
+    return [*lines, "  apply again: it shows what is in force then, and writes only what is lacking"]
+
+
+def applied_lines(answer: Mapping[str, Any]) -> Iterator[str]:
+    if "valid" in answer:
+        yield f"valid: {', '.join(answer['valid'])}"
+    elif answer["applied"]:
+        yield f"applied: {', '.join(answer['applied'])} (in {', '.join(answer['regions'])})"
+    else:
+        yield f"nothing to apply: it is in force already (in {', '.join(answer['regions'])})"
+
+
+def listed(names: Sequence[object]) -> str:
+    """`a`, `a and b`, `a, b and c`; each once."""
+    words = list(dict.fromkeys(map(str, names)))
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

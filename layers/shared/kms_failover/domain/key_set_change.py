@@ -1,0 +1,118 @@
+"""What applying key sets would change: fields that come, go and change, and member keys whose ciphertexts nobody opens.
+
+For example, a key set whose `failback: held` becomes `automatic` is `Kind.CHANGED`, with one detail:
+`Detail(field="failback", before="held", after="automatic")`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from pydantic import AwareDatetime, ValidationError
+
+from kms_failover.domain.key_set import KEY_ARN, KeySet, Model, Rules
+
+ANY_KEY_ARN = KEY_ARN.pattern.removesuffix(r"\Z")
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A key set as the state table holds it. Its JSON may be of another version, or none: then it is not readable."""
+
+    name: str
+    body: str | None
+
+    @cached_property
+    def key_set(self) -> KeySet | None:
+        try:
+            found = KeySet.model_validate_json(self.body or "", extra="ignore")
+        except ValidationError:
+            return None
+        return found if found.name == self.name else None
+
+
+class FormerKeySet(Model):
+    """What was in force before somebody replaced it."""
+
+    name: str
+    body: str
+    replaced_at: AwareDatetime
+    replaced_by: str
+
+    @property
+    def key_set(self) -> KeySet | None:
+        return InForce(self.name, self.body).key_set
+
+
+class Kind(StrEnum):
+    NEW = "new"
+    CHANGED = "changed"
+    UNREADABLE = "unreadable"  # what is in force cannot be read by this version; it is replaced
+    UNCHANGED = "unchanged"
+    STAYS = "stays"  # in force, and not in the file
+
+
+class Detail(Model):
+    """None: the field was not there before, or is not there after."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+class Change(Model):
+    key_set: str
+    kind: Kind
+    details: tuple[Detail, ...] = ()
+    lost: tuple[str, ...] = ()  # ARNs of members that go and whose ciphertexts no member that stays or comes opens
+
+    @property
+    def is_written(self) -> bool:
+        return self.kind in {Kind.NEW, Kind.CHANGED, Kind.UNREADABLE}
+
+
+def changes(in_force: Mapping[str, InForce], wanted: Sequence[KeySet], *, whole: bool) -> tuple[Change, ...]:
+    """One change for each key set, in the order of `wanted`; `whole`: also what is in force and not among them."""
+    found = [_change(in_force.get(key_set.name), key_set) for key_set in wanted]
+    named = {key_set.name for key_set in wanted}
+    stay = [Change(key_set=name, kind=Kind.STAYS) for name in sorted(in_force) if name not in named]
+    return (*found, *(stay if whole else ()))
+
+
+def _change(before: InForce | None, after: KeySet) -> Change:
+    if before is None:
+        return Change(key_set=after.name, kind=Kind.NEW, details=tuple(_details({}, _fields(after, of_new=True))))
+    lost = tuple(arn for arn in _members(before) if not any(member.opens(arn) for member in after.members))
+    if before.key_set is None:
+        details = tuple(_details({}, _fields(after, of_new=True)))
+        return Change(key_set=after.name, kind=Kind.UNREADABLE, details=details, lost=lost)
+    if before.key_set == after:
+        return Change(key_set=after.name, kind=Kind.UNCHANGED)
+    details = tuple(_details(_fields(before.key_set), _fields(after)))
+    return Change(key_set=after.name, kind=Kind.CHANGED, details=details, lost=lost)
+
+
+def _members(before: InForce) -> list[str]:
+    if before.key_set is not None:
+        return [member.arn for member in before.key_set.members]
+    return [found.group() for found in re.finditer(ANY_KEY_ARN, before.body or "")]
+
+
+def _details(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Detail]:
+    for field in (*after, *(field for field in before if field not in after)):
+        if before.get(field) != after.get(field):
+            yield Detail(field=field, before=before.get(field), after=after.get(field))
+
+
+def _fields(key_set: KeySet, *, of_new: bool = False) -> dict[str, str]:
+    """By name, as an operator reads them; of a new key set's rules, those that are not the defaults."""
+    fields = {f"member {member.arn}": f"{member.region}, {member.origin}" for member in key_set.members}
+    fields |= {"order": " > ".join(key_set.regions), "failback": key_set.failback.value}
+    defaults = Rules.model_validate({}).model_dump()
+    rules = key_set.rules.model_dump()
+    fields |= {f"rules.{name}": str(value) for name, value in rules.items() if not of_new or value != defaults[name]}
+    material = key_set.material.model_dump() if key_set.material else {}
+    fields |= {f"material.{name}": str(value) for name, value in material.items()}
+    return fields | {f"bucket {bucket.name}": bucket.region for bucket in key_set.buckets}

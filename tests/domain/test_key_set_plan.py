@@ -1,0 +1,64 @@
+"""What putting key sets into force changes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set_change import InForce, Kind, changes
+from kms_failover.domain.key_set_plan import Plan
+from tests.domain.strategies import EAST, IRELAND, WEST, key_set, key_sets, member, related_key_set
+
+
+def in_force(*there: KeySet) -> dict[str, InForce]:
+    return {one.name: InForce(one.name, one.model_dump_json()) for one in there}
+
+
+@given(key_sets, key_sets)
+def test_there_is_a_detail_exactly_where_something_differs(before: KeySet, after: KeySet) -> None:
+    (change,) = changes(in_force(before), [after], whole=True)
+
+    assert (change.kind is Kind.UNCHANGED) == (before == after) == (not change.details)
+    assert all(detail.before != detail.after for detail in change.details)
+
+
+@given(st.permutations([EAST, WEST, IRELAND]))
+def test_another_order_is_a_change_and_loses_no_member(order: list[str]) -> None:
+    (change,) = changes(in_force(key_set(EAST, WEST, IRELAND)), [key_set(*order)], whole=True)
+
+    assert change.kind is (Kind.UNCHANGED if order == [EAST, WEST, IRELAND] else Kind.CHANGED)
+    assert not change.lost
+
+
+def test_a_member_is_lost_unless_a_related_key_opens_what_it_has_wrapped() -> None:
+    one_left = related_key_set().model_copy(update={"members": related_key_set().members[:1]})
+
+    (related,) = changes(in_force(related_key_set()), [one_left], whole=True)
+    (single,) = changes(in_force(key_set(EAST, WEST)), [key_set(EAST)], whole=True)
+
+    assert related.kind is Kind.CHANGED
+    assert not related.lost
+    assert single.lost == (member(WEST).arn,)
+
+
+def test_what_stays_beside_a_file_is_told_and_beside_a_former_version_is_not() -> None:
+    there = in_force(key_set(), key_set(name="archive"))
+
+    whole = changes(there, [key_set()], whole=True)
+
+    assert [(change.key_set, change.kind) for change in whole] == [("orders", "unchanged"), ("archive", "stays")]
+    assert len(changes(there, [key_set()], whole=False)) == 1
+
+
+def test_only_what_is_new_in_some_region_is_looked_at_as_new() -> None:
+    wider = key_set(EAST, WEST, IRELAND)
+    plan = Plan(
+        (wider, key_set(name="payments")), {EAST: in_force(key_set(), key_set(name="payments")), WEST: in_force(wider)}
+    )
+
+    assert [str(write) for write in plan.writes] == [f"orders in {EAST}", f"payments in {WEST}"]
+    assert plan.members == {member(EAST): True, member(WEST): True, member(IRELAND): True}
+    assert Plan((wider,), {EAST: in_force(key_set())}).members == {
+        member(EAST): False,
+        member(WEST): False,
+        member(IRELAND): True,
+    }
