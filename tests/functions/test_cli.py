@@ -202,6 +202,23 @@ def test_no_text_of_a_status_forges_a_line_or_reaches_the_terminal_as_a_control_
     assert all(line.isprintable() for line in said.split("\n"))
 
 
+def test_an_answer_of_another_version_is_shown_as_far_as_it_is_known_and_then_whole(
+    full_status: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for missing in full_status.keys() - {"Intent", "Replaced", "Warning", "DebtOwedToTarget"}:
+        answer = {name: value for name, value in full_status.items() if name != missing}
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cli, "order", lambda _, answer=answer: answer)
+            status = main(["status", *WHERE])
+
+        said = capsys.readouterr().out
+        beginning, _, rest = said.partition("  the answer is of another version than this command; all of it:\n")
+        assert status == 0
+        assert json.loads(rest) == answer, missing
+        assert beginning.startswith("orders: the order is given: ") or missing == "KeySet"
+
+
 @given(any_text)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_error_that_is_told_forges_a_line_or_reaches_the_terminal_as_a_control_character(

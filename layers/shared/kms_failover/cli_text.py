@@ -15,8 +15,18 @@ type Answer = Mapping[str, Any]
 
 
 def text(answer: Answer) -> str:
-    """Whatever the answer's texts say, it has the lines that it would have without them."""
-    return "\n".join(map(shown, _lines(answer)))
+    """Whatever the answer's texts say, it has the lines that it would have without them.
+
+    An answer of another version's function is shown as far as it is known, and then whole.
+    """
+    lines: list[str] = []
+    try:
+        for line in _lines(answer):
+            lines.append(line)  # noqa: PERF402  # those before the first that cannot be shown are kept
+    except (LookupError, TypeError, ValueError, AttributeError):
+        lines.append("  the answer is of another version than this command; all of it:")
+        lines += json.dumps(answer, indent=2).split("\n")
+    return "\n".join(map(shown, lines))
 
 
 def _lines(answer: Answer) -> Iterator[str]:
