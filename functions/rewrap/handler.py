@@ -9,10 +9,12 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from kms_failover import bootstrap
+from kms_failover.adapters.classify import code_of
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.rewrap_request import ObjectName, from_invocation, from_message
 from kms_failover.domain.rewrapping import Outcome, RewrapService
+from kms_failover.errors import TamperedError
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -34,10 +36,11 @@ def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) 
         try:
             name = from_message(record.body)
             counts[_rewrap(service, name)] += 1
-        except Exception:
+        except Exception as error:
             where = {"bucket": name.bucket, "key": name.key} if name else {"message_id": record.message_id}
-            logger.exception("not rewrapped; the queue tries again", extra=where)
-            raise
+            logger.exception("not rewrapped; it is tried again", extra=where)
+            if name is None or not _is_recorded(service, name, error) or not name.is_debt:
+                raise
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     answer = process_partial_response(event=event, record_handler=take, processor=processor)
@@ -53,6 +56,7 @@ def _from_invocation(service: RewrapService, event: dict[str, Any], deployment: 
             counts[_rewrap(service, name)] += 1
         except Exception as error:
             logger.exception("not rewrapped", bucket=name.bucket, key=name.key)
+            _is_recorded(service, name, error)
             errors.append(error)
     _emit(counts, deployment)
     if errors:
@@ -71,6 +75,18 @@ def _rewrap(service: RewrapService, name: ObjectName) -> Outcome:
             reason=result.reason,
         )
     return result.outcome
+
+
+def _is_recorded(service: RewrapService, name: ObjectName, error: Exception) -> bool:
+    """The sweep tries a recorded failure again, later and later: its own message need not come back."""
+    if isinstance(error, TamperedError):
+        return True  # as a refusal
+    try:
+        service.record_failure(name.bucket, name.key, code_of(error))
+    except Exception:
+        logger.exception("the failure could not be recorded", bucket=name.bucket, key=name.key)
+        return False
+    return True
 
 
 def _emit(counts: Counter[Outcome], deployment: str) -> None:

@@ -17,9 +17,17 @@ logger = Logger(service=EVENT_SOURCE)
 @logger.inject_lambda_context
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """The answer's `remaining` is above 0 when there was more debt than one run repays."""
+    deployment = bootstrap.deployment(context)
     swept = bootstrap.sweep_service(context).sweep(key_set_in(event))
     logger.info("debt queued", extra=asdict(swept))
-    with single_metric(name="DebtQueued", unit=MetricUnit.Count, value=swept.queued, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("Deployment", bootstrap.deployment(context))
-        metric.add_dimension("Function", "sweep")
+    _emit("DebtQueued", swept.queued, deployment)
+    if swept.dropped:
+        logger.warning("debts of buckets or regions that have left their key set were dropped", dropped=swept.dropped)
+        _emit("DebtDropped", swept.dropped, deployment)
     return asdict(swept)
+
+
+def _emit(name: str, count: int, deployment: str) -> None:
+    with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
+        metric.add_dimension("Deployment", deployment)
+        metric.add_dimension("Function", "sweep")

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from kms_failover.adapters.keys import KeySetKeys
-from kms_failover.errors import ConfigurationError, RegionUnavailableError
+from kms_failover.errors import ConfigurationError, RegionUnavailableError, WrapRefusedError, WrapUnavailableError
 from tests.adapters.kms_world import CONTEXT, World, aws_error, kms_world, unreachable
 from tests.domain.strategies import EAST, IRELAND, WEST, key_set
 
@@ -70,8 +70,33 @@ def test_a_blob_of_an_unreachable_region_is_unavailable_and_not_refused(world: W
 
 
 def test_a_blob_that_every_key_refuses_is_refused(world: World, keys: KeySetKeys) -> None:
-    with pytest.raises(ClientError):
+    with pytest.raises(
+        WrapRefusedError, match=f"IncorrectKeyException in {WEST}, InvalidCiphertextException in {EAST}"
+    ):
         keys.open_anywhere(blob_under(world, EAST), {"order": "43"})
+
+
+@pytest.mark.parametrize("lost", [unreachable, aws_error("DisabledException")])
+def test_what_one_key_refuses_and_another_cannot_be_asked_for_waits(
+    world: World, keys: KeySetKeys, lost: Callable[[], Exception]
+) -> None:
+    blob = blob_under(world, EAST)
+    world.kms[EAST].fails = lost
+
+    with pytest.raises(WrapUnavailableError) as raised:
+        keys.open_anywhere(blob, {"order": "43"})
+
+    assert raised.value.regions == (EAST,)
+
+
+def test_a_bundle_that_every_key_refuses_is_refused(world: World, keys: KeySetKeys) -> None:
+    world.kms[WEST].fails = unreachable
+    blob = bundle(world)
+    world.kms[WEST].fails = None
+
+    for attempt in (keys.open_anywhere, keys.complete):
+        with pytest.raises(WrapRefusedError, match=EAST):
+            attempt(blob, {"order": "43"})
 
 
 def test_a_throttle_is_neither_none_nor_another_regions_business(

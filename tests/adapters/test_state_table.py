@@ -1,5 +1,6 @@
 """The state's contract, held by the DynamoDB table and by the fake that other tests use in its place."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import timedelta, timezone
@@ -10,7 +11,7 @@ from moto import mock_aws
 
 from kms_failover.adapters import stored_observations
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain.debt import Debt, Refusal, Standing
 from kms_failover.domain.health import Outcome, Source, Verdict
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.route import Intent, Mode, Route, first_route
@@ -156,33 +157,73 @@ def test_ignored_events_come_newest_first(state: State) -> None:
     assert state.ignored_events(2) == (events[2], events[1])
 
 
-def test_a_debt_keeps_its_first_day_until_it_is_cleared(state: State) -> None:
-    debt = Debt(key_set="orders", owed_to=EAST, bucket="b", key="k", since=NOON)
-    state.put_debt(debt)
-    state.put_debt(debt.model_copy(update={"since": NOON + timedelta(days=1)}))
-    aged = list(state.debts("orders"))
+def a_debt(key: str = "k", owed_to: str = EAST, bucket: str = "bucket", **more: Any) -> Debt:
+    return Debt(key_set="orders", owed_to=owed_to, bucket=bucket, key=key, since=NOON, **more)
 
-    state.clear_debt("orders", debt.id)
-    state.clear_debt("orders", debt.id)
 
-    assert aged == [debt]
+def test_all_that_is_held_of_an_object_is_found_with_it(state: State) -> None:
+    refusal = Refusal(key_set="orders", bucket="bucket", key="k", since=NOON, reason="r")
+    for debt in (a_debt(), a_debt(owed_to=WEST), a_debt("another"), a_debt(bucket="another")):
+        state.put_debt(debt)
+    state.put_refusal(refusal)
+
+    standing = state.standing("orders", [EAST, WEST, "eu-west-1"], "bucket", "k")
+
+    assert [held.record for held in standing.debts] == [a_debt(), a_debt(owed_to=WEST)]
+    assert standing.refusal is not None
+    assert standing.refusal.record == refusal
+    assert state.standing("orders", [EAST], "bucket", "nothing") == Standing()
+
+
+def test_only_the_debt_that_was_seen_is_cleared(state: State) -> None:
+    state.put_debt(a_debt(etag="of the old version"))
+    (seen,) = state.standing("orders", [EAST], "bucket", "k").debts
+    state.put_debt(a_debt(etag="of the new version"))
+
+    state.clear_debt(seen)
+    left = list(state.debts("orders"))
+    state.clear_debt(*state.standing("orders", [EAST], "bucket", "k").debts)
+    state.clear_debt(seen)
+
+    assert left == [a_debt(etag="of the new version")]
     assert list(state.debts("orders")) == []
 
 
 def test_debts_are_found_by_whom_they_are_owed_to_whatever_the_key(state: State) -> None:
     for owed_to, key in ((EAST, "a"), (EAST, "\U0001f511#\u00e9/x"), (WEST, "b"), (f"{EAST}1", "c")):
-        state.put_debt(Debt(key_set="orders", owed_to=owed_to, bucket="bucket", key=key, since=NOON))
+        state.put_debt(a_debt(key, owed_to))
 
     assert {debt.key for debt in state.debts("orders", EAST)} == {"a", "\U0001f511#\u00e9/x"}
     assert len(list(state.debts("orders"))) == 4
+
+
+def test_the_buckets_with_debts_are_found_by_whom_they_owe(state: State) -> None:
+    for owed_to, bucket in ((WEST, "b"), (EAST, "b"), (EAST, "a-longer-name"), (EAST, "b")):
+        for key in "xyz":
+            state.put_debt(a_debt(key, owed_to, bucket))
+
+    assert sorted(state.debt_groups("orders")) == [(EAST, "a-longer-name"), (EAST, "b"), (WEST, "b")]
+
+
+@pytest.mark.parametrize("start", ["", "0", "8", "f", "ffff"])
+def test_wherever_reading_begins_each_debt_of_a_bucket_comes_once(state: State, start: str) -> None:
+    for key in "abcdefghij":
+        state.put_debt(a_debt(key))
+        state.put_debt(a_debt(key, bucket="another"))
+
+    found = [held.record.key for held in state.debts_of("orders", EAST, "bucket", start) if held.record]
+
+    assert sorted(found) == list("abcdefghij")
 
 
 def test_refusals_are_kept_until_they_are_cleared(state: State) -> None:
     refusal = Refusal(key_set="orders", bucket="b", key="k", since=NOON, reason="r")
     state.put_refusal(refusal)
     found = list(state.refusals("orders"))
+    held = state.standing("orders", [], "b", "k").refusal
+    assert held is not None
 
-    state.clear_refusal("orders", refusal.id)
+    state.clear_refusal(held)
 
     assert found == [refusal]
     assert list(state.refusals("orders")) == []
@@ -260,6 +301,59 @@ def test_a_fact_with_a_field_of_a_later_version_is_read_all_the_same(table: Any)
     table.put_item(Item=item | {"body": json.dumps(body)})
 
     assert state.judgement("orders") == judgement(route(0), health(EAST))
+
+
+FORMER_DEBT = (
+    '{"key_set": "orders", "owed_to": "us-east-1", "bucket": "b", "key": "k", "since": "2026-11-23T12:00:00Z"}'
+)
+FORMER_REFUSAL = '{"key_set": "orders", "bucket": "b", "key": "k", "since": "2026-11-23T12:00:00Z", "reason": "r"}'
+
+
+def put_former(table: Any) -> None:
+    """As version 1 wrote them: the sort key had no bucket."""
+    digest = hashlib.sha256(b"b/k").hexdigest()
+    table.put_item(Item={"pk": "debt#orders", "sk": f"us-east-1#{digest}", "epoch": 0, "body": FORMER_DEBT})
+    table.put_item(Item={"pk": "refusal#orders", "sk": digest, "epoch": 0, "body": FORMER_REFUSAL})
+
+
+def test_debts_and_refusals_of_before_are_counted_found_and_cleared(table: Any) -> None:
+    state = StateTable(table, WEST)
+    put_former(table)
+    counted = state.owed("orders", "us-east-1", 9)
+
+    adopted = state.adopt_former("orders", ["us-east-1", WEST], 99)
+
+    assert (counted, adopted, state.owed("orders", "us-east-1", 9)) == (1, 2, 1)
+    assert list(state.debt_groups("orders")) == [("us-east-1", "b")]
+    standing = state.standing("orders", ["us-east-1"], "b", "k")
+    assert standing.refusal is not None
+    state.clear_debt(*standing.debts)
+    state.clear_refusal(standing.refusal)
+    assert table.scan()["Items"] == []
+
+
+def test_a_debt_of_before_replaces_none_of_now(table: Any) -> None:
+    state = StateTable(table, WEST)
+    put_former(table)
+    newer = Debt(key_set="orders", owed_to="us-east-1", bucket="b", key="k", since=NOON, etag="e")
+    state.put_debt(newer)
+
+    state.adopt_former("orders", ["us-east-1"], 99)
+
+    assert list(state.debts("orders")) == [newer]
+
+
+def test_a_debt_that_cannot_be_read_is_cleared_when_its_object_is_settled(table: Any) -> None:
+    state = StateTable(table, WEST)
+    state.put_debt(a_debt())
+    item = table.scan()["Items"][0]
+    table.put_item(Item=item | {"body": '{"of": "a later version"}'})
+    (held,) = state.standing("orders", [EAST], "bucket", "k").debts
+
+    state.clear_debt(held)
+
+    assert held.record is None
+    assert table.scan()["Items"] == []
 
 
 def test_observations_expire(table: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain.debt import Debt, Held, Refusal, Standing, debt_id, digest, refusal_id
 from kms_failover.domain.health import Observation, Source
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
@@ -104,16 +104,32 @@ class MemoryState:
             raise EpochConflictError(key_set)
         self._intents[key_set, self.region] = intent
 
+    def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> Standing:
+        debts = [self._debts.get((key_set, debt_id(region, bucket, key))) for region in regions]
+        refusal = self._refusals.get((key_set, refusal_id(bucket, key)))
+        return Standing(tuple(held(debt) for debt in debts if debt), held(refusal) if refusal else None)
+
     def put_debt(self, debt: Debt) -> None:
-        self._debts.setdefault((debt.key_set, debt.id), debt)
+        self._debts[debt.key_set, debt.id] = debt
 
-    def clear_debt(self, key_set: str, debt_id: str) -> None:
-        self._debts.pop((key_set, debt_id), None)
+    def clear_debt(self, held: Held[Debt]) -> None:
+        there = self._debts.get((held.key_set, held.id))
+        if there is not None and there.model_dump_json() == held.as_stored:
+            del self._debts[held.key_set, held.id]
 
-    def debts(self, key_set: str, owed_to: str = "") -> Iterator[Debt]:
-        return (
-            debt for (name, _), debt in sorted(self._debts.items()) if name == key_set and owed_to in {"", debt.owed_to}
-        )
+    def debts(self, key_set: str, owed_to: str = "", bucket: str = "") -> Iterator[Debt]:
+        found = (debt for (name, _), debt in sorted(self._debts.items()) if name == key_set)
+        return (debt for debt in found if owed_to in {"", debt.owed_to} and bucket in {"", debt.bucket})
+
+    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]:
+        ordered = sorted(self.debts(key_set, owed_to, bucket), key=lambda d: digest(d.bucket, d.key) < start)
+        return (held(debt) for debt in ordered)
+
+    def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]:
+        return iter(sorted({(debt.owed_to, debt.bucket) for debt in self.debts(key_set)}))
+
+    def adopt_former(self, key_set: str, regions: Sequence[str], at_most: int) -> int:  # a memory has no past
+        return 0
 
     def owed(self, key_set: str, region: str, at_most: int) -> int:
         return min(len(list(self.debts(key_set, region))), at_most)
@@ -121,8 +137,10 @@ class MemoryState:
     def put_refusal(self, refusal: Refusal) -> None:
         self._refusals[refusal.key_set, refusal.id] = refusal
 
-    def clear_refusal(self, key_set: str, refusal_id: str) -> None:
-        self._refusals.pop((key_set, refusal_id), None)
+    def clear_refusal(self, held: Held[Refusal]) -> None:
+        there = self._refusals.get((held.key_set, held.id))
+        if there is not None and there.model_dump_json() == held.as_stored:
+            del self._refusals[held.key_set, held.id]
 
     def refusals(self, key_set: str) -> Iterator[Refusal]:
         return (refusal for (name, _), refusal in sorted(self._refusals.items()) if name == key_set)
@@ -132,3 +150,7 @@ class MemoryState:
 
     def put_material(self, record: MaterialRecord) -> None:
         self._materials[record.key_set, record.region] = record
+
+
+def held[R: Debt | Refusal](record: R) -> Held[R]:
+    return Held(record.key_set, record.id, record.model_dump_json(), record)

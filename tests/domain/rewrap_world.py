@@ -3,15 +3,22 @@
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit, is_bundle
-from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain.debt import Debt, Held, Refusal
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.rewrapping import RewrapService, StoredObject
 from kms_failover.domain.s3_envelope import commit as commit_v3
-from kms_failover.errors import ObjectChangedError, RegionUnavailableError
+from kms_failover.errors import (
+    ObjectChangedError,
+    ObjectFormatError,
+    RegionUnavailableError,
+    WrapRefusedError,
+    WrapUnavailableError,
+)
+from tests.domain.memory_state import MemoryState
 
 HERE, THERE, THIRD = "eu-west-1", "us-east-1", "ap-south-1"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -91,7 +98,9 @@ class WorldKeys:
         for member in self.key_set.members:
             if member.region not in self.down and (opened := self._decrypt(member, blob, context)) is not None:
                 return opened
-        raise RegionUnavailableError(min(self.down, default="nowhere"), "ReadTimeoutError")
+        if self.down:
+            raise WrapUnavailableError(sorted(self.down), "ReadTimeoutError")
+        raise WrapRefusedError(["AccessDeniedException everywhere"])
 
     def wrap_locally(self, data_key: bytes, context: Mapping[str, str]) -> bytes:
         self._expect_up(self.region)
@@ -103,7 +112,7 @@ class WorldKeys:
         if missing:
             held = [wrap for wrap in parsed.wraps if wrap.region not in self.down]
             if not held:
-                raise RegionUnavailableError(parsed.wraps[0].region, "ReadTimeoutError")
+                raise WrapUnavailableError([wrap.region for wrap in parsed.wraps], "ReadTimeoutError")
             data_key = self._decrypt(self._member(held[0].region), held[0].blob, context)
             assert data_key is not None
             makeable = [region for region in missing if region not in self.down | self.decrypt_only]
@@ -129,7 +138,10 @@ class WorldKeys:
 
 
 class WorldObjects:
-    """The port `ObjectStore`. `before_write` and `after_write` are where others interfere, or the process dies."""
+    """The port `ObjectStore`. `before_write` and `after_write` are where others interfere, or the process dies.
+
+    `hidden` is why nobody may look at an object, `never` why it cannot be copied.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, str], StoredObject] = {}
@@ -137,6 +149,8 @@ class WorldObjects:
         self.bodies: dict[tuple[str, str], bytes] = {}
         self.targets: frozenset[str] = frozenset()
         self.writes = 0
+        self.hidden = self.never = ""
+        self.before_head: Callable[[], None] = lambda: None
         self.before_write: Callable[[], None] = lambda: None
         self.after_write: Callable[[], None] = lambda: None
 
@@ -163,9 +177,14 @@ class WorldObjects:
         self.stored[where] = replace(version, version_id=f"v{len(self.below.get(where, []))}")
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
+        self.before_head()
+        if self.hidden:
+            raise ObjectFormatError(self.hidden)
         return self.stored.get((bucket, key))
 
     def replace_metadata(self, stored: StoredObject, metadata: Mapping[str, str]) -> None:
+        if self.never:
+            raise ObjectFormatError(self.never)
         self.before_write()
         current = self.stored.get((stored.bucket, stored.key))
         if current is None or current.etag != stored.etag:
@@ -185,25 +204,25 @@ class WorldObjects:
         return self.targets
 
 
-@dataclass
-class WorldLedger:
-    debts_by_id: dict[str, Debt] = field(default_factory=dict)
-    refusals_by_id: dict[str, Refusal] = field(default_factory=dict)
+class WorldLedger(MemoryState):
+    """One key set's, as tests look at it. `before_clear` is where another worker comes in between."""
 
-    def put_debt(self, debt: Debt) -> None:
-        self.debts_by_id.setdefault(debt.id, debt)
+    def __init__(self) -> None:
+        super().__init__(HERE)
+        self.before_clear: Callable[[], None] = lambda: None
 
-    def clear_debt(self, key_set: str, debt_id: str) -> None:  # one key set's ledger
-        self.debts_by_id.pop(debt_id, None)
+    def clear_debt(self, held: Held[Debt]) -> None:
+        self.before_clear()
+        super().clear_debt(held)
 
-    def put_refusal(self, refusal: Refusal) -> None:
-        self.refusals_by_id[refusal.id] = refusal
+    def all_debts(self) -> list[Debt]:
+        return list(self.debts("orders"))
 
-    def clear_refusal(self, key_set: str, refusal_id: str) -> None:  # the same
-        self.refusals_by_id.pop(refusal_id, None)
+    def all_refusals(self) -> list[Refusal]:
+        return list(self.refusals("orders"))
 
     def owed_to(self) -> set[str]:
-        return {debt.owed_to for debt in self.debts_by_id.values()}
+        return {debt.owed_to for debt in self.all_debts()}
 
 
 class World:
@@ -215,8 +234,9 @@ class World:
         self.objects = WorldObjects()
         self.ledger = WorldLedger()
         self.bucket = f"orders-{HERE}"
+        self.now = NOW
         self.service = RewrapService(
-            lambda: (self.key_set,), lambda _key_set: self.keys, self.objects, self.ledger, HERE, lambda: NOW
+            lambda: (self.key_set,), lambda _key_set: self.keys, self.objects, self.ledger, HERE, lambda: self.now
         )
 
     def put(self, metadata: Mapping[str, str], *, replica: bool = False, size: int = 7) -> None:

@@ -15,7 +15,7 @@ from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey
 from kms_failover.domain.route import Intent, Mode, Route
 from kms_failover.errors import EpochConflictError, KmsFailoverError
-from tests.domain.memory_state import MemoryState
+from tests.domain.memory_state import MemoryState, held
 from tests.domain.strategies import EAST, NOON, WEST, arn, key_set, observation
 
 FAULT, OK = Outcome.REGION_FAULT, Outcome.OK
@@ -290,7 +290,7 @@ def test_an_automatic_return_waits_for_the_debt_and_is_announced_with_it() -> No
         world.round_at(seconds, OK)
         owing = world.controller.run()
 
-    world.state.clear_debt("orders", next(world.state.debts("orders")).id)
+    world.state.clear_debt(held(next(world.state.debts("orders"))))
     repaid = world.controller.run()
 
     assert owing[0].route.regions == (WEST, EAST)

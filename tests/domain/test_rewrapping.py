@@ -2,18 +2,22 @@
 
 import base64
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.bundle import Bundle
+from kms_failover.domain.debt import Debt
+from kms_failover.domain.object_record import REFUSED
 from kms_failover.domain.rewrapping import MAX_COPIES, Outcome
-from kms_failover.errors import CommitmentError, ObjectChangedError, UnknownBucketError
+from kms_failover.errors import CommitmentError, ObjectChangedError, TamperedError, UnknownBucketError
 from tests.domain.rewrap_world import (
     CONTEXT,
     DATA_KEY,
     HERE,
+    NOW,
     THERE,
     THIRD,
     World,
@@ -66,11 +70,11 @@ def test_doing_it_twice_changes_nothing(metadata: dict[str, str], down: frozense
     world.put(metadata)
     world.keys.down = set(down)
     first = world.service.rewrap(world.bucket, "k")
-    after_first = dict(world.metadata), world.objects.writes, dict(world.ledger.debts_by_id)
+    after_first = dict(world.metadata), world.objects.writes, world.ledger.owed_to()
 
     second = world.service.rewrap(world.bucket, "k")
 
-    assert (dict(world.metadata), world.objects.writes, dict(world.ledger.debts_by_id)) == after_first
+    assert (dict(world.metadata), world.objects.writes, world.ledger.owed_to()) == after_first
     assert second.outcome is (Outcome.ALREADY if first.outcome is Outcome.REWRAPPED else first.outcome)
 
 
@@ -122,7 +126,7 @@ def test_after_any_weather_one_calm_run_leaves_no_debt(
 
     result = world.service.rewrap(world.bucket, "k")
 
-    assert world.ledger.debts_by_id == {}
+    assert world.ledger.all_debts() == []
     assert result.outcome is Outcome.REFUSED or world.opens_here()
 
 
@@ -145,7 +149,7 @@ def test_a_plain_object_whose_region_is_silent_is_owed_to_the_local_region() -> 
 
     assert result.outcome is Outcome.OWED
     assert world.ledger.owed_to() == {HERE}
-    assert [debt.code for debt in world.ledger.debts_by_id.values()] == ["ReadTimeoutError"]
+    assert [debt.code for debt in world.ledger.all_debts()] == ["ReadTimeoutError"]
     assert world.objects.writes == 0
 
 
@@ -216,6 +220,150 @@ def test_when_the_local_kms_is_silent_a_complete_bundle_is_owed_here_until_it_is
     assert world.ledger.owed_to() == {HERE}
 
 
+def test_a_debt_names_the_version_that_was_looked_at_and_what_it_waits_for() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    world.keys.down = {THERE}
+
+    world.service.rewrap(world.bucket, "k")
+
+    seen = world.objects.stored[world.bucket, "k"]
+    (debt,) = world.ledger.all_debts()
+    assert (debt.etag, debt.version_id, debt.region) == (seen.etag, seen.version_id, HERE)
+    assert debt.waits_for == (THERE,)
+
+
+def test_a_bundle_waits_for_any_region_that_has_a_wrap_of_it() -> None:
+    world = World(THERE, HERE, THIRD)
+    world.put(v3(bundle_under(THERE, THIRD)))
+    world.keys.down = {THERE, THIRD}
+
+    world.service.rewrap(world.bucket, "k")
+
+    assert {debt.waits_for for debt in world.ledger.all_debts()} == {(THERE, THIRD)}
+
+
+def test_a_debt_ages_from_its_first_day_and_counts_its_tries() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    world.keys.down = {THERE}
+    world.service.rewrap(world.bucket, "k")
+    world.now += timedelta(days=1)
+
+    world.service.rewrap(world.bucket, "k")
+
+    (debt,) = world.ledger.all_debts()
+    assert (debt.since, debt.tried_at, debt.tries) == (NOW, NOW + timedelta(days=1), 2)
+
+
+def test_a_look_at_an_older_version_does_not_clear_the_debt_of_a_newer_one() -> None:
+    """A worker finds the old version well; a newer one arrives whose region is silent; only then the worker clears."""
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    world.keys.down = {THERE}
+    world.service.rewrap(world.bucket, "k")
+    world.put(v3(blob_under(HERE)))
+
+    def another_worker() -> None:
+        world.ledger.before_clear = lambda: None
+        world.put(v3(blob_under(THERE)), size=9)
+        world.service.rewrap(world.bucket, "k")
+
+    world.ledger.before_clear = another_worker
+
+    world.service.rewrap(world.bucket, "k")
+
+    (debt,) = world.ledger.all_debts()
+    assert debt.etag == world.objects.stored[world.bucket, "k"].etag
+
+
+def test_what_is_not_held_when_an_object_is_looked_at_is_not_cleared() -> None:
+    world = World()
+    world.put(v3(blob_under(HERE)))
+    newer = Debt(key_set="orders", owed_to=HERE, bucket=world.bucket, key="k", since=NOW, etag="of a newer version")
+    world.objects.before_head = lambda: world.ledger.put_debt(newer)
+
+    world.service.rewrap(world.bucket, "k")
+
+    assert world.ledger.all_debts() == [newer]
+
+
+def test_a_debt_that_was_written_before_debts_named_a_version_is_cleared() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    world.ledger.put_debt(Debt(key_set="orders", owed_to=HERE, bucket=world.bucket, key="k", since=NOW))
+
+    world.service.rewrap(world.bucket, "k")
+
+    assert world.ledger.all_debts() == []
+
+
+def test_what_every_key_refuses_is_a_refusal_and_ends() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE, context={"aws:x-amz-cek-alg": "115"})))
+    world.keys.down = {THERE}
+    world.service.rewrap(world.bucket, "k")
+    owed = world.ledger.owed_to()
+    world.keys.down = set()
+
+    result = world.service.rewrap(world.bucket, "k")
+
+    (refusal,) = world.ledger.all_refusals()
+    assert owed == {HERE}
+    assert (result.outcome, world.ledger.all_debts()) == (Outcome.REFUSED, [])
+    assert "no member key opens it" in refusal.reason
+
+
+def test_a_refusal_does_not_clear_the_debt_of_what_still_opens_elsewhere_only() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    world.keys.down = {THERE}
+    world.service.rewrap(world.bucket, "k")
+    world.keys.down = set()
+    world.objects.never = "it is archived"
+
+    result = world.service.rewrap(world.bucket, "k")
+
+    (debt,), (refusal,) = world.ledger.all_debts(), world.ledger.all_refusals()
+    assert (result.outcome, refusal.reason) == (Outcome.REFUSED, "it is archived")
+    assert (debt.owed_to, debt.code) == (HERE, REFUSED)
+
+
+def test_a_refusal_keeps_its_first_day_while_its_reason_is_the_same() -> None:
+    world = World()
+    world.put({})
+    world.service.rewrap(world.bucket, "k")
+    world.now += timedelta(days=1)
+
+    world.service.rewrap(world.bucket, "k")
+
+    assert [refusal.since for refusal in world.ledger.all_refusals()] == [NOW]
+
+
+def test_an_object_that_cannot_be_looked_at_is_refused() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    world.objects.hidden = "it is encrypted with a customer's own key (SSE-C)"
+
+    result = world.service.rewrap(world.bucket, "k")
+
+    assert result.outcome is Outcome.REFUSED
+    assert [refusal.reason for refusal in world.ledger.all_refusals()] == [world.objects.hidden]
+
+
+def test_a_look_that_fails_leaves_a_debt_until_one_succeeds() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    for _ in range(2):
+        world.service.record_failure(world.bucket, "k", "AccessDenied")
+    (failed,) = world.ledger.all_debts()
+
+    world.service.rewrap(world.bucket, "k")
+
+    assert (failed.owed_to, failed.code, failed.tries, failed.waits_for) == (HERE, "AccessDenied", 2, ())
+    assert world.ledger.all_debts() == []
+
+
 def test_a_deleted_object_owes_nothing() -> None:
     world = World()
     world.put(v3(blob_under(THERE)))
@@ -226,7 +374,7 @@ def test_a_deleted_object_owes_nothing() -> None:
     result = world.service.rewrap(world.bucket, "k")
 
     assert result.outcome is Outcome.ALREADY
-    assert world.ledger.debts_by_id == {}
+    assert world.ledger.all_debts() == []
 
 
 def test_an_overwritten_object_is_not_touched_and_is_tried_again() -> None:
@@ -327,14 +475,15 @@ def test_a_wrap_of_another_data_key_is_never_written(wrap: object) -> None:
 
 
 @pytest.mark.parametrize("region", [HERE, THERE])
-def test_a_wrapped_key_that_the_object_does_not_commit_to_pages_a_human(region: str) -> None:
+def test_a_wrapped_key_that_the_object_does_not_commit_to_is_refused_and_pages_a_human(region: str) -> None:
     world = World()
     world.put(v3(blob_under(region, bytes(32))))
 
-    with pytest.raises(CommitmentError):
+    with pytest.raises(TamperedError):
         world.service.rewrap(world.bucket, "k")
 
     assert world.objects.writes == 0
+    assert ["commit" in refusal.reason for refusal in world.ledger.all_refusals()] == [True]
 
 
 @pytest.mark.parametrize(
@@ -353,7 +502,7 @@ def test_anything_else_is_refused_with_a_reason_and_never_touched(metadata: dict
 
     result = world.service.rewrap(world.bucket, "k")
 
-    (refusal,) = world.ledger.refusals_by_id.values()
+    (refusal,) = world.ledger.all_refusals()
     assert result.outcome is Outcome.REFUSED
     assert (refusal.bucket, refusal.key) == (world.bucket, "k")
     assert reason in refusal.reason
@@ -368,7 +517,7 @@ def test_a_refusal_is_withdrawn_once_the_object_is_overwritten_with_a_known_form
 
     world.service.rewrap(world.bucket, "k")
 
-    assert world.ledger.refusals_by_id == {}
+    assert world.ledger.all_refusals() == []
 
 
 def test_a_folder_marker_is_nobodys_business() -> None:
@@ -376,7 +525,7 @@ def test_a_folder_marker_is_nobodys_business() -> None:
     world.put({}, size=0)
 
     assert world.service.rewrap(world.bucket, "k").outcome is Outcome.ALREADY
-    assert world.ledger.refusals_by_id == {}
+    assert world.ledger.all_refusals() == []
 
 
 @pytest.mark.parametrize("bucket", ["somebody-elses", f"orders-{THERE}"])

@@ -1,8 +1,9 @@
 """Debt is sent for repayment once an object, within a bound, from the region where the object lies."""
 
 import random
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,37 +11,26 @@ from hypothesis import strategies as st
 
 from kms_failover.domain import sweeping
 from kms_failover.domain.debt import Debt
-from kms_failover.domain.health import Verdict
-from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.object_record import REFUSED
 from kms_failover.domain.route import first_route
-from kms_failover.domain.sweeping import RewrapMessage, SweepService, Swept, key_set_in
+from kms_failover.domain.sweeping import Chance, RewrapMessage, SweepService, Swept, key_set_in
 from kms_failover.errors import EventFormatError, UnknownKeySetError
-from tests.domain.rewrap_world import HERE, THERE, key_set
+from tests.domain.memory_state import MemoryState
+from tests.domain.rewrap_world import HERE, THERE, THIRD, key_set
 from tests.domain.strategies import health, judgement
 
+LONG_AGO = datetime(2026, 11, 23, tzinfo=UTC)
+NOW = LONG_AGO + timedelta(days=1)
 debts = st.builds(
     Debt,
     key_set=st.just("orders"),
     owed_to=st.sampled_from([HERE, THERE]),
     bucket=st.sampled_from([f"orders-{HERE}", f"orders-{THERE}"]),
     key=st.sampled_from("abcdef"),
-    since=st.just(datetime(2026, 11, 23, tzinfo=UTC)),
+    since=st.just(LONG_AGO),
 )
-
-
-class Ledger:
-    def __init__(self, debts: Sequence[Debt], impaired: str | None = None) -> None:
-        self.held = list({debt.id: debt for debt in debts}.values())
-        self.impaired = impaired
-
-    def judgement(self, name: str) -> Judgement | None:
-        verdicts = {HERE: Verdict.HEALTHY, THERE: Verdict.HEALTHY} | {self.impaired: Verdict.IMPAIRED}
-        route = first_route(key_set(), HERE, datetime(2026, 11, 23, tzinfo=UTC))
-        return judgement(route, *(health(region, verdict) for region, verdict in verdicts.items() if region))
-
-    def debts(self, key_set: str, owed_to: str) -> Iterator[Debt]:
-        return (debt for debt in self.held if debt.key_set == key_set and debt.owed_to == owed_to)
 
 
 class Queue:
@@ -51,80 +41,205 @@ class Queue:
         assert messages
         self.sent += messages
 
-
-def service(held: Sequence[Debt], queue: Queue, *key_sets: KeySet, impaired: str | None = None) -> SweepService:
-    known = key_sets or (key_set(),)
-    shuffle = random.Random(1).shuffle  # noqa: S311  # fairness, not secrecy
-    return SweepService(lambda: known, Ledger(held, impaired), queue, HERE, shuffle)
+    @property
+    def keys(self) -> list[str]:
+        return [message.key for message in self.sent]
 
 
-def debt(key: str, name: str = "orders", owed_to: str = HERE, bucket: str = f"orders-{HERE}") -> Debt:
-    return Debt(key_set=name, owed_to=owed_to, bucket=bucket, key=key, since=datetime(2026, 11, 23, tzinfo=UTC))
+class World:
+    """What this region's sweep reads, and sends. All regions are healthy, but for those that `verdicts` names."""
+
+    def __init__(self, held: Sequence[Debt] = (), *key_sets: KeySet) -> None:
+        self.state = MemoryState(HERE, *(key_sets or (key_set(),)))
+        self.queue = Queue()
+        self.now = NOW
+        chosen = random.Random(1)  # noqa: S311  # fairness, not secrecy
+        chance = Chance(lambda: f"{chosen.getrandbits(32):08x}", chosen.shuffle)
+        self.service = SweepService(self.state.key_sets, self.state, self.queue, HERE, chance, lambda: self.now)
+        for debt in held:
+            self.state.put_debt(debt)
+
+    def judged(self, *verdicts: RegionHealth) -> "World":
+        route = first_route(key_set(), HERE, LONG_AGO)
+        self.state.put_judgement(judgement(route, *verdicts))
+        return self
+
+    def sweep(self) -> Swept:
+        return self.service.sweep()
+
+
+def debt(key: str, name: str = "orders", owed_to: str = HERE, bucket: str = f"orders-{HERE}", **more: object) -> Debt:
+    of = {"key_set": name, "owed_to": owed_to, "bucket": bucket, "key": key, "since": LONG_AGO}
+    return Debt.model_validate(of | more)
 
 
 @given(st.lists(debts, max_size=30))
 def test_each_object_here_that_is_owed_to_anybody_is_queued_once(held: list[Debt]) -> None:
-    queue = Queue()
+    world = World(held)
 
-    swept = service(held, queue).sweep()
+    swept = world.sweep()
 
     here = {(debt.bucket, debt.key) for debt in held if debt.bucket == f"orders-{HERE}"}
-    assert sorted((message.bucket, message.key) for message in queue.sent) == sorted(here)
+    assert sorted((message.bucket, message.key) for message in world.queue.sent) == sorted(here)
     assert swept == Swept(queued=len(here), remaining=0)
 
 
 @pytest.mark.parametrize(("impaired", "queued"), [(None, ["a", "b"]), (THERE, ["a"]), (HERE, ["b"])])
 def test_what_is_owed_to_an_impaired_region_waits_for_it(impaired: str | None, queued: list[str]) -> None:
-    queue = Queue()
+    world = World([debt("a", owed_to=HERE), debt("b", owed_to=THERE)])
+    if impaired:
+        world.judged(health(impaired, Verdict.IMPAIRED))
 
-    service([debt("a", owed_to=HERE), debt("b", owed_to=THERE)], queue, impaired=impaired).sweep()
+    world.sweep()
 
-    assert sorted(message.key for message in queue.sent) == queued
+    assert sorted(world.queue.keys) == queued
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "swept"),
+    [
+        ((THERE,), Swept(0, 0, parked=1)),
+        ((THERE, THIRD), Swept(1, 0)),
+        ((THIRD,), Swept(1, 0)),
+        ((), Swept(1, 0)),
+    ],
+)
+def test_what_waits_for_an_impaired_region_costs_nothing_until_it_is_back(
+    waits_for: tuple[str, ...], swept: Swept
+) -> None:
+    """Though it is owed to this region, which is well: its source is what is silent."""
+    world = World([debt("a", waits_for=waits_for)]).judged(health(THERE, Verdict.IMPAIRED))
+
+    assert world.sweep() == swept
+
+
+def test_what_waits_for_a_key_that_cannot_be_used_costs_nothing() -> None:
+    world = World([debt("a", owed_to=THERE)]).judged(health(THERE, key_usable=False))
+
+    assert world.sweep() == Swept(0, 0, parked=1)
+
+
+def test_what_a_person_must_look_at_is_not_tried_again() -> None:
+    assert World([debt("a", code=REFUSED)]).sweep() == Swept(0, 0, parked=1)
+
+
+def test_what_fails_is_tried_later_and_later() -> None:
+    failed = debt("a", code="AccessDenied", tries=1, tried_at=NOW)
+    pauses = []
+    for tries in (1, 2, 3, 9, 99):
+        world = World([failed.model_copy(update={"tries": tries})])
+        while not world.sweep().queued:
+            world.now += timedelta(minutes=1)
+        pauses.append((world.now - NOW).total_seconds() / 60)
+
+    assert pauses == [1, 2, 4, 60, 60]
+
+
+def test_what_waited_for_a_region_is_tried_as_soon_as_that_is_well() -> None:
+    waiting = debt("a", waits_for=[THERE], tries=9, tried_at=NOW)
+    world = World([waiting]).judged(health(THERE).model_copy(update={"since": NOW + timedelta(seconds=1)}))
+    world.now = NOW + timedelta(seconds=2)
+
+    assert world.sweep().queued == 1
 
 
 def test_a_run_is_bounded_and_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "MAX_QUEUED", 3)
-    queue = Queue()
+    world = World([debt(key) for key in "abcde"])
 
-    swept = service([debt(key) for key in "abcde"], queue).sweep()
+    swept = world.sweep()
 
     assert swept == Swept(queued=3, remaining=2)
-    assert len(queue.sent) == 3
+    assert len(world.queue.sent) == 3
+
+
+def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "MAX_QUEUED", 4)
+    ages = dict(zip("hgfedcba", range(8), strict=True))
+    world = World([debt(key, since=LONG_AGO - timedelta(hours=hours)) for key, hours in ages.items()])
+
+    world.sweep()
+
+    assert world.queue.keys[:2] == ["a", "b"]
+    assert world.queue.keys == sorted(world.queue.keys)
 
 
 def test_debts_that_are_never_repaid_do_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "MAX_QUEUED", 1)
-    queue = Queue()
-    sweep = service([debt(key) for key in "abc"], queue)
+    monkeypatch.setattr(sweeping, "MAX_QUEUED", 2)
+    ages = dict(zip("abcdefgh", range(8), strict=True))
+    world = World([debt(key, since=LONG_AGO + timedelta(hours=hours)) for key, hours in ages.items()])
 
-    for _ in range(30):
-        sweep.sweep()
+    for _ in range(60):
+        world.sweep()
 
-    assert {message.key for message in queue.sent} == set("abc")
+    assert set(world.queue.keys) == set("abcdefgh")
 
 
-def test_reading_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debts_of_another_regions_bucket_hide_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose workers may be away: their debts are not even read."""
     monkeypatch.setattr(sweeping, "MAX_READ", 4)
+    theirs = [debt(f"{n}", owed_to=owed_to, bucket=f"orders-{THERE}") for n in range(50) for owed_to in (HERE, THERE)]
+    world = World([*theirs, debt("ours")])
 
-    assert service([debt(key) for key in "abcdef"], Queue()).sweep().queued == 4
+    world.sweep()
+
+    assert world.queue.keys == ["ours"]
+
+
+def test_reading_is_bounded_and_every_debt_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "MAX_READ", 4)
+    world = World([debt(f"{n}") for n in range(20)])
+
+    most = max(world.sweep().queued for _ in range(100))
+
+    assert most == 4
+    assert set(world.queue.keys) == {f"{n}" for n in range(20)}
+
+
+def test_debts_of_a_bucket_that_left_its_key_set_are_dropped_and_counted() -> None:
+    world = World([debt("a", bucket="left-us", region=HERE), debt("b")])
+
+    swept = world.sweep()
+
+    assert swept == Swept(queued=1, remaining=0, dropped=1)
+    assert [debt.key for debt in world.state.debts("orders")] == ["b"]
+
+
+def test_debts_owed_to_a_region_that_left_its_key_set_are_dropped() -> None:
+    world = World([debt("a", owed_to=THIRD, region=HERE)])
+
+    assert world.sweep() == Swept(0, 0, dropped=1)
+
+
+@pytest.mark.parametrize(
+    ("of", "dropped"),
+    [
+        ({"region": THERE}, 0),  # its own region may have read of the bucket before this one
+        ({"region": THIRD}, 1),  # no member any more: nobody else would
+        ({"since": NOW - timedelta(hours=23)}, 0),  # written before debts named their region
+        ({"since": NOW - timedelta(hours=25)}, 1),
+    ],
+)
+def test_only_a_debt_that_is_surely_nobodys_is_dropped(of: dict[str, Any], dropped: int) -> None:
+    assert World([debt("a", bucket="unknown", **of)]).sweep().dropped == dropped
 
 
 def test_one_key_set_can_be_swept_alone() -> None:
     invoices = KeySet.model_validate(key_set().model_dump() | {"name": "invoices"})
-    queue = Queue()
+    world = World([debt("a"), debt("b", "invoices")], key_set(), invoices)
 
-    service([debt("a"), debt("b", "invoices")], queue, key_set(), invoices).sweep("invoices")
+    world.service.sweep("invoices")
 
-    assert [message.key for message in queue.sent] == ["b"]
+    assert world.queue.keys == ["b"]
 
 
 def test_an_unknown_key_set_is_an_error() -> None:
     with pytest.raises(UnknownKeySetError):
-        service([], Queue()).sweep("nobodys")
+        World().service.sweep("nobodys")
 
 
 def test_no_debt_is_no_message() -> None:
-    assert service([], Queue()).sweep() == Swept(queued=0, remaining=0)
+    assert World().sweep() == Swept(queued=0, remaining=0)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.rewrap import handler
 from kms_failover import bootstrap
 from kms_failover.domain.rewrapping import Outcome, Result
-from kms_failover.errors import ObjectChangedError
+from kms_failover.errors import ObjectChangedError, TamperedError
 
 EVENTS = Path(__file__).parents[2] / "events"
 ORDER = "2026/11/order 1+1.json"
@@ -30,6 +31,12 @@ class FakeService:
     def __init__(self) -> None:
         self.answers: dict[str, Outcome | Exception] = {}
         self.seen: list[tuple[str, str]] = []
+        self.failures: list[tuple[str, str]] = []
+
+    def record_failure(self, _bucket: str, key: str, code: str) -> None:
+        if "unrecorded" in key:
+            raise ObjectChangedError("x")
+        self.failures.append((key, code))
 
     def rewrap(self, bucket: str, key: str) -> Result:
         self.seen.append((bucket, key))
@@ -80,10 +87,16 @@ def test_events_of_s3_and_of_the_sweep_arrive_through_the_queue(service: FakeSer
     assert answer == {"batchItemFailures": []}
 
 
+def arrival(key: str) -> str:
+    message = event("s3-object-created.json")
+    message["detail"]["object"]["key"] = key
+    return json.dumps(message)
+
+
 def test_only_the_messages_that_failed_come_again(service: FakeService, invoke: Any) -> None:
     service.answers = {"changed": ObjectChangedError("x"), "owed": Outcome.OWED, "no": Outcome.REFUSED}
 
-    answer = invoke(queued(debt("fine"), debt("changed"), debt("owed"), debt("no"), "not json"))
+    answer = invoke(queued(arrival("fine"), arrival("changed"), debt("owed"), debt("no"), "not json"))
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m4"}]}
 
@@ -91,9 +104,36 @@ def test_only_the_messages_that_failed_come_again(service: FakeService, invoke: 
 def test_a_batch_that_fails_as_a_whole_comes_again_as_a_whole(service: FakeService, invoke: Any) -> None:
     service.answers = {"a": ObjectChangedError("x"), "b": ObjectChangedError("x")}
 
-    answer = invoke(queued(debt("a"), debt("b")))
+    answer = invoke(queued(arrival("a"), arrival("b")))
 
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["m0", "m1"]
+
+
+def test_whatever_fails_leaves_a_debt_with_its_code(service: FakeService, invoke: Any) -> None:
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "CopyObject")
+    service.answers = dict.fromkeys(["a", "b"], denied)
+
+    invoke(queued(arrival("a"), debt("b")))
+
+    assert service.failures == [("a", "AccessDenied"), ("b", "AccessDenied")]
+
+
+def test_a_debt_that_fails_again_is_the_sweeps_to_send_and_makes_no_dead_letter(
+    service: FakeService, invoke: Any
+) -> None:
+    service.answers = dict.fromkeys(["again", "unrecorded"], ObjectChangedError("x"))
+
+    answer = invoke(queued(debt("again"), debt("unrecorded")))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+
+def test_what_was_tampered_with_is_a_refusal_and_no_debt(service: FakeService, invoke: Any) -> None:
+    service.answers = {"a": TamperedError("x")}
+
+    answer = invoke(queued(arrival("a")))
+
+    assert (service.failures, len(answer["batchItemFailures"])) == ([], 1)
 
 
 def test_a_backfill_item_answers_with_its_counts(service: FakeService, invoke: Any) -> None:
@@ -118,6 +158,7 @@ def test_a_failed_object_fails_its_batch_after_the_others_had_their_turn(service
         invoke(event("rewrap-backfill-batch.json"))
 
     assert len(service.seen) == 2
+    assert service.failures == [(ORDER, "ObjectChangedError")]
     assert [type(error) for error in raised.value.exceptions] == [ObjectChangedError]
 
 

@@ -18,10 +18,11 @@ ROOT = Path(__file__).parents[2]
 class FakeService:
     def __init__(self) -> None:
         self.seen: list[str | None] = []
+        self.dropped = 0
 
     def sweep(self, key_set: str | None = None) -> Swept:
         self.seen.append(key_set)
-        return Swept(queued=2, remaining=1)
+        return Swept(queued=2, remaining=1, parked=4, dropped=self.dropped)
 
 
 @pytest.fixture
@@ -46,10 +47,23 @@ def test_it_answers_what_was_queued_and_what_is_left(
 
     answer = handler.lambda_handler(event, context)
 
-    assert answer == {"queued": 2, "remaining": 1}
+    assert answer == {"queued": 2, "remaining": 1, "parked": 4, "dropped": 0}
     assert service.seen == [key_set]
     (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "DebtQueued" in line]
     assert (metric["DebtQueued"], metric["Deployment"]) == ([2.0], "prod")
+
+
+def test_debts_that_are_dropped_are_counted_and_logged(
+    service: FakeService, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    context: Any = Context()
+    service.dropped = 3
+
+    handler.lambda_handler({}, context)
+
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [metric["DebtDropped"] for metric in printed if "DebtDropped" in metric] == [[3.0]]
+    assert [vars(record)["dropped"] for record in caplog.records if record.levelname == "WARNING"] == [3]
 
 
 @pytest.fixture

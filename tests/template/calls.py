@@ -1,14 +1,14 @@
 """What the code of each function really calls, as IAM sees it: action, resource, context keys."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from kms_failover.adapters.prober import CONTEXT
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain import controlling, operating, probing, reimporting, rewrapping, signals, sweeping
-from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain import controlling, object_record, operating, probing, reimporting, signals, sweeping
+from kms_failover.domain.debt import Debt, Held, Refusal
 from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.material import MaterialRecord
@@ -39,7 +39,7 @@ PORTS: dict[str, tuple[type | None, set[str]]] = {  # the state table's methods 
     "probe": (probing.ProbeState, {"key_sets"}),
     "signals": (signals.SignalState, {"key_sets"}),
     "controller": (controlling.ControlState, set()),
-    "rewrap": (rewrapping.Ledger, LIBRARY),
+    "rewrap": (object_record.Ledger, LIBRARY),
     "sweep": (sweeping.DebtLedger, {"key_sets"}),
     "reimport": (reimporting.MaterialLedger, {"key_sets"}),
     "runbook": (operating.OperatorState, set()),
@@ -75,6 +75,8 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
     of, at = {"key_set": "orders"}, {"at": NOON, "reason": ""}
     judgement: Judgement = first_judgement(key_set(), region, NOON)
     route: Route = judgement.route
+    debt = Debt(**of, owed_to=region, bucket="b", key="k", since=NOON)
+    refusal = Refusal(**of, bucket="b", key="k", since=NOON, reason="")
     return {
         "key_set": "orders",
         "region": region,
@@ -82,15 +84,18 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
         "since": NOON,
         "until": NOON,
         "at_most": 1,
-        "debt_id": "id",
-        "refusal_id": "id",
+        "regions": [region],
+        "bucket": "b",
+        "key": "k",
+        "start": "0",
+        "held": Held("orders", "id", "", None),
         "observation": Observation(observer=region, region=region, source=source, outcome=Outcome.OK, at=NOON, id="1"),
         "event": IgnoredEvent(id="1", source="", detail_type="", **at),
         "judgement": judgement,
         "route": route,
         "intent": Intent(mode=Mode.HOLD, epoch=1, written_in=region, author="", reason=""),
-        "debt": Debt(**of, owed_to=region, bucket="b", key="k", since=NOON),
-        "refusal": Refusal(**of, bucket="b", key="k", since=NOON, reason=""),
+        "debt": debt,
+        "refusal": refusal,
         "record": MaterialRecord(**of, region=region, key_arn=""),
     }
 
@@ -103,7 +108,7 @@ def _table_calls(role: str, place: Place) -> Iterator[Call]:
     for name in sorted(ported - {"noticing"} | more):
         method = getattr(state, name)
         found = method(**{parameter: facts[parameter] for parameter in inspect.signature(method).parameters})
-        list(found or ())
+        list(found if isinstance(found, Iterable) else ())
     for call, partition in table.asked:
         yield Call(f"dynamodb:{call}", _table(place), {PARTITION: partition})
 
@@ -164,6 +169,9 @@ def _rewrap(stack: Stack) -> Iterator[Call]:
 def _sweep(stack: Stack) -> Iterator[Call]:
     queue = f"arn:aws:sqs:{stack.region}:{ACCOUNT}:{stack.place.deployment.rewrap_queue}"
     yield from (Call(f"sqs:{action}", queue) for action in ("SendMessage", "GetQueueUrl"))
+    for action in ("PutItem", "DeleteItem"):  # of items that are where they were before
+        for kind in ("debt", "refusal"):
+            yield Call(f"dynamodb:{action}", _table(stack.place), {PARTITION: f"{kind}#orders"})
 
 
 def _reimport(stack: Stack) -> Iterator[Call]:

@@ -230,10 +230,13 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "s3:PutObjectLegalHold": ("kms_failover.adapters.objects", "ObjectLock"),
         "s3:GetReplicationConfiguration": ("kms_failover.adapters.objects", ".get_bucket_replication("),
         "s3:ListBucket": ("kms_failover.adapters.objects", ".head_object("),
+        "s3:ListBucketVersions": ("kms_failover.adapters.objects", ".list_object_versions("),
     },
     "sweep": {
         "dynamodb:GetItem": ("kms_failover.adapters.items", ".get_item("),
         "dynamodb:Query": ("kms_failover.adapters.items", ".query("),
+        "dynamodb:PutItem": ("kms_failover.adapters.items", ".put_item("),
+        "dynamodb:DeleteItem": ("kms_failover.adapters.items", ".delete_item("),
         "sqs:SendMessage": ("kms_failover.adapters.queue", ".send_message_batch("),
         "sqs:GetQueueUrl": ("kms_failover.bootstrap", ".get_queue_url("),
     },
@@ -431,6 +434,7 @@ WRITES = {  # whose partitions each function may write: what comes from outside 
     "controller": {"control#${AWS::Region}", "history#${AWS::Region}#*"},
     "runbook": {"intents", "control#${AWS::Region}"},
     "rewrap": {"debt#*", "refusal#*", "reports#${AWS::Region}"},
+    "sweep": {"debt#*", "refusal#*"},
     "reimport": {"key-set#*"},
 }
 

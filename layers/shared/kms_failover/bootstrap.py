@@ -164,11 +164,12 @@ def _rewrap(place: Place) -> "RewrapService":
 @functools.cache
 def _sweep(place: Place) -> "SweepService":
     from kms_failover.adapters.queue import SqsRewrapQueue
-    from kms_failover.domain.sweeping import SweepService
+    from kms_failover.domain.sweeping import Chance, SweepService
 
     state, sqs = _state(place), _client("sqs", place)
     queue = SqsRewrapQueue(sqs, sqs.get_queue_url(QueueName=place.deployment.rewrap_queue)["QueueUrl"])
-    return SweepService(state.key_sets, state, queue, place.region, random.shuffle)
+    chance = Chance(lambda: f"{random.getrandbits(32):08x}", random.shuffle)  # fairness, no secret
+    return SweepService(state.key_sets, state, queue, place.region, chance, now)
 
 
 @functools.cache

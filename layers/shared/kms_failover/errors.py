@@ -78,8 +78,19 @@ class CommitmentError(BundleError):
     """A wrap opened to another key than the one this bundle was made for. Never use that key; page a human."""
 
 
+class TamperedError(CommitmentError):
+    """An object's own wrapped key opened to another key than the object commits to; refused. Page a human."""
+
+
 class ObjectFormatError(KmsFailoverError):
     """An object in no format that can be rewrapped; it is reported and never touched."""
+
+
+class WrapRefusedError(KmsFailoverError):
+    """Every member key was asked, and none opens it: asking again changes nothing. Carries their answers."""
+
+    def __init__(self, answers: Sequence[str]) -> None:
+        super().__init__(f"no member key opens it: {', '.join(answers)}")
 
 
 class UnknownBucketError(KmsFailoverError):
@@ -99,6 +110,14 @@ class RegionUnavailableError(KmsFailoverError):
         super().__init__(f"KMS in {region} is not available: {code}")
         self.region = region
         self.code = code
+
+
+class WrapUnavailableError(RegionUnavailableError):
+    """No key that could be asked opens it, and each of `regions` has one that could not be asked: any may open it."""
+
+    def __init__(self, regions: Sequence[str], code: str) -> None:
+        super().__init__(", ".join(regions), code)
+        self.regions = tuple(regions)
 
 
 class MalformedAnswerError(RegionUnavailableError):

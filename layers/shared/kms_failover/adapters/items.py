@@ -131,15 +131,26 @@ class Items:
 
     def put_if(self, partition: str, sort_key: str, body: Model, epoch: int, condition: dict[str, Any]) -> None:
         """EpochConflictError where the condition does not hold."""
-        try:
+        with _condition(f"{partition} {sort_key}: a newer one than {epoch} is there"):
             self._table.put_item(Item=_item(partition, sort_key, body, epoch, None), **condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            raise EpochConflictError(f"{partition} {sort_key}: a newer one than {epoch} is there") from error
 
-    def delete(self, partition: str, sort_key: str) -> None:
-        self._table.delete_item(Key={"pk": partition, "sk": sort_key})
+    def delete_if(self, partition: str, sort_key: str, body: object) -> None:
+        """EpochConflictError where another body is stored, or none where there was one."""
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(body)"}
+        if body is not None:
+            condition = {"ConditionExpression": "body = :body", "ExpressionAttributeValues": {":body": body}}
+        with _condition(f"{partition} {sort_key}: a newer one is there"):
+            self._table.delete_item(Key={"pk": partition, "sk": sort_key}, **condition)
+
+
+@contextmanager
+def _condition(otherwise: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        raise EpochConflictError(otherwise) from error
 
 
 def fact[F: Model](kind: type[F], item: Item, belongs: Callable[[F, str], bool] = lambda _fact, _sort_key: True) -> F:

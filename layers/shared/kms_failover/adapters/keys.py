@@ -1,6 +1,6 @@
 """KMS as rewrapping sees it: one key set, from one region (the port `domain.rewrapping.Keys`)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,7 +11,7 @@ from kms_failover.domain.bundle import Bundle, is_bundle
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.route import Route
-from kms_failover.errors import ConfigurationError, RegionUnavailableError
+from kms_failover.errors import ConfigurationError, RegionUnavailableError, WrapRefusedError, WrapUnavailableError
 
 # How KMS says that a blob is not under the key that was named (facts 2.1, 2.2)
 _NOT_UNDER_THIS_KEY = frozenset({"AccessDeniedException", "IncorrectKeyException", "InvalidCiphertextException"})
@@ -47,43 +47,58 @@ class KeySetKeys:
         """With whichever member key opens it.
 
         Raises:
-            RegionUnavailableError: no key that could be asked opens it, and not every key could be asked.
-            ClientError: every member key was asked and none opens it; the last refusal.
+            WrapUnavailableError: no key that could be asked opens it, and not every key could be asked.
+            WrapRefusedError: every member key was asked and none opens it.
         """
         if is_bundle(blob):
-            with self._waiting_for_a_region():
-                return self._engine.open(Bundle.parse(blob), self._key_set, self._route, context).plaintext
-        unavailable: RegionUnavailableError | None = None
-        refusal: ClientError | None = None
-        for member in self._nearest_first():
-            try:
-                return self._engine.decrypt_under(member, blob, context)
-            except RegionUnavailableError as error:
-                unavailable = error
-            except ClientError as error:
-                if classify(error) not in {FaultClass.KEY, FaultClass.CIPHERTEXT} and not _is_elsewhere(error):
-                    raise
-                refusal = error
-        raise unavailable or refusal or ConfigurationError(f"key set {self._key_set.name!r} has no member keys")
+            bundle = Bundle.parse(blob)
+            with self._told_apart(bundle, context):
+                return self._engine.open(bundle, self._key_set, self._route, context).plaintext
+        return self._ask_each(((member, blob) for member in self._nearest_first()), context)
 
     def wrap_locally(self, data_key: bytes, context: Mapping[str, str]) -> bytes:
         return self._locally(self._engine.encrypt_under, data_key, context)
 
     def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
         """The bundle with every wrap that can be made now, and the regions that still cannot open it."""
-        with self._waiting_for_a_region():
-            completed = self._engine.complete(Bundle.parse(bundle), self._key_set, self._route, context)
+        parsed = Bundle.parse(bundle)
+        with self._told_apart(parsed, context):
+            completed = self._engine.complete(parsed, self._key_set, self._route, context)
         return bytes(completed.bundle), completed.missing
 
     @contextmanager
-    def _waiting_for_a_region(self) -> Iterator[None]:
-        """A bundle that opens only where KMS is out, or where the key cannot be used, opens later: it becomes debt."""
+    def _told_apart(self, bundle: Bundle, context: Mapping[str, str]) -> Iterator[None]:
+        """The engine names one refusal. Whether it may pass is what all of the bundle's keys say, each by itself."""
         try:
             yield
-        except (ClientError, BotoCoreError) as error:
-            if classify(error) in {FaultClass.REGION, FaultClass.KEY}:
-                raise RegionUnavailableError(self.region, code_of(error)) from error
-            raise
+        except (ClientError, BotoCoreError, RegionUnavailableError) as error:
+            if classify(error) not in {FaultClass.REGION, FaultClass.KEY, FaultClass.CIPHERTEXT} and not (
+                isinstance(error, ClientError) and _is_elsewhere(error)
+            ):
+                raise
+            blobs = bundle.blobs_by_member(self._key_set)
+            self._ask_each(((m, blobs[m.arn]) for m in self._nearest_first() if m.arn in blobs), context)
+            raise  # one has just opened it: nothing is wrong with the bundle
+
+    def _ask_each(self, blobs: Iterable[tuple[MemberKey, bytes]], context: Mapping[str, str]) -> bytes:
+        """The first that opens. A key that is disabled, or waits for its material, may open it later."""
+        unavailable: dict[str, str] = {}
+        refusals: list[str] = []
+        for member, blob in blobs:
+            try:
+                return self._engine.decrypt_under(member, blob, context)
+            except RegionUnavailableError as error:
+                unavailable[member.region] = error.code
+            except ClientError as error:
+                if classify(error) is FaultClass.KEY:
+                    unavailable[member.region] = code_of(error)
+                elif classify(error) is FaultClass.CIPHERTEXT or _is_elsewhere(error):
+                    refusals.append(f"{code_of(error)} in {member.region}")
+                else:
+                    raise
+        if unavailable:
+            raise WrapUnavailableError(tuple(unavailable), ", ".join(dict.fromkeys(unavailable.values())))
+        raise WrapRefusedError(refusals)
 
     def _open_bundle_locally(self, bundle: Bundle, context: Mapping[str, str]) -> bytes | None:
         blob = bundle.blobs_by_member(self._key_set).get(self._local.arn)

@@ -1,34 +1,57 @@
-"""The state table's debts and refusals."""
+"""The state table's debts and refusals.
 
-from collections.abc import Iterator
+Sort keys begin with what is asked for: `<owed to>#in#<bucket>#<digest>` and `in#<bucket>#<digest>`. Version 1 wrote
+`<owed to>#<digest>` and `<digest>`; those sort before the others, for a digest is hexadecimal.
+"""
 
-from kms_failover.adapters.items import Stored, fact
-from kms_failover.domain.debt import Debt, Refusal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice, takewhile
+
+from kms_failover.adapters.items import Item, Stored, fact
+from kms_failover.domain.debt import Debt, Held, Refusal, Standing, debt_id, refusal_id
 from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 
 class LedgerItems(Stored):
-    def put_debt(self, debt: Debt) -> None:
-        """Keeps the first `since`: a debt ages from the day it was made. One that cannot be read is written anew."""
-        partition, absent = f"debt#{debt.key_set}", {"ConditionExpression": "attribute_not_exists(pk)"}
-        try:
-            self._items.put_if(partition, debt.id, debt, 0, absent)
-        except EpochConflictError:
-            item = self._items.get(partition, debt.id)
-            try:
-                if item is not None:
-                    fact(Debt, item, _is_owed)
-            except UnreadableItemError as error:
-                self._items.tell([error])
-                self._items.put(partition, debt.id, debt)
+    def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> Standing:
+        """What is held of one object now."""
+        debts = [self._items.get(f"debt#{key_set}", debt_id(region, bucket, key)) for region in regions]
+        refusal = self._items.get(f"refusal#{key_set}", refusal_id(bucket, key))
+        return Standing(
+            tuple(self._held(Debt, key_set, debt) for debt in debts if debt),
+            self._held(Refusal, key_set, refusal) if refusal else None,
+        )
 
-    def clear_debt(self, key_set: str, debt_id: str) -> None:
-        self._items.delete(f"debt#{key_set}", debt_id)
+    def put_debt(self, debt: Debt) -> None:
+        self._items.put(f"debt#{debt.key_set}", debt.id, debt)
+
+    def clear_debt(self, held: Held[Debt]) -> None:
+        """What has been written since stays."""
+        with _unless_newer():
+            self._items.delete_if(f"debt#{held.key_set}", held.id, held.as_stored)
 
     def debts(self, key_set: str, owed_to: str = "") -> Iterator[Debt]:
         """Every debt of the key set, or those owed to one region."""
         items = self._items.query(f"debt#{key_set}", f"{owed_to}#" if owed_to else "")
-        return self._items.facts(Debt, items, _is_owed)
+        return self._items.facts(Debt, items, _belongs)
+
+    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]:
+        """From `start`, a place among the digests, round to it again: whoever reads a part begins elsewhere next."""
+        partition, group = f"debt#{key_set}", f"{owed_to}#in#{bucket}#"
+        after = self._items.query(partition, start=group + start, end=group)
+        before = takewhile(lambda item: str(item["sk"]) < group + start, self._items.query(partition, group))
+        return (self._held(Debt, key_set, item) for item in chain(after, before if start else ()))
+
+    def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]:
+        """To which regions which buckets owe, by one short read for each; all but what `adopt_former` adopts."""
+        start = " "
+        while item := next(self._items.query(f"debt#{key_set}", start=start, end="~", most=1), None):
+            owed_to, _, rest = str(item["sk"]).partition("#in#")
+            bucket = rest.rpartition("#")[0]
+            if bucket:
+                yield owed_to, bucket
+            start = f"{owed_to}#in#{bucket}#\uffff" if bucket else f"{item['sk']}\uffff"
 
     def owed(self, key_set: str, region: str, at_most: int) -> int:
         """How many objects of the key set are owed to the region; counts no further than `at_most`.
@@ -40,13 +63,55 @@ class LedgerItems(Stored):
     def put_refusal(self, refusal: Refusal) -> None:
         self._items.put(f"refusal#{refusal.key_set}", refusal.id, refusal)
 
-    def clear_refusal(self, key_set: str, refusal_id: str) -> None:
-        self._items.delete(f"refusal#{key_set}", refusal_id)
+    def clear_refusal(self, held: Held[Refusal]) -> None:
+        with _unless_newer():
+            self._items.delete_if(f"refusal#{held.key_set}", held.id, held.as_stored)
 
     def refusals(self, key_set: str) -> Iterator[Refusal]:
-        items = self._items.query(f"refusal#{key_set}")
-        return self._items.facts(Refusal, items, lambda refusal, sort_key: refusal.id == sort_key)
+        return self._items.facts(Refusal, self._items.query(f"refusal#{key_set}"), _belongs)
+
+    def adopt_former(self, key_set: str, regions: Sequence[str], at_most: int) -> int:
+        """Gives items of version 1 the place that they have now; what cannot be read stays where it is."""
+        debts = [self._items.query(f"debt#{key_set}", start=f"{region}#0", end=f"{region}#f") for region in regions]
+        refusals = self._items.query(f"refusal#{key_set}", start="0", end="f")
+        return self._adopt(Debt, chain(*debts), at_most) + self._adopt(Refusal, refusals, at_most)
+
+    def _adopt(self, kind: type[Debt | Refusal], former: Iterable[Item], at_most: int) -> int:
+        """Written first, deleted then; what stands in the new place already is newer."""
+        adopted = 0
+        for item in islice(former, at_most):
+            held = self._held(kind, "", item, anywhere=True)
+            if held.record is not None:
+                with _unless_newer():
+                    self._items.put_if(str(item["pk"]), held.record.id, held.record, 0, _ABSENT)
+                with _unless_newer():
+                    self._items.delete_if(str(item["pk"]), held.id, held.as_stored)
+                adopted += 1
+        return adopted
+
+    def _held[F: Debt | Refusal](self, kind: type[F], key_set: str, item: Item, *, anywhere: bool = False) -> Held[F]:
+        record = None
+        try:
+            record = fact(kind, item, _anywhere if anywhere else _belongs)
+        except UnreadableItemError as error:
+            self._items.tell([error])
+        return Held(key_set, str(item["sk"]), item.get("body"), record)
 
 
-def _is_owed(debt: Debt, sort_key: str) -> bool:
-    return debt.id == sort_key
+_ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
+
+
+def _belongs(record: Debt | Refusal, sort_key: str) -> bool:
+    return record.id == sort_key
+
+
+def _anywhere(_record: Debt | Refusal, _sort_key: str) -> bool:
+    return True
+
+
+@contextmanager
+def _unless_newer() -> Iterator[None]:
+    try:
+        yield
+    except EpochConflictError:
+        return

@@ -1,6 +1,7 @@
-"""Wrap debt: an object that lacks a wrap it should have; recorded, aged, repaid."""
+"""Wrap debt, an object that lacks a wrap it should have: recorded, aged, repaid. And what is refused, never touched."""
 
 import hashlib
+from dataclasses import dataclass
 
 from pydantic import AwareDatetime
 
@@ -8,7 +9,11 @@ from kms_failover.domain.key_set import Model
 
 
 class Debt(Model):
-    """`owed_to` is the region whose key cannot open the object yet; one item an object and region."""
+    """`owed_to` is the region whose key cannot open the object yet; one item an object and region.
+
+    It is of the version that was looked at, where one could be. `region` is the bucket's, which repays it; `waits_for`
+    are the regions any of which would do, if that is what it waits for. Those written before have none of these.
+    """
 
     key_set: str
     owed_to: str
@@ -16,10 +21,16 @@ class Debt(Model):
     key: str
     since: AwareDatetime
     code: str = ""
+    etag: str = ""
+    version_id: str = ""
+    region: str = ""
+    waits_for: tuple[str, ...] = ()
+    tries: int = 0
+    tried_at: AwareDatetime | None = None
 
     @property
     def id(self) -> str:
-        return f"{self.owed_to}#{_digest(self.bucket, self.key)}"
+        return debt_id(self.owed_to, self.bucket, self.key)
 
 
 class Refusal(Model):
@@ -33,9 +44,38 @@ class Refusal(Model):
 
     @property
     def id(self) -> str:
-        return _digest(self.bucket, self.key)
+        return refusal_id(self.bucket, self.key)
 
 
-def _digest(bucket: str, key: str) -> str:
+@dataclass(frozen=True)
+class Held[R]:
+    """A record as the ledger has it; `record` is None where this version cannot read it.
+
+    It is cleared only while it is still stored like this: what another look has written since stays.
+    """
+
+    key_set: str
+    id: str
+    as_stored: object
+    record: R | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that the ledger holds of one object."""
+
+    debts: tuple[Held[Debt], ...] = ()
+    refusal: Held[Refusal] | None = None
+
+
+def debt_id(owed_to: str, bucket: str, key: str) -> str:
+    return f"{owed_to}#in#{bucket}#{digest(bucket, key)}"
+
+
+def refusal_id(bucket: str, key: str) -> str:
+    return f"in#{bucket}#{digest(bucket, key)}"
+
+
+def digest(bucket: str, key: str) -> str:
     """An S3 key alone may have as many bytes as DynamoDB's sort key, 1024; a bucket's name has no slash."""
     return hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()

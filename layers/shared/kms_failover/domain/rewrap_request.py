@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kms_failover.errors import EventFormatError
@@ -14,10 +14,14 @@ class ObjectName:
 
     bucket: str
     key: str
+    is_debt: bool = False  # sent by the sweep, which sends it again as long as the debt is there
+
+
+S3_EVENTS = {"Object Created", "Object Deleted"}  # a deleted object owes nothing; a deleted marker brings one back
 
 
 def from_message(body: str) -> ObjectName:
-    """From an SQS body: an EventBridge `Object Created` event of S3, or `{"bucket", "key"}` from the sweep."""
+    """From an SQS body: an EventBridge event of S3, or `{"bucket", "key"}` from the sweep."""
     try:
         message = json.loads(body)
     except ValueError as error:
@@ -25,8 +29,8 @@ def from_message(body: str) -> ObjectName:
     if not isinstance(message, dict):
         raise EventFormatError("a message that is no JSON object")
     if "detail-type" not in message:
-        return _named(message, "")
-    if (message.get("source"), message["detail-type"]) != ("aws.s3", "Object Created"):
+        return replace(_named(message, ""), is_debt=True)
+    if message.get("source") != "aws.s3" or message["detail-type"] not in S3_EVENTS:
         raise EventFormatError(f"an event {message['detail-type']!r} of {message.get('source')!r}")
     # in EventBridge, unlike in classic notifications, the key is not URL-encoded (facts 5.2)
     detail = _mapping(message, "detail")

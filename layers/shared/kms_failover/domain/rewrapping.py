@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from kms_failover.domain.bundle import Bundle
-from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.object_record import Cause, Ledger, ObjectRecord, Seen
 from kms_failover.domain.s3_envelope import Envelope
 from kms_failover.errors import (
     BundleError,
@@ -21,7 +21,10 @@ from kms_failover.errors import (
     ObjectChangedError,
     ObjectFormatError,
     RegionUnavailableError,
+    TamperedError,
     UnknownBucketError,
+    WrapRefusedError,
+    WrapUnavailableError,
 )
 
 NO_LOCAL_WRAP = "the local wrap could not be made"
@@ -38,13 +41,18 @@ class Keys(Protocol):
         ...
 
     def open_anywhere(self, blob: bytes, context: Mapping[str, str]) -> bytes:
-        """With any member key; RegionUnavailableError if those that could are not available."""
+        """With any member key.
+
+        Raises:
+            WrapUnavailableError: those that might open it could not be asked.
+            WrapRefusedError: every member key was asked, and none opens it.
+        """
         ...
 
     def wrap_locally(self, data_key: bytes, context: Mapping[str, str]) -> bytes: ...
 
     def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
-        """The bundle with the wraps it lacked, and the regions that still cannot open it."""
+        """The bundle with the wraps it lacked, and the regions that still cannot open it. Raises as `open_anywhere`."""
         ...
 
 
@@ -86,15 +94,6 @@ class ObjectStore(Protocol):
         ...
 
 
-class Ledger(Protocol):
-    """Satisfied by the state table."""
-
-    def put_debt(self, debt: Debt) -> None: ...
-    def clear_debt(self, key_set: str, debt_id: str) -> None: ...
-    def put_refusal(self, refusal: Refusal) -> None: ...
-    def clear_refusal(self, key_set: str, refusal_id: str) -> None: ...
-
-
 class Outcome(StrEnum):
     ALREADY = "already"  # nothing to do, which includes an object that is gone
     REWRAPPED = "rewrapped"
@@ -125,14 +124,32 @@ class RewrapService:
         Raises:
             ObjectChangedError: overwritten meanwhile; try again.
             UnknownBucketError: no key set has the bucket, here and now.
-            CommitmentError: the wrapped key opened to another key than the object's; nothing is hidden, page a human.
+            TamperedError: the wrapped key opened to another key than the object's; refused. Page a human.
+            CommitmentError: a new wrap opened to another key; not written. The same.
         """
+        record = self._record(bucket, key)
+        try:
+            stored = self.objects.head(bucket, key)
+        except ObjectFormatError as error:
+            record.refuse(Seen(), str(error), still_lack=())
+            return Result(bucket, key, Outcome.REFUSED, str(error))
+        if stored is None or (stored.size == 0 and not any(name.startswith("x-amz-") for name in stored.metadata)):
+            record.settle(Seen(), {})
+            reason = "there is no such object" if stored is None else "it is empty"
+            return Result(bucket, key, Outcome.ALREADY, reason)
+        return _Rewrapping(self, record, stored).run()
+
+    def record_failure(self, bucket: str, key: str, code: str) -> None:
+        """That `rewrap` raised leaves a trace: the object is owed to this region until a later try succeeds."""
+        self._record(bucket, key).fail(code)
+
+    def _record(self, bucket: str, key: str) -> ObjectRecord:
         key_set = self._key_set_of(bucket)
         if key_set is None:
             raise UnknownBucketError(
                 f"no key set has bucket {bucket!r} in {self.region}, so {key!r} waits in the queue"
             )
-        return _Rewrapping(self, key_set, bucket, key).run()
+        return ObjectRecord.read(self.ledger, key_set, self.region, bucket, key, self.clock())
 
     def _key_set_of(self, bucket: str) -> KeySet | None:
         return next((ks for ks in self.key_sets() if any(b.name == bucket for b in ks.buckets_in(self.region))), None)
@@ -143,62 +160,81 @@ class _Rewrapping:
     """One object's turn."""
 
     service: RewrapService
-    key_set: KeySet
-    bucket: str
-    key: str
+    record: ObjectRecord
+    stored: StoredObject
 
     def run(self) -> Result:
         try:
-            return self._run()
+            envelope = Envelope.read(self.stored.metadata)
+            if envelope.holds_bundle:
+                self._expect_own_bundle(envelope)
+        except (ObjectFormatError, BundleError) as error:
+            return self._refuse(str(error))
+        keys = self.service.keys_for(self.key_set)
+        try:
+            return self._bring_home(envelope, keys)
+        except RegionUnavailableError as error:
+            return self._owe(envelope, str(error), Cause(error.code, _waits_for(error)))
+        except WrapRefusedError as error:
+            return self._refuse(str(error))
+
+    @property
+    def key_set(self) -> KeySet:
+        return self.record.key_set
+
+    def _bring_home(self, envelope: Envelope, keys: Keys) -> Result:
+        local = self._opened_here(envelope, keys)
+        try:
+            return self._rewrap(envelope, keys, local)
         except CommitmentError:
             raise
         except (ObjectFormatError, BundleError) as error:
-            return self._refuse(str(error))
+            return self._refuse(str(error), still_lack=self._lacking(envelope, opens_here=local is not None))
 
-    def _run(self) -> Result:
-        stored = self.service.objects.head(self.bucket, self.key)
-        if stored is None:
-            return self._settle(Outcome.ALREADY, "there is no such object")
-        if stored.size == 0 and not any(name.startswith("x-amz-") for name in stored.metadata):
-            return self._settle(Outcome.ALREADY, "it is empty")
-        envelope = Envelope.read(stored.metadata)
-        if envelope.holds_bundle:
-            self._expect_own_bundle(envelope)
-        try:
-            return self._bring_home(stored, envelope, self.service.keys_for(self.key_set))
-        except RegionUnavailableError as error:
-            return self._owe(envelope, str(error), error.code)
-
-    def _bring_home(self, stored: StoredObject, envelope: Envelope, keys: Keys) -> Result:
+    def _opened_here(self, envelope: Envelope, keys: Keys) -> bytes | None:
         local = keys.open_locally(envelope.wrapped_key, envelope.context)
         if local is not None:
-            envelope.verify(local)
+            self._expect_its_own(envelope, local)
+        return local
+
+    def _rewrap(self, envelope: Envelope, keys: Keys, local: bytes | None) -> Result:
         if envelope.holds_bundle:
             blob, missing = keys.complete(envelope.wrapped_key, envelope.context)
             if self.service.region in missing:
-                return self._owe(envelope, NO_LOCAL_WRAP, "")
+                return self._owe(envelope, NO_LOCAL_WRAP, Cause())
         elif local is not None:
             blob, missing = envelope.wrapped_key, ()
         else:
-            self._refuse_ping_pong(stored)
+            self._refuse_ping_pong()
             local = keys.open_anywhere(envelope.wrapped_key, envelope.context)
-            envelope.verify(local)
+            self._expect_its_own(envelope, local)
             blob, missing = keys.wrap_locally(local, envelope.context), ()
         changed = blob != envelope.wrapped_key
+        seen = self._seen
         if changed:
-            self._write(stored, envelope.with_wrapped_key(blob), keys, local)
+            seen = self._write(envelope.with_wrapped_key(blob), keys, local)
+        self.record.settle(seen, dict.fromkeys(missing, Cause()))
         if missing:
-            return self._settle(Outcome.OWED, f"no wrap yet for {', '.join(missing)}", owed_to=missing)
-        return self._settle(Outcome.REWRAPPED if changed else Outcome.ALREADY)
+            return self._result(Outcome.OWED, f"no wrap yet for {', '.join(missing)}")
+        return self._result(Outcome.REWRAPPED if changed else Outcome.ALREADY)
 
-    def _write(self, stored: StoredObject, fresh: Envelope, keys: Keys, data_key: bytes | None) -> None:
+    def _expect_its_own(self, envelope: Envelope, data_key: bytes) -> None:
+        """A wrap that opens to another key never opens to the right one: it is refused, and raised all the same."""
+        try:
+            envelope.verify(data_key)
+        except CommitmentError as error:
+            self._refuse(str(error))
+            raise TamperedError(str(error)) from error
+
+    def _write(self, fresh: Envelope, keys: Keys, data_key: bytes | None) -> Seen:
         """Prove the new wrap, write it, read it back and prove that."""
         proven = _open(fresh, keys, data_key)
-        now = self.service.objects.head(self.bucket, self.key)
+        stored, now = self.stored, self.service.objects.head(self.stored.bucket, self.stored.key)
         if now is None or (now.etag, now.metadata) != (stored.etag, stored.metadata):
-            raise ObjectChangedError(f"s3://{self.bucket}/{self.key} was changed while it was being rewrapped")
+            raise ObjectChangedError(f"{self._name} was changed while it was being rewrapped")
         written = self._copy(now, fresh)
         _open(Envelope.read(written.metadata), keys, proven)
+        return Seen(written.etag, written.version_id)
 
     def _copy(self, source: StoredObject, fresh: Envelope) -> StoredObject:
         """Carries what the look directly before it showed, and what changed since: that is in the version below ours.
@@ -209,14 +245,18 @@ class _Rewrapping:
         for _ in range(MAX_COPIES):
             wanted = fresh.applied_to(source.metadata)
             self.service.objects.replace_metadata(replace(source, etag=current.etag), wanted)
-            written = self.service.objects.head(self.bucket, self.key)
+            written = self.service.objects.head(source.bucket, source.key)
             if written is None or written.metadata != wanted:
-                raise ObjectChangedError(f"s3://{self.bucket}/{self.key} was overwritten while it was being rewrapped")
+                raise ObjectChangedError(f"{self._name} was overwritten while it was being rewrapped")
             below = self.service.objects.replaced(written)
             if below is None or _makes_the_same(fresh, below, current):
                 return written
             source, current = below, written
-        raise ObjectChangedError(f"s3://{self.bucket}/{self.key} is being changed all the time")
+        raise ObjectChangedError(f"{self._name} is being changed all the time")
+
+    @property
+    def _name(self) -> str:
+        return f"s3://{self.stored.bucket}/{self.stored.key}"
 
     def _expect_own_bundle(self, envelope: Envelope) -> None:
         bundle = Bundle.parse(envelope.wrapped_key)
@@ -224,15 +264,15 @@ class _Rewrapping:
             message = f"its bundle belongs to key set {bundle.key_set!r}, its bucket to {self.key_set.name!r}"
             raise ObjectFormatError(message)
 
-    def _refuse_ping_pong(self, stored: StoredObject) -> None:
+    def _refuse_ping_pong(self) -> None:
         """A replica in a one-key format whose bucket replicates back would be rewritten by both regions for ever.
 
         Our copy is no replica, so the other region's bucket gets it back under this region's key (facts 5.2).
         A bundle converges: once it has all wraps nobody rewrites it.
         """
-        if not stored.is_replica:
+        if not self.stored.is_replica:
             return
-        targets = self.service.objects.replicates_into(self.bucket)
+        targets = self.service.objects.replicates_into(self.stored.bucket)
         for bucket in self.key_set.buckets:
             if bucket.name in targets and bucket.region != self.service.region:
                 raise ObjectFormatError(
@@ -242,37 +282,32 @@ class _Rewrapping:
 
     # The ledger
 
-    def _owe(self, envelope: Envelope, reason: str, code: str) -> Result:
-        """A bundle is owed to the regions without a wrap, and to this one where its wrap could not be tried."""
-        owed: tuple[str, ...] = (self.service.region,)
+    @property
+    def _seen(self) -> Seen:
+        return Seen(self.stored.etag, self.stored.version_id)
+
+    def _lacking(self, envelope: Envelope, *, opens_here: bool) -> tuple[str, ...]:
+        """A bundle lacks the wraps that it has not; anything else opens in one region."""
         if envelope.holds_bundle:
-            lacking = Bundle.parse(envelope.wrapped_key).lacking(self.key_set)
-            owed = tuple(member.region for member in lacking) or owed
-        return self._settle(Outcome.OWED, reason, owed_to=owed, code=code)
+            return tuple(member.region for member in Bundle.parse(envelope.wrapped_key).lacking(self.key_set))
+        return () if opens_here else (self.service.region,)
 
-    def _refuse(self, reason: str) -> Result:
-        result = self._settle(Outcome.REFUSED, reason)
-        now = self.service.clock()
-        self.service.ledger.put_refusal(
-            Refusal(key_set=self.key_set.name, bucket=self.bucket, key=self.key, since=now, reason=reason)
-        )
-        return result
+    def _owe(self, envelope: Envelope, reason: str, cause: Cause) -> Result:
+        """A bundle is owed to the regions without a wrap, and to this one where its wrap could not be tried."""
+        owed = self._lacking(envelope, opens_here=False) or (self.service.region,)
+        self.record.settle(self._seen, dict.fromkeys(owed, cause))
+        return self._result(Outcome.OWED, reason)
 
-    def _settle(self, outcome: Outcome, reason: str = "", *, owed_to: tuple[str, ...] = (), code: str = "") -> Result:
-        """Write down exactly the debts that are left; an earlier refusal no longer holds."""
-        now = self.service.clock()
-        for region in self.key_set.regions:
-            debt = Debt(
-                key_set=self.key_set.name, owed_to=region, bucket=self.bucket, key=self.key, since=now, code=code
-            )
-            if region in owed_to:
-                self.service.ledger.put_debt(debt)
-            else:
-                self.service.ledger.clear_debt(debt.key_set, debt.id)
-        if outcome is not Outcome.REFUSED:
-            refusal = Refusal(key_set=self.key_set.name, bucket=self.bucket, key=self.key, since=now, reason="")
-            self.service.ledger.clear_refusal(refusal.key_set, refusal.id)
-        return Result(self.bucket, self.key, outcome, reason)
+    def _refuse(self, reason: str, still_lack: tuple[str, ...] = ()) -> Result:
+        self.record.refuse(self._seen, reason, still_lack)
+        return self._result(Outcome.REFUSED, reason)
+
+    def _result(self, outcome: Outcome, reason: str = "") -> Result:
+        return Result(self.stored.bucket, self.stored.key, outcome, reason)
+
+
+def _waits_for(error: RegionUnavailableError) -> tuple[str, ...]:
+    return error.regions if isinstance(error, WrapUnavailableError) else (error.region,)
 
 
 def _makes_the_same(fresh: Envelope, one: StoredObject, other: StoredObject) -> bool:

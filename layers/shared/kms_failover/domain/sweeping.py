@@ -1,18 +1,30 @@
-"""Repaying debt: every recorded debt of this region's buckets becomes one request to rewrap the object."""
+"""Repaying debt: each recorded debt of this region's buckets becomes a request to rewrap the object, the oldest first.
+
+Parked, at no request, is what waits for a region that is impaired or whose key cannot be used, and what a person must
+look at. What failed for another reason is tried later and later.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Protocol
 
-from kms_failover.domain.debt import Debt
-from kms_failover.domain.health import Verdict
+from kms_failover.domain.debt import Debt, Held
+from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.object_record import REFUSED
 from kms_failover.errors import EventFormatError, UnknownKeySetError, UnreadableItemError
 
 MAX_QUEUED = 500  # a run, one a minute: less than four rewrap workers do in it, so arrivals do not wait behind debt
-MAX_READ = 5000  # debts read in a run, for a key set and region: at 300 bytes each some 1.5 MB
+MAX_READ = 5000  # debts read in a run, of each region and bucket: at 400 bytes each some 2 MB
+MAX_DROPPED = 500  # of each region and bucket, in a run
+MAX_ADOPTED = 5000  # former items, of each key set, in a run
+FIRST_PAUSE = timedelta(minutes=1)  # between tries; doubled each time
+LONGEST_PAUSE = timedelta(hours=1)  # 24 tries a day of what only a person can mend
+LONGEST_PAUSE_FOR_A_REGION = timedelta(minutes=5)  # which nobody calls impaired, or not yet
+NOBODYS_AFTER = timedelta(days=1)  # debts of before they named their region: key sets reach every region within it
 RECOVERED = "KMS Region Recovered"
 
 
@@ -25,16 +37,24 @@ class RewrapMessage:
 
 @dataclass(frozen=True)
 class Swept:
-    """`remaining` are objects seen in this run and left for the next; beyond MAX_READ debts nothing is seen."""
+    """Of what was read in this run: objects queued, or `remaining` for the next one; debts `parked` and `dropped`.
+
+    Parked debts wait for a region or a person; dropped are those of buckets and regions that have left their key set.
+    """
 
     queued: int
     remaining: int
+    parked: int = 0
+    dropped: int = 0
 
 
 class DebtLedger(Protocol):
     """Satisfied by the state table."""
 
-    def debts(self, key_set: str, owed_to: str) -> Iterator[Debt]: ...
+    def adopt_former(self, key_set: str, regions: Sequence[str], at_most: int) -> int: ...
+    def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]: ...
+    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]: ...
+    def clear_debt(self, held: Held[Debt]) -> None: ...
     def judgement(self, key_set: str) -> Judgement | None: ...
 
 
@@ -45,14 +65,21 @@ class RewrapQueue(Protocol):
 
 
 @dataclass(frozen=True)
-class SweepService:
-    """`shuffle` puts a list into any order: debts that cannot be repaid must not stand before the others for ever."""
+class Chance:
+    """Where to begin reading among more debts than a run reads, and which of the younger ones go along."""
 
+    start: Callable[[], str]  # a hexadecimal digit or more
+    shuffle: Callable[[list[Debt]], None]
+
+
+@dataclass(frozen=True)
+class SweepService:
     key_sets: Callable[[], tuple[KeySet, ...]]
     ledger: DebtLedger
     queue: RewrapQueue
     region: str
-    shuffle: Callable[[list[RewrapMessage]], None]
+    chance: Chance
+    clock: Callable[[], datetime]
 
     def sweep(self, key_set: str | None = None) -> Swept:
         """One message an object, however many regions it is owed to. Sending one twice does no harm.
@@ -60,12 +87,13 @@ class SweepService:
         Raises:
             UnknownKeySetError: no key set of this name.
         """
-        found = list(dict.fromkeys(self._messages(self._chosen(key_set))))
-        self.shuffle(found)
-        chosen = found[:MAX_QUEUED]
+        runs = [self._read(chosen) for chosen in self._chosen(key_set)]
+        due = {(debt.key_set, debt.bucket, debt.key): debt for run in runs for debt in run.due}
+        chosen = self._fairly(list(due.values()))
         if chosen:
-            self.queue.send(chosen)
-        return Swept(len(chosen), len(found) - len(chosen))
+            self.queue.send([RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in chosen])
+        parked, dropped = sum(run.parked for run in runs), sum(run.dropped for run in runs)
+        return Swept(len(chosen), len(due) - len(chosen), parked, dropped)
 
     def _chosen(self, name: str | None) -> tuple[KeySet, ...]:
         key_sets = self.key_sets()
@@ -76,25 +104,96 @@ class SweepService:
             raise UnknownKeySetError(name)
         return chosen
 
-    def _messages(self, key_sets: tuple[KeySet, ...]) -> Iterator[RewrapMessage]:
-        """Whomever it is owed to: an object is rewrapped where its bucket lies. An impaired region is not asked."""
-        debts = (debt for key_set in key_sets for debt in self._debts_here(key_set))
-        return (RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in debts)
+    def _fairly(self, due: list[Debt]) -> list[Debt]:
+        """The oldest take half of a run. Chance takes the rest: the oldest may be those that nobody ever repays."""
+        due.sort(key=lambda debt: debt.since)
+        oldest, others = due[: MAX_QUEUED // 2], due[MAX_QUEUED // 2 :]
+        if len(others) > MAX_QUEUED - len(oldest):
+            self.chance.shuffle(others)
+        rest = others[: MAX_QUEUED - len(oldest)]
+        return oldest + sorted(rest, key=lambda debt: debt.since)
 
-    def _debts_here(self, key_set: KeySet) -> Iterator[Debt]:
+    def _read(self, key_set: KeySet) -> "_Run":
+        """Whomever it is owed to: an object is rewrapped where its bucket lies."""
+        self.ledger.adopt_former(key_set.name, key_set.regions, MAX_ADOPTED)
+        now, run, health = self.clock(), _Run([]), self._health(key_set)
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
-        if not here:
-            return
+        known = {bucket.name for bucket in key_set.buckets}
+        for owed_to, bucket in self.ledger.debt_groups(key_set.name):
+            if bucket not in known or owed_to not in key_set.regions:
+                run.dropped += self._drop(key_set, owed_to, bucket, now)
+            elif bucket in here:
+                for debt in self._some(key_set, owed_to, bucket, MAX_READ):
+                    run.take(debt, health, now)
+        return run
+
+    def _health(self, key_set: KeySet) -> Mapping[str, RegionHealth]:
         try:
             judgement = self.ledger.judgement(key_set.name)
         except UnreadableItemError:  # told; its debts are tried whatever region is impaired
             judgement = None
-        verdicts = judgement.verdicts if judgement else ()
-        impaired = {health.region for health in verdicts if health.verdict is Verdict.IMPAIRED}
-        for region in key_set.regions:
-            if region not in impaired:
-                read = islice(self.ledger.debts(key_set.name, region), MAX_READ)
-                yield from (debt for debt in read if debt.bucket in here)
+        return judgement.health if judgement else {}
+
+    def _some(self, key_set: KeySet, owed_to: str, bucket: str, at_most: int) -> Iterator[Debt]:
+        held = self.ledger.debts_of(key_set.name, owed_to, bucket, self.chance.start())
+        return (one.record for one in islice(held, at_most) if one.record is not None)
+
+    def _drop(self, key_set: KeySet, owed_to: str, bucket: str, now: datetime) -> int:
+        """Nobody repays it, and a return must not wait for it. Another region may know of a bucket before this one."""
+        dropped = 0
+        for held in islice(self.ledger.debts_of(key_set.name, owed_to, bucket, ""), MAX_DROPPED):
+            if held.record is not None and self._is_nobodys(held.record, key_set, now):
+                self.ledger.clear_debt(held)
+                dropped += 1
+        return dropped
+
+    def _is_nobodys(self, debt: Debt, key_set: KeySet, now: datetime) -> bool:
+        if debt.region:
+            return debt.region == self.region or debt.region not in key_set.regions
+        return now - debt.since > NOBODYS_AFTER
+
+
+@dataclass
+class _Run:
+    """What was found of one key set."""
+
+    due: list[Debt]
+    parked: int = 0
+    dropped: int = 0
+
+    def take(self, debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> None:
+        if is_parked(debt, health):
+            self.parked += 1
+        elif is_due(debt, health, now):
+            self.due.append(debt)
+
+
+def is_parked(debt: Debt, health: Mapping[str, RegionHealth]) -> bool:
+    """Whether a try would be in vain: the region it is owed to is out, or all of those that it waits for."""
+    if debt.code == REFUSED or _is_out(debt.owed_to, health):
+        return True
+    return bool(debt.waits_for) and all(_is_out(region, health) for region in debt.waits_for)
+
+
+def is_due(debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> bool:
+    """After one minute, then two, four, up to an hour; at once where a region it may have waited for has changed.
+
+    Example: tried for the third time at 12:00, it is due at 12:04.
+    """
+    if debt.tried_at is None:
+        return True
+    regions = {debt.owed_to, *debt.waits_for}
+    if any(health[region].since > debt.tried_at for region in regions & health.keys()):
+        return True
+    failed = bool(debt.code) and not debt.waits_for
+    longest = LONGEST_PAUSE if failed else LONGEST_PAUSE_FOR_A_REGION
+    pause: timedelta = min(FIRST_PAUSE * 2 ** min(debt.tries - 1, 10), longest)
+    return now - debt.tried_at >= pause
+
+
+def _is_out(region: str, health: Mapping[str, RegionHealth]) -> bool:
+    found = health.get(region)
+    return found is not None and (found.verdict is Verdict.IMPAIRED or not found.key_usable)
 
 
 def key_set_in(event: Mapping[str, Any]) -> str | None:
