@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set import Failback, KeySet, MemberKey
 from kms_failover.domain.key_set_change import InForce, Kind, changes
 from kms_failover.domain.key_set_plan import Plan
-from tests.domain.strategies import EAST, IRELAND, WEST, key_set, key_sets, member, related_key_set
+from tests.domain.strategies import ACCOUNT, EAST, IRELAND, WEST, key_set, key_sets, member, related_key_set
 
 
 def in_force(*there: KeySet) -> dict[str, InForce]:
@@ -38,6 +38,19 @@ def test_a_member_is_lost_unless_a_related_key_opens_what_it_has_wrapped() -> No
     assert related.kind is Kind.CHANGED
     assert not related.lost
     assert single.lost == (member(WEST).arn,)
+
+
+def test_members_of_several_accounts_are_told_when_one_comes() -> None:
+    foreign = MemberKey(region=WEST, arn=member(WEST).arn.replace(ACCOUNT, "999999999999"))
+    mixed = key_set(EAST).model_copy(update={"members": (member(EAST), foreign)})
+    held = mixed.model_copy(update={"failback": Failback.AUTOMATIC})
+
+    (come,) = changes(in_force(key_set(EAST)), [mixed], whole=True)
+    (there,) = changes(in_force(mixed), [held], whole=True)
+
+    assert come.accounts == (ACCOUNT, "999999999999")
+    assert there.kind is Kind.CHANGED
+    assert not there.accounts
 
 
 def test_what_stays_beside_a_file_is_told_and_beside_a_former_version_is_not() -> None:

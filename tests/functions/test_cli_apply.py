@@ -68,15 +68,39 @@ class Operator:
         return {one.name: one for one in StateTable(self.tables[region], region).key_sets()}
 
 
+@pytest.fixture(scope="module")
+def session() -> boto3.Session:
+    """One for all tests: it reads the services' models once."""
+    return boto3.Session("testing", "testing", region_name=EAST)
+
+
+type Hook = Callable[[str, Callable[..., Any]], None]
+
+
 @pytest.fixture
-def operator(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
+def before_sending(session: boto3.Session) -> Iterator[Hook]:
+    """Has a function answer, or cut, each request of `kms.DescribeKey`, say."""
+    hooks: list[tuple[str, Callable[..., Any]]] = []
+
+    def hook(operation: str, function: Callable[..., Any]) -> None:
+        hooks.append((f"before-send.{operation}", function))
+        session.events.register(*hooks[-1])
+
+    yield hook
+    for name, function in hooks:
+        session.events.unregister(name, function)
+
+
+@pytest.fixture
+def operator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, session: boto3.Session
+) -> Iterator[Operator]:
     monkeypatch.setattr(cli_terminal, "NOTICE_SECONDS", 600.0)
     with mock_strict_kms():
-        boto3.setup_default_session()
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)  # moto has just emptied it
         tables = {region: create_state_table(region, TABLE) for region in (EAST, WEST)}
         keys = {region: new_key(region) for region in (EAST, WEST)}
         yield Operator(tmp_path / "key-sets.yaml", capsys, tables, keys)
-    boto3.DEFAULT_SESSION = None
 
 
 def attended(monkeypatch: pytest.MonkeyPatch, typed: str, meanwhile: Callable[[], object] = lambda: None) -> None:
@@ -176,7 +200,14 @@ def test_json_has_the_difference_and_nothing_else_stands_beside_it(operator: Ope
     operator.has_applied(operator.orders())
     operator.writes(operator.orders(failback="automatic"))
     details = [{"field": "failback", "before": "held", "after": "automatic"}]
-    changed = {"key_set": "orders", "kind": "changed", "lost": [], "regions": [EAST, WEST], "details": details}
+    changed = {
+        "key_set": "orders",
+        "kind": "changed",
+        "accounts": [],
+        "lost": [],
+        "regions": [EAST, WEST],
+        "details": details,
+    }
 
     operator.applies("--json")
     refused = json.loads(operator.out)
@@ -250,9 +281,9 @@ def silent(request: Any, **_: object) -> None:
     ("answer", "told"), [(denied, r"AccessDeniedException: "), (silent, "ReadTimeoutError: Read timeout on endpoint")]
 )
 def test_a_key_that_could_not_be_looked_at_is_never_passed_over_in_silence(
-    operator: Operator, answer: Callable[..., Any], told: str
+    operator: Operator, before_sending: Hook, answer: Callable[..., Any], told: str
 ) -> None:
-    boto3.DEFAULT_SESSION.events.register("before-send.kms.DescribeKey", answer)  # type: ignore[union-attr]  # set up
+    before_sending("kms.DescribeKey", answer)
     operator.writes(operator.orders())
 
     refused = operator.applies("--yes"), operator.err
@@ -266,9 +297,11 @@ def test_a_key_that_could_not_be_looked_at_is_never_passed_over_in_silence(
     assert f"NOT LOOKED AT: {operator.keys[WEST]} could not be looked at: {told}" in operator.out
 
 
-def test_in_an_outage_a_change_that_brings_no_key_needs_no_look_at_one(operator: Operator) -> None:
+def test_in_an_outage_a_change_that_brings_no_key_needs_no_look_at_one(
+    operator: Operator, before_sending: Hook
+) -> None:
     operator.has_applied(operator.orders())
-    boto3.DEFAULT_SESSION.events.register("before-send.kms.DescribeKey", silent)  # type: ignore[union-attr]  # set up
+    before_sending("kms.DescribeKey", silent)
     operator.writes(operator.orders(failback="automatic"))
 
     assert operator.applies("--yes") == 0
@@ -466,13 +499,13 @@ def test_apply_names_the_region_that_failed_and_what_is_written(
     ("raised", "status"), [(KeyboardInterrupt(), EXIT_INTERRUPTED), (ReadTimeoutError(endpoint_url=WEST), EXIT_FAILED)]
 )
 def test_of_a_write_without_an_answer_nobody_claims_to_know(
-    operator: Operator, raised: BaseException, status: int
+    operator: Operator, before_sending: Hook, raised: BaseException, status: int
 ) -> None:
     def cut(request: Any, **_: object) -> None:
         if WEST in request.url:
             raise raised
 
-    boto3.DEFAULT_SESSION.events.register("before-send.dynamodb.TransactWriteItems", cut)  # type: ignore[union-attr]  # set up
+    before_sending("dynamodb.TransactWriteItems", cut)
     operator.writes(operator.orders(), operator.orders(name="payments"))
 
     assert operator.applies("--yes") == status

@@ -23,6 +23,8 @@ def difference_lines(difference: Iterable[tuple[Change, Sequence[str]]]) -> list
 def _change_lines(change: Change, regions: Sequence[str]) -> Iterator[str]:
     yield f"{change.key_set}: {_KINDS[change.kind].format(where=listed(regions))}"
     yield from (f"  {_detail(detail)}" for detail in change.details)
+    if change.accounts:
+        yield f"  ! its members lie in accounts {listed(change.accounts)}: each owner can open every new data key"
     for arn in change.lost:
         yield f"  ! {arn} GOES: what only it opens, nobody opens through this key set any more"
     if any(detail.before is None and detail.field.startswith("member ") for detail in change.details):

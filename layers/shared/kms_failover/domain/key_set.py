@@ -59,6 +59,10 @@ class MemberKey(Model):
         return self.arn.split(":")[1]
 
     @property
+    def account(self) -> str:
+        return self.arn.split(":")[4]
+
+    @property
     def key_id(self) -> str:
         return self.arn.rsplit("/", 1)[1]
 

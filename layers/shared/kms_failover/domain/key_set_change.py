@@ -66,6 +66,7 @@ class Change(Model):
     key_set: str
     kind: Kind
     details: tuple[Detail, ...] = ()
+    accounts: tuple[str, ...] = ()  # of its members, where a member is new and there are several
     lost: tuple[str, ...] = ()  # ARNs of members that go and whose ciphertexts no member that stays or comes opens
 
     @property
@@ -82,16 +83,19 @@ def changes(in_force: Mapping[str, InForce], wanted: Sequence[KeySet], *, whole:
 
 
 def _change(before: InForce | None, after: KeySet) -> Change:
-    if before is None:
-        return Change(key_set=after.name, kind=Kind.NEW, details=tuple(_details({}, _fields(after, of_new=True))))
-    lost = tuple(arn for arn in _members(before) if not any(member.opens(arn) for member in after.members))
-    if before.key_set is None:
-        details = tuple(_details({}, _fields(after, of_new=True)))
-        return Change(key_set=after.name, kind=Kind.UNREADABLE, details=details, lost=lost)
-    if before.key_set == after:
+    known = before.key_set if before else None
+    if known == after:
         return Change(key_set=after.name, kind=Kind.UNCHANGED)
-    details = tuple(_details(_fields(before.key_set), _fields(after)))
-    return Change(key_set=after.name, kind=Kind.CHANGED, details=details, lost=lost)
+    there = [] if before is None else _members(before)
+    come = [member for member in after.members if member.arn not in there]
+    accounts = dict.fromkeys(member.account for member in after.members) if come else {}
+    return Change(
+        key_set=after.name,
+        kind=Kind.NEW if before is None else Kind.CHANGED if known else Kind.UNREADABLE,
+        details=tuple(_details(_fields(known) if known else {}, _fields(after, of_new=known is None))),
+        accounts=tuple(accounts) if len(accounts) > 1 else (),
+        lost=tuple(arn for arn in there if not any(member.opens(arn) for member in after.members)),
+    )
 
 
 def _members(before: InForce) -> list[str]:
