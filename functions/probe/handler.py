@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -11,7 +10,7 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.health import Observation, Outcome
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.probing import ProbeRequest
+from kms_failover.domain.probing import probe_request
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -19,12 +18,12 @@ _FAULT = {Outcome.OK: 0.0, Outcome.REGION_FAULT: 1.0}  # what else there is says
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+def lambda_handler(event: object, context: LambdaContext) -> dict[str, int]:
     """`{"rounds": n}` for fewer rounds than the schedule's, `{"key_sets": [name, …]}` for one of these sets' own keys.
 
     The answer counts the outcomes.
     """
-    request = ProbeRequest.model_validate(event or {}, extra="ignore")
+    request = probe_request(event)
     service, tell = bootstrap.probe(context), functools.partial(_tell, bootstrap.deployment(context))
     observed = service.ask(request.key_sets, tell) if request.key_sets else service.run(request.rounds, tell)
     return {outcome.value: sum(o.outcome is outcome for o in observed) for outcome in Outcome}

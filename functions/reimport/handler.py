@@ -1,7 +1,5 @@
 """Renews and restores imported key material in this region, and proves it."""
 
-from typing import Any
-
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -16,7 +14,7 @@ logger = Logger(service=EVENT_SOURCE)
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> list[dict[str, str | None]]:
+def lambda_handler(event: object, context: LambdaContext) -> list[dict[str, str | None]]:
     """One entry a member key that was looked at; raises at the end, naming the key sets, if any of them failed."""
     request = reimport_request(event)
     deployment = bootstrap.deployment(context)

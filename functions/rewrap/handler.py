@@ -12,7 +12,7 @@ from kms_failover import bootstrap
 from kms_failover.adapters.classify import code_of
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.rewrap_request import ObjectName, from_invocation, from_message
+from kms_failover.domain.rewrap_request import ObjectName, from_invocation, from_message, is_from_queue
 from kms_failover.domain.rewrapping import Outcome, RewrapService
 from kms_failover.errors import TamperedError
 
@@ -20,10 +20,10 @@ logger = Logger(service=EVENT_SOURCE)
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """SQS gets `batchItemFailures`; every other caller the counts, or an error if any of its objects failed."""
     service, deployment = bootstrap.rewrap_service(context), bootstrap.deployment(context)
-    if "Records" in event:
+    if is_from_queue(event):
         return _from_queue(service, event, deployment)
     return _from_invocation(service, event, deployment)
 
@@ -48,7 +48,7 @@ def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) 
     return dict(answer)
 
 
-def _from_invocation(service: RewrapService, event: dict[str, Any], deployment: str) -> dict[str, int]:
+def _from_invocation(service: RewrapService, event: object, deployment: str) -> dict[str, int]:
     counts: Counter[Outcome] = Counter()
     errors: list[Exception] = []
     for name in list(from_invocation(event)):

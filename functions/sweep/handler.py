@@ -1,7 +1,6 @@
 """Repays debt; woken by a schedule, by a region's recovery, and by hand."""
 
 from dataclasses import asdict
-from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -15,7 +14,7 @@ logger = Logger(service=EVENT_SOURCE)
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+def lambda_handler(event: object, context: LambdaContext) -> dict[str, int]:
     """The answer's `remaining` is above 0 when there was more debt than one run repays."""
     deployment = bootstrap.deployment(context)
     swept = bootstrap.sweep_service(context).sweep(key_set_in(event))

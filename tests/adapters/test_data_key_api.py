@@ -95,6 +95,9 @@ WRONG: list[Any] = [
     {"Operation": "Decrypt", "CiphertextBlob": "not Base64!"},
     {"Operation": "Decrypt", "CiphertextBlob": "é"},
     {"Operation": "Decrypt", "CiphertextBlob": 5},
+    GENERATE | {"KeyId": "\ud800"},
+    GENERATE | {"EncryptionContext": {"\ud800": 1}},
+    GENERATE | {"\ud800": 1},
 ]
 
 
@@ -242,6 +245,20 @@ def test_a_recipient_that_cannot_be_used_is_refused_before_kms_is_asked(
     assert world.kms[EAST].calls == []
 
 
+def test_a_recipient_whose_numbers_are_no_key_costs_its_own_answer_alone(world: World, api: DataKeyApi) -> None:
+    numbers = rsa.generate_private_key(65537, 2048).public_key().public_numbers()
+    even = rsa.RSAPublicNumbers(numbers.e, numbers.n - 1).public_key()
+    der = even.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    sealed = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "PublicKey": base64.b64encode(der).decode()}
+
+    answers = api.answer({"Requests": [GENERATE, GENERATE | {"Recipient": sealed}]})["Responses"]
+
+    assert len(answers[0]["Plaintext"]) == 44
+    assert answers[1]["Error"]["Code"] == "ValidationException"
+    assert "no RSA key" in answers[1]["Error"]["Message"]
+    assert len(world.kms[EAST].calls) == 1
+
+
 @pytest.mark.parametrize(("size", "fits"), [(190, True), (191, False)])
 def test_a_plaintext_too_long_for_the_recipients_key_is_refused(
     api: DataKeyApi, recipient: rsa.RSAPrivateKey, size: int, *, fits: bool
@@ -277,6 +294,21 @@ def test_a_batch_is_answered_in_order_and_one_that_fails_keeps_no_other(api: Dat
     assert status == 200
     assert codes == [None, "ValidationException", "NotFoundException", None, "ValidationException"]
     assert body["Responses"][0]["Plaintext"] != body["Responses"][3]["Plaintext"]
+
+
+def test_a_mistake_of_ours_costs_one_answer_and_shows_no_key(
+    world: World, api: DataKeyApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**parameters: Any) -> Any:
+        raise LookupError(parameters["Plaintext"])
+
+    monkeypatch.setattr(world.failover, "encrypt", broken)
+    answers = api.answer({"Requests": [GENERATE, {"Operation": "Encrypt", "KeyId": "orders", "Plaintext": SECRET}]})
+
+    assert "Plaintext" in answers["Responses"][0]
+    assert answers["Responses"][1]["Error"]["Code"] == "InternalError"
+    assert "a request of a batch failed: LookupError" in caplog.text
+    assert "a caller's own secret" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,32 @@ def test_kms_own_deletion_of_expired_material_names_its_key() -> None:
     assert request == ReimportRequest(key_id=KEY_ID)
 
 
+DELETED = event("cloudtrail-delete-imported-key-material.json")
+
+
+@pytest.mark.parametrize("wrong", [None, [], "text", 0.5, True])
+def test_what_is_no_object_is_no_event(wrong: Any) -> None:
+    with pytest.raises(EventFormatError, match="an event that is no JSON object"):
+        reimport_request(wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"detail-type": []},
+        {"detail-type": {}},
+        DELETED | {"detail": {"eventName": []}},
+        DELETED | {"detail": {"eventName": "DeleteImportedKeyMaterial", "resources": 1}},
+        DELETED | {"detail": {"eventName": "DeleteImportedKeyMaterial", "requestParameters": 1}},
+        DELETED | {"id": "\ud800"},
+        {"key_set": "\ud800"},
+    ],
+)
+def test_a_field_of_another_kind_is_one_clear_error(wrong: dict[str, Any]) -> None:
+    with pytest.raises(EventFormatError):
+        reimport_request(wrong)
+
+
 @pytest.mark.parametrize("schedule", [{}, {"detail-type": "Scheduled Event", "source": "aws.events"}, {"id": "x"}])
 def test_a_schedule_asks_for_everything(schedule: dict[str, Any]) -> None:
     assert reimport_request(schedule) == ReimportRequest()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kms_failover.domain.rewrap_request import ObjectName, from_invocation, from_message
+from kms_failover.domain.rewrap_request import ObjectName, from_invocation, from_message, is_from_queue
 from kms_failover.errors import EventFormatError
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -42,6 +42,8 @@ def test_a_deletion_names_an_object_to_look_at_again(kind: str) -> None:
     "body",
     [
         "not json",
+        "[" * 100_000,
+        '{"bucket": "b", "key": "\\ud800"}',
         "[]",
         "{}",
         '{"bucket": "b"}',
@@ -56,6 +58,40 @@ def test_a_deletion_names_an_object_to_look_at_again(kind: str) -> None:
 def test_other_messages_are_refused(body: str) -> None:
     with pytest.raises(EventFormatError):
         from_message(body)
+
+
+MESSAGE = {"messageId": "m", "body": "{}"}
+
+
+def test_messages_of_the_queue_are_known_by_what_is_needed_to_ask_for_them_again() -> None:
+    assert is_from_queue({"Records": [MESSAGE]})
+    assert not is_from_queue({"bucket": "b", "key": "k"})
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        {},
+        None,
+        "text",
+        [MESSAGE, 5],
+        [MESSAGE, {}],
+        [MESSAGE | {"body": None}],
+        [MESSAGE | {"messageId": ""}],
+        [MESSAGE | {"messageId": {}}],
+        [MESSAGE | {"messageId": "\ud800"}],
+    ],
+)
+def test_records_of_another_kind_are_one_clear_error(records: Any) -> None:
+    with pytest.raises(EventFormatError, match="no messages of SQS"):
+        is_from_queue({"Records": records})
+
+
+@pytest.mark.parametrize("wrong", [None, [], "Items", 5, {"bucket": "b", "key": "\ud800"}])
+def test_an_invocation_without_an_object_is_one_clear_error(wrong: Any) -> None:
+    with pytest.raises(EventFormatError):
+        list(from_invocation(wrong))
 
 
 @pytest.mark.parametrize("name", ["rewrap-backfill-item.json", "rewrap-debt.json"])

@@ -262,8 +262,14 @@ def test_events_name_one_key_set_or_all(event: dict[str, object], expected: str 
         {"detail-type": "KMS Region Recovered"},
         {"detail-type": "KMS Route Changed", "source": "kms-failover", "detail": {"keySet": "orders"}},
         {"key_set": 7},
+        {"key_set": "\ud800"},
+        {"detail-type": []},
+        None,
+        [],
+        "text",
+        5,
     ],
 )
-def test_other_events_are_refused(event: dict[str, object]) -> None:
+def test_other_events_are_refused(event: object) -> None:
     with pytest.raises(EventFormatError):
         key_set_in(event)

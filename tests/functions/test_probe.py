@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from functions.probe.handler import lambda_handler
 from kms_failover import bootstrap
 from kms_failover.domain.health import Observation, Outcome
+from kms_failover.errors import EventFormatError
 from tests.adapters.kms_world import aws_error
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import Stack, stack
@@ -110,7 +110,7 @@ def test_the_own_keys_of_a_key_set_are_asked_at_once_and_measure_no_region(
     "wrong", [{"rounds": 0}, {"rounds": 7}, {"rounds": "1"}, {"rounds": True}, {"key_sets": "orders"}]
 )
 def test_a_request_that_makes_no_sense_is_refused(prod: Stack, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(EventFormatError):
         lambda_handler(wrong, prod.context("probe"))
 
     assert written(prod) == []
@@ -141,7 +141,7 @@ def test_a_table_or_a_controller_that_is_silent_costs_a_round_two_seconds_and_fo
     monkeypatch.setattr(bootstrap, "_waker", lambda _place, config: configs.append(config))
 
     state: Any = bootstrap.probe(prod.context("probe"))._state
-    configs.append(state._table.meta.client.meta.config)
+    configs.append(state._items._table.meta.client.meta.config)
 
     for config in configs:
         waits, attempts = config.connect_timeout + config.read_timeout, config.retries["total_max_attempts"]

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import json
+import logging
 import time
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,11 +15,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, V
 
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.failure import Failure
+from kms_failover.domain.event_fields import json_object, problem_in
 from kms_failover.domain.fault import FaultClass
-from kms_failover.errors import RecipientError, RequestError
+from kms_failover.errors import EventFormatError, RecipientError, RequestError
 
 if TYPE_CHECKING:
     from kms_failover.adapters.recipient import Recipient
+
+logger = logging.getLogger(__name__)
 
 OPERATIONS = {
     "GenerateDataKey": "generate_data_key",
@@ -32,6 +37,7 @@ MAX_BATCH = 100  # their answers, of eight wraps each, are 0.3 MB; Lambda carrie
 BATCH_AT_ONCE = 8  # each holds a thread of a region or two, of 32
 BATCH_SECONDS = 15.0  # after that none is begun; the last may take a deadline of 8 s, and the function has 30
 NOT_BEGUN = Failure("DependencyTimeoutException", "not begun in time: ask again, with fewer", FaultClass.REGION)
+UNFORESEEN = Failure("InternalError", "a mistake of data_keys' own, which is in its log", FaultClass.CALLER)
 
 _STATUS = {FaultClass.THROTTLE: 429, FaultClass.REGION: 503, FaultClass.KEY: 409}
 
@@ -98,7 +104,12 @@ class DataKeyApi:
         deadline = time.monotonic() + BATCH_SECONDS
 
         def one(request: Any) -> dict[str, Any]:
-            return self._perform(request)[1] if time.monotonic() < deadline else {"Error": NOT_BEGUN.as_error}
+            if time.monotonic() >= deadline:
+                return {"Error": NOT_BEGUN.as_error}
+            try:
+                return self._perform(request)[1]
+            except Exception as error:  # noqa: BLE001  # a mistake of ours costs one answer: the others hold data keys
+                return _unforeseen(error)
 
         with ThreadPoolExecutor(BATCH_AT_ONCE, thread_name_prefix="kms-failover-batch") as threads:
             return 200, {"Responses": list(threads.map(one, requests))}
@@ -126,12 +137,11 @@ class DataKeyApi:
 def _request(payload: Any) -> DataKeyRequest:
     """RequestError says what is wrong with it, and shows none of it: it may hold a plaintext."""
     try:
-        request = DataKeyRequest.model_validate(payload)
+        request = DataKeyRequest.model_validate(json_object(payload, "a request"))
+    except EventFormatError as error:
+        raise RequestError(str(error)) from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        said = f"{field}: {first['msg']}" if field else "a request is a JSON object with an Operation"
-        raise RequestError(said) from error
+        raise RequestError(problem_in(error)) from error
     if request.Operation not in OPERATIONS:
         raise RequestError(f"Operation must be one of {', '.join(OPERATIONS)}")
     if request.Recipient is not None and request.Operation not in WITH_RECIPIENT:
@@ -155,6 +165,13 @@ def _body(event: Mapping[str, Any]) -> Any:
 
 def _encoded(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _unforeseen(error: Exception) -> dict[str, Any]:
+    """Logged by its class and place alone: the text of an error that nobody has foreseen may hold anything."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("a request of a batch failed: %s\n%s", type(error).__name__, where)
+    return {"Error": UNFORESEEN.as_error}
 
 
 def _refused(message: str) -> tuple[int, dict[str, Any]]:

@@ -14,7 +14,7 @@ OVERHEAD_BYTES = 66  # RFC 8017, 7.1.1: a message has at most k - 2 * hLen - 2 b
 
 class Recipient:
     def __init__(self, public_key: bytes) -> None:
-        """`public_key`: DER, SubjectPublicKeyInfo. RecipientError for anything but RSA of a usual size."""
+        """`public_key`: DER, SubjectPublicKeyInfo. RecipientError for anything but RSA of a usual size that works."""
         try:
             key = load_der_public_key(public_key)
         except (ValueError, UnsupportedAlgorithm) as error:
@@ -22,6 +22,10 @@ class Recipient:
         if not isinstance(key, rsa.RSAPublicKey) or not SMALLEST_BITS <= key.key_size <= LARGEST_BITS:
             raise RecipientError(f"Recipient.PublicKey must be RSA of {SMALLEST_BITS} to {LARGEST_BITS} bits")
         self._key = key
+        try:
+            self.encrypt(b"")
+        except ValueError as error:  # an even modulus, an exponent of 1: numbers that are no key
+            raise RecipientError("Recipient.PublicKey is no RSA key that anything can be encrypted under") from error
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """RSA-OAEP with SHA-256 for both hashes (RFC 8017); RecipientError for a plaintext too long for the key."""

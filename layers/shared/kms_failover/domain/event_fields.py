@@ -1,9 +1,12 @@
 """Fields of an event that may be any JSON: each is there and of its type, or it is said which one is not."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from kms_failover.domain import plain_text
 from kms_failover.errors import LONGEST_SHOWN, EventFormatError
@@ -26,6 +29,21 @@ def json_object(value: object, what: str = "an event") -> Mapping[str, Any]:
     if not all(map(_is_unicode, _texts(value))):
         raise EventFormatError(f"{what} with a text that is no Unicode: half of a surrogate pair")
     return value
+
+
+def json_object_in(text: str, what: str) -> Mapping[str, Any]:
+    """The same of a text that is to be JSON, as a queue carries it."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:  # the last: brackets in brackets in brackets
+        raise EventFormatError(f"{what} that is not JSON") from error
+    return json_object(value, what)
+
+
+def problem_in(error: ValidationError) -> str:
+    """`Field: what is wrong with it`, for the first that is; never the value itself."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return shown(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
 
 
 def _texts(value: object) -> Iterator[str]:

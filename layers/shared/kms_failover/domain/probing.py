@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from kms_failover.domain.event_fields import json_object, problem_in
 from kms_failover.domain.health import LEAST_BETWEEN_ROUNDS, Observation, Outcome, Source
 from kms_failover.domain.key_set import SECONDS_A_ROUND, KeySet, MemberKey, Model
 from kms_failover.domain.probe_memory import LOOK_BACK, WATCHED, Attention, OwnKeyTurns, ProbeKeys
+from kms_failover.errors import EventFormatError
 
 ROUND_SECONDS = SECONDS_A_ROUND
 ROUNDS = 6  # one invocation a minute, so that rounds follow each other without a gap
@@ -42,6 +44,14 @@ class ProbeRequest(Model):
 
     rounds: int = Field(ROUNDS, ge=1, le=ROUNDS, strict=True)
     key_sets: tuple[str, ...] = ()
+
+
+def probe_request(event: object) -> ProbeRequest:
+    """Nothing, as null or as an empty object, asks for a minute's rounds. EventFormatError names the field."""
+    try:
+        return ProbeRequest.model_validate(json_object({} if event is None else event), extra="ignore")
+    except ValidationError as error:
+        raise EventFormatError(problem_in(error)) from error
 
 
 class Prober(Protocol):

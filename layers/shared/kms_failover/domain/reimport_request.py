@@ -1,9 +1,8 @@
 """Which key sets an event asks to look at, in each of the shapes that wake the reimport function."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from kms_failover.domain.event_fields import Fields, json_object, shown
 from kms_failover.errors import EventFormatError
 
 EXPIRED = "KMS Imported Key Material Expiration"
@@ -20,16 +19,17 @@ class ReimportRequest:
     force: bool = False
 
 
-def reimport_request(event: Mapping[str, Any]) -> ReimportRequest:
+def reimport_request(event: object) -> ReimportRequest:
     """EventFormatError for an event that is neither KMS's, nor CloudTrail's, nor ours, nor a schedule's."""
-    kind = event.get("detail-type", "Scheduled Event")
+    fields = json_object(event)
+    kind = fields.get("detail-type", "Scheduled Event")
     if kind == EXPIRED:
-        return ReimportRequest(key_id=_expired_key(event))
-    if kind in CLOUDTRAIL:
-        return ReimportRequest(key_id=_deleted_key(_detail(event)))
+        return ReimportRequest(key_id=_expired_key(Fields(fields, "an event")))
+    if isinstance(kind, str) and kind in CLOUDTRAIL:
+        return ReimportRequest(key_id=_deleted_key(Fields(fields, "an event").object("detail")))
     if kind != "Scheduled Event":
-        raise EventFormatError(f"an event {kind!r} of {event.get('source')!r}")
-    key_set, force = event.get("key_set"), event.get("force", False)
+        raise EventFormatError(f"an event {shown(kind)!r} of {shown(fields.get('source'))!r}")
+    key_set, force = fields.get("key_set"), fields.get("force", False)
     if not isinstance(key_set, str | None) or not isinstance(force, bool):
         raise EventFormatError("`key_set` is text and `force` is true or false")
     if force and key_set is None:
@@ -37,30 +37,14 @@ def reimport_request(event: Mapping[str, Any]) -> ReimportRequest:
     return ReimportRequest(key_set=key_set, force=force)
 
 
-def _expired_key(event: Mapping[str, Any]) -> str:
-    resources = event.get("resources") or [_detail(event).get("key-id")]
-    return _text(resources[0] if isinstance(resources, list) else None)
+def _expired_key(event: Fields) -> str:
+    return next(event.texts("resources"), "") or event.object("detail").text("key-id")
 
 
-def _deleted_key(detail: Mapping[str, Any]) -> str:
+def _deleted_key(detail: Fields) -> str:
     """By the ARN among the call's resources; the request's own `keyId` may be an id or an ARN."""
-    if detail.get("eventName") not in DELETIONS:
-        raise EventFormatError(f"a CloudTrail event {detail.get('eventName')!r}")
-    for resource in detail.get("resources") or ():
-        if isinstance(resource, dict) and isinstance(resource.get("ARN"), str):
-            return _text(resource["ARN"])
-    parameters = detail.get("requestParameters") or detail.get("serviceEventDetails") or {}
-    return _text(parameters.get("keyId") if isinstance(parameters, dict) else None)
-
-
-def _detail(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    detail = event.get("detail")
-    if not isinstance(detail, dict):
-        raise EventFormatError("an event without `detail`")
-    return detail
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise EventFormatError("an event that names no key")
-    return value
+    if (name := detail.text("eventName")) not in DELETIONS:
+        raise EventFormatError(f"a CloudTrail event {shown(name)!r}")
+    named = next(detail.texts("resources"), "")
+    parameters = "requestParameters" if detail.has("requestParameters") else "serviceEventDetails"
+    return named or detail.object(parameters).text("keyId")

@@ -1,10 +1,10 @@
 """Which objects an event names, in each of the shapes that wake the rewrap function."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kms_failover.domain.event_fields import json_object, json_object_in, shown
 from kms_failover.errors import EventFormatError
 
 
@@ -22,23 +22,41 @@ S3_EVENTS = {"Object Created", "Object Deleted"}  # a deleted object owes nothin
 
 def from_message(body: str) -> ObjectName:
     """From an SQS body: an EventBridge event of S3, or `{"bucket", "key"}` from the sweep."""
-    try:
-        message = json.loads(body)
-    except ValueError as error:
-        raise EventFormatError("a message that is not JSON") from error
-    if not isinstance(message, dict):
-        raise EventFormatError("a message that is no JSON object")
+    message = json_object_in(body, "a message")
     if "detail-type" not in message:
         return replace(_named(message, ""), is_debt=True)
-    if message.get("source") != "aws.s3" or message["detail-type"] not in S3_EVENTS:
-        raise EventFormatError(f"an event {message['detail-type']!r} of {message.get('source')!r}")
+    kind = message["detail-type"]
+    if message.get("source") != "aws.s3" or not isinstance(kind, str) or kind not in S3_EVENTS:
+        raise EventFormatError(f"an event {shown(kind)!r} of {shown(message.get('source'))!r}")
     # in EventBridge, unlike in classic notifications, the key is not URL-encoded (facts 5.2)
     detail = _mapping(message, "detail")
     return _named({"bucket": _mapping(detail, "bucket").get("name"), "key": _mapping(detail, "object").get("key")}, "")
 
 
-def from_invocation(event: Mapping[str, Any]) -> Iterator[ObjectName]:
+def is_from_queue(event: object) -> bool:
+    """Whether these are messages of SQS.
+
+    Raises:
+        EventFormatError: records of another kind, which could be neither done one by one nor asked for again.
+    """
+    if not isinstance(event, Mapping) or "Records" not in event:
+        return False
+    records = event["Records"]
+    if not isinstance(records, list) or not records or not all(map(_is_message, records)):
+        raise EventFormatError("`Records` that are no messages of SQS")
+    return True
+
+
+def _is_message(record: object) -> bool:
+    if not isinstance(record, dict) or not isinstance(record.get("body"), str):
+        return False
+    named = record.get("messageId")
+    return isinstance(named, str) and named.isprintable() and named != ""
+
+
+def from_invocation(event: object) -> Iterator[ObjectName]:
     """From Step Functions or by hand: one item, or `{"Items": [...], "BatchInput": {"bucket": ...}}`."""
+    event = json_object(event)
     if "Items" not in event:
         yield _named(event, "")
         return
@@ -58,7 +76,7 @@ def _named(item: Mapping[str, Any], bucket: str) -> ObjectName:
     bucket = item.get("bucket", bucket)
     key = item.get("key", item.get("Key"))
     if not isinstance(bucket, str) or not bucket or not isinstance(key, str) or not key:
-        raise EventFormatError(f"no bucket and key in a request with {sorted(item)}")
+        raise EventFormatError(f"no bucket and key in a request with {shown(', '.join(sorted(item)))!r}")
     return ObjectName(bucket, key)
 
 

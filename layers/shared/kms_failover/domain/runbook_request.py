@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kms_failover.domain.event_fields import json_object
+from kms_failover.domain.event_fields import json_object, problem_in
 from kms_failover.domain.operating import Command
 from kms_failover.errors import EventFormatError
 
@@ -27,9 +27,8 @@ def runbook_request(event: object) -> Command:
     try:
         return Command.model_validate((_evidence(given) if of_plan else {}) | dict(given))
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
         needed = f"; {REGION_SWITCH_NEEDS}" if of_plan else ""
-        raise EventFormatError(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}{needed}") from error
+        raise EventFormatError(f"{problem_in(error)}{needed}") from error
 
 
 def _evidence(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from kms_failover.domain.debt import Debt, Held
+from kms_failover.domain.event_fields import json_object, shown
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
@@ -196,20 +197,22 @@ def _is_out(region: str, health: Mapping[str, RegionHealth]) -> bool:
     return found is not None and (found.verdict is Verdict.IMPAIRED or not found.key_usable)
 
 
-def key_set_in(event: Mapping[str, Any]) -> str | None:
+def key_set_in(event: object) -> str | None:
     """The key set that an event is about; None is all of them: a schedule's payload names none.
 
     A recovered region repays its whole key set's debts, for an object owed to one region may have waited for another.
     """
-    if event.get("detail-type") == RECOVERED:
-        detail = event.get("detail")
+    fields = json_object(event)
+    kind = fields.get("detail-type", "Scheduled Event")
+    if kind == RECOVERED:
+        detail = fields.get("detail")
         name = detail.get("keySet") if isinstance(detail, dict) else None
         if not isinstance(name, str):
             raise EventFormatError(f"{RECOVERED!r} without `detail.keySet`")
         return name
-    if event.get("detail-type", "Scheduled Event") != "Scheduled Event":
-        raise EventFormatError(f"an event {event['detail-type']!r} of {event.get('source')!r}")
-    name = event.get("key_set")
+    if kind != "Scheduled Event":
+        raise EventFormatError(f"an event {shown(kind)!r} of {shown(fields.get('source'))!r}")
+    name = fields.get("key_set")
     if name is not None and not isinstance(name, str):
         raise EventFormatError("`key_set` is no text")
     return name
