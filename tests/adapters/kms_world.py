@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from kms_failover.adapters.account_filter import AccountFilter
 from kms_failover.adapters.engine import Engine
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.regional_kms import RegionalKms
@@ -21,11 +22,12 @@ from kms_failover.domain.route import Route, first_route
 from kms_failover.domain.settings import Settings
 from local.strict_kms import mock_strict_kms
 from tests.domain.memory_state import MemoryState
-from tests.domain.strategies import EAST, NOON, WEST
+from tests.domain.strategies import ACCOUNT, EAST, NOON, WEST
 
 FOREVER = 60.0  # seconds; longer than any test, so that a slow machine changes no outcome
 AT_ONCE = 0.01  # seconds; only where the region that is waited for never answers anyway
 CONTEXT = {"order": "42"}
+MOTOS_ACCOUNT = "123456789012"
 SETTINGS = Settings(deadline_seconds=FOREVER)
 
 
@@ -40,6 +42,11 @@ def unreachable() -> Exception:
 def aws_error(code: str, status: int = 400) -> Callable[[], Exception]:
     response: Any = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return lambda: ClientError(response, "Any")
+
+
+def any_account() -> AccountFilter:
+    """Any that a test's keys are in; a stranger's is none of them."""
+    return AccountFilter(lambda: frozenset({ACCOUNT, MOTOS_ACCOUNT}))
 
 
 class Kms:
@@ -123,7 +130,7 @@ class World:
         self.engine = Engine(here, self.regional, settings)
         self.state = MemoryState(here, self.key_set)
         state: Any = self.state
-        self.routes = RouteReader(here, state)
+        self.routes = RouteReader(here, state, any_account())
         connection: Any = SimpleNamespace(
             region=here,
             engine=self.engine,

@@ -14,7 +14,7 @@ from kms_failover.adapters.routes import REFRESH_SECONDS, RouteReader
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError
-from tests.adapters.kms_world import FOREVER, aws_error
+from tests.adapters.kms_world import FOREVER, any_account, aws_error
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, arn, judgement, key_set
 
@@ -54,7 +54,7 @@ class World:
         self.now = 0.0
         self.table = Table()
         table: Any = self.table
-        self.reader = RouteReader(WEST, table, configured, lambda: self.now)
+        self.reader = RouteReader(WEST, table, any_account(), configured, lambda: self.now)
 
     def after(self, seconds: float) -> None:
         """Time passes, a refresh is begun by a caller, and ends."""
@@ -157,6 +157,48 @@ def test_a_table_that_is_back_is_used_again(world: World) -> None:
     assert world.reader.find("orders")[0] == key_set()
 
 
+def test_a_table_that_is_silent_is_not_waited_for_by_every_caller(world: World) -> None:
+    def silent() -> Any:
+        world.table.reads += 1
+        world.now += 2.0  # both attempts' time-outs
+        raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    world.table.key_sets = silent  # type: ignore[method-assign]
+    for _ in range(5):
+        with pytest.raises(StateUnavailableError):
+            world.reader.find("orders")
+    at_once = world.table.reads
+
+    world.now += 2.1
+    with pytest.raises(StateUnavailableError):
+        world.reader.find("orders")
+
+    assert (at_once, world.table.reads) == (1, 2)
+
+
+def test_a_silent_table_is_not_waited_for_by_every_caller_who_names_what_nobody_knows() -> None:
+    with closing(World(key_set())) as world:
+
+        def silent() -> Any:
+            world.table.reads += 1
+            world.now += 3.0
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+        world.table.key_sets = silent  # type: ignore[method-assign]
+        for _ in range(5):
+            with pytest.raises(StateUnavailableError):
+                world.reader.find("invoices")
+
+        assert world.table.reads == 1
+
+
+def test_where_nothing_is_known_the_error_says_what_to_do(world: World) -> None:
+    world.table.fails = aws_error("ResourceNotFoundException")()
+
+    with pytest.raises(StateUnavailableError, match=r"key_sets=read_key_sets.*memory_folder"):
+        world.reader.find("orders")
+
+
 def test_an_unknown_name_is_looked_up_again_but_not_at_every_call(world: World) -> None:
     world.reader.find("orders")
     for _ in range(3):
@@ -213,7 +255,7 @@ def test_a_table_that_hangs_does_not_hold_a_caller_with_a_configuration(monkeypa
 
 
 def test_without_a_table_the_configuration_is_all_there_is() -> None:
-    reader = RouteReader(WEST, None, (key_set(),))
+    reader = RouteReader(WEST, None, any_account(), (key_set(),))
 
     try:
         assert reader.find("orders")[0] == key_set()

@@ -18,7 +18,7 @@ from tests.adapters.tables import create_state_table
 from tests.domain.strategies import EAST, WEST
 
 EVENTS = Path(__file__).parents[2] / "events"
-ACCOUNT = "111122223333"
+ACCOUNT = "123456789012"  # moto's: that of the keys
 
 
 def event(name: str) -> Any:

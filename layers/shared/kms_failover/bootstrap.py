@@ -13,9 +13,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kms_failover.adapters.account_filter import AccountFilter
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.domain.accounts import accounts_of
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.naming import Place
+from kms_failover.domain.settings import Settings
 
 if TYPE_CHECKING:
     from kms_failover.adapters.data_key_api import DataKeyApi
@@ -33,6 +36,9 @@ IMPATIENT_SECONDS = 3.0
 PROBE_SECONDS = 1.0  # for what the probe's rounds wait for: with both attempts 2 s of 10, 4 s at the very worst
 PROBE_ATTEMPTS = 2  # a single error of AWS, or a connection that has been closed meanwhile, fails no minute
 COPY_SECONDS = 100  # one CopyObject of up to 5 GB, within the rewrap function's own time-out
+ACCOUNTS = Path(__file__).with_name(
+    "accounts.txt"
+)  # whose member keys may be asked too (decision 0021); need not exist
 AWS_ATTEMPTS = 3  # botocore's standard total (facts 3.4)
 
 
@@ -102,7 +108,8 @@ def _data_keys(place: Place, configuration: Path | None) -> "DataKeyApi":
         from kms_failover.adapters.key_sets_file import read_key_sets
 
         key_sets = read_key_sets(configuration).key_sets
-    return DataKeyApi(FailoverKms.connect(place.region, place.deployment.name, key_sets))
+    settings = Settings(accounts=tuple(_accounts(place) | accounts_of(key_sets)))
+    return DataKeyApi(FailoverKms.connect(place.region, place.deployment.name, key_sets, settings=settings))
 
 
 @functools.cache
@@ -116,7 +123,8 @@ def _probe(place: Place) -> "ProbeService":
         retries={"total_max_attempts": PROBE_ATTEMPTS, "mode": "standard"},
     )
     state, wake = _state(place, quick), _waker(place, quick)
-    return ProbeService(place.region, _recent_key_sets(state), KmsProber(), state, wake, now, time.sleep, random.random)
+    key_sets = _permitted(place, _recent_key_sets(state))
+    return ProbeService(place.region, key_sets, KmsProber(), state, wake, now, time.sleep, random.random)
 
 
 @functools.cache
@@ -146,7 +154,8 @@ def _rewrap(place: Place) -> "RewrapService":
     from kms_failover.adapters.objects import S3Objects
     from kms_failover.domain.rewrapping import RewrapService
 
-    connection = Connection(place.region, place.deployment.name)
+    settings = Settings(accounts=tuple(_accounts(place)))
+    connection = Connection(place.region, place.deployment.name, settings=settings)
 
     def keys_for(key_set: KeySet) -> KeySetKeys:
         known, route = connection.routes.find(key_set.name)
@@ -181,7 +190,7 @@ def _reimport(place: Place) -> "ReimportService":
     state = _state(place)
     custody = SecretsManagerCustody(_client("secretsmanager", place), place.region)
     keys = ImportableKeys(_client("kms", place), place.region)
-    return ReimportService(state.key_sets, state, custody, keys, place.region, now, time.sleep)
+    return ReimportService(_permitted(place, state.key_sets), state, custody, keys, place.region, now, time.sleep)
 
 
 @functools.cache
@@ -253,6 +262,18 @@ def _config() -> Config:
         read_timeout=AWS_TIMEOUT_SECONDS,
         retries={"total_max_attempts": AWS_ATTEMPTS, "mode": "standard"},
     )
+
+
+def _permitted(place: Place, key_sets: Callable[[], tuple[KeySet, ...]]) -> Callable[[], tuple[KeySet, ...]]:
+    """Of those that send something to member keys: only members in accounts that the deployment has allowed."""
+    permitted = AccountFilter(lambda: _accounts(place))
+    return lambda: permitted(key_sets())
+
+
+def _accounts(place: Place) -> frozenset[str]:
+    """The deployment's own, and those in ACCOUNTS, one a line, which somebody has deployed with the code."""
+    named = ACCOUNTS.read_text("utf-8").split() if ACCOUNTS.exists() else ()
+    return frozenset({place.account, *named})
 
 
 def _recent_key_sets(state: StateTable) -> Callable[[], tuple[KeySet, ...]]:

@@ -4,9 +4,11 @@ A cold start pays for what it uses: making a connection loads boto3 and one KMS 
 the cryptography come with the first call.
 """
 
+import functools
 import threading
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from kms_failover.adapters.regional_kms import RegionalKms, plain_client
@@ -94,11 +96,30 @@ class Connection:
 
     @cached_property
     def _routes(self) -> "RouteReader":
+        from kms_failover.adapters.account_filter import AccountFilter
+        from kms_failover.adapters.key_set_memory import KeySetMemory
         from kms_failover.adapters.routes import RouteReader
 
         configured = _key_sets(self._configured)
-        refresh_seconds = self.settings.route_refresh_seconds
-        return RouteReader(self.region, self._state, configured, refresh_seconds=refresh_seconds)
+        folder = self.settings.memory_folder
+        return RouteReader(
+            self.region,
+            self._state,
+            AccountFilter(self._accounts(configured)),
+            configured,
+            refresh_seconds=self.settings.route_refresh_seconds,
+            memory=KeySetMemory(None if folder is None else Path(folder), self._deployed_as or "", self.region),
+        )
+
+    def _accounts(self, configured: "tuple[KeySet, ...]") -> Callable[[], frozenset[str]]:
+        """Those that the caller named, else those of the key sets that he gave, else his own, as STS says."""
+        from kms_failover.adapters.own_account import own_account
+        from kms_failover.domain.accounts import accounts_of
+
+        known = frozenset(self.settings.accounts) or accounts_of(configured)
+        if known:
+            return lambda: known
+        return functools.cache(lambda: frozenset({own_account(self.region, self._session)}))
 
     @cached_property
     def _reporter(self) -> "FaultReporter | None":

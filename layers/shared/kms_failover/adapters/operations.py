@@ -287,7 +287,7 @@ def _regions(bundle: Bundle, key_set: KeySet) -> tuple[str, ...]:
 def _facts(
     key_set: KeySet, route: Route, can_open: tuple[str, ...], answered_by: str | None, *, expected: str | None
 ) -> Answer:
-    missing = [region for region in key_set.regions if region not in can_open]
+    missing = [region for region in key_set.wanted_regions if region not in can_open]
     return {
         "KeySet": key_set.name,
         "Regions": list(can_open),

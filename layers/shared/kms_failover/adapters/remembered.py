@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future, wait
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.errors import UnreadableItemError
+from kms_failover.errors import StateUnavailableError, UnreadableItemError
 
 STALE_SECONDS = 30.0  # three probe rounds; a process that was frozen, as Lambda does, knows values of long ago
 PATIENCE_SECONDS = 0.25  # how long a caller who could do with an old value waits for a new one
@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 class Remembered[T]:
     """Refreshed by `executor`, beside the caller's work. Only where nothing is known does a caller wait to the end.
+
+    And then no more than half of the time: after a failure nobody tries for as long as it took. So a table that is
+    silent for two seconds costs a caller now and then two seconds, and one that refuses at once is asked at once.
 
     `clock` is the wall clock: a process that was frozen must notice. A time that runs backwards counts as old.
     """
@@ -37,6 +40,7 @@ class Remembered[T]:
         self._refresh_seconds = refresh_seconds
         self._known = known
         self._tried_at = float("-inf")
+        self._pause_until = float("-inf")
         self._reading: Future[None] | None = None
         self._waited_for: Future[None] | None = None
         self._lock = threading.Lock()
@@ -46,6 +50,8 @@ class Remembered[T]:
         """None where nothing is known, and `error` says why."""
         age = self._clock() - self._tried_at
         if not 0 <= age <= self._refresh_seconds:
+            if self._known is None and self._pauses():
+                return None
             reading = self._refresh()
             if self._known is None:
                 wait([reading])
@@ -56,9 +62,13 @@ class Remembered[T]:
 
     def get_anew(self) -> T | None:
         """Read again and wait for it, unless that was done a moment ago."""
-        if not 0 <= self._clock() - self._tried_at <= self._refresh_seconds:
+        if not self._pauses() and not 0 <= self._clock() - self._tried_at <= self._refresh_seconds:
             wait([self._refresh()])
         return self._known
+
+    def _pauses(self) -> bool:
+        """A pause that seems longer is of a clock that was set back, or of a process that was frozen."""
+        return 0 < self._pause_until - self._clock() <= STALE_SECONDS
 
     def _refresh(self) -> Future[None]:
         with self._lock:
@@ -69,13 +79,16 @@ class Remembered[T]:
     def _read(self) -> None:
         if not threading.main_thread().is_alive():
             return  # the process ends, and waits for this thread
+        began_at = self._clock()
         try:
             self._known, self.error = self._read_it(), None
-        except (BotoCoreError, ClientError, UnreadableItemError) as error:  # the last: written by another version of us
+        except (BotoCoreError, ClientError, UnreadableItemError, StateUnavailableError) as error:
             logger.warning("%s cannot be read, what is known stays: %s", self._what, error)
             self.error = error
         except Exception as error:  # the entry point of its thread: what is known stays here too
             logger.exception("defect in reading %s", self._what)
             self.error = error
-        if self._known is not None:  # where nothing is known yet, the next caller tries again
-            self._tried_at = self._clock()
+        now = self._clock()
+        if self._known is not None:  # where nothing is known yet, a caller tries again soon
+            self._tried_at = now
+        self._pause_until = now + (now - began_at) if self.error is not None else now

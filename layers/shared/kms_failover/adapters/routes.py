@@ -6,6 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kms_failover.adapters.account_filter import AccountFilter
+from kms_failover.adapters.key_set_memory import KeySetMemory
 from kms_failover.adapters.remembered import Remembered
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet
@@ -13,29 +17,40 @@ from kms_failover.domain.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError, UnreadableItemError
 
 REFRESH_SECONDS = 2.0  # where no settings say otherwise
+NOTHING_REMEMBERED = KeySetMemory(None, "", "")
+WHAT_TO_DO = (
+    "no key set is known: give them to FailoverKms.connect(..., key_sets=read_key_sets(path).key_sets), "
+    "or have them remembered with Settings(memory_folder=...)"
+)
 
 
 class RouteReader:
     """Answers from memory. Reads the routes of those key sets only that somebody uses.
 
-    Where the table cannot be read the last good routes stay; where it never could, or is empty, `configured` serve.
+    Where the table cannot be read the last good routes stay; where it never could, `memory` serves, which an earlier
+    process has left, else `configured`; where it is empty, `configured`. All of them pass `permitted`.
     """
 
     def __init__(
         self,
         region: str,
         state: StateTable | None,
+        permitted: AccountFilter,
         configured: tuple[KeySet, ...] = (),
         clock: Callable[[], float] = time.time,
         refresh_seconds: float = REFRESH_SECONDS,
+        memory: KeySetMemory = NOTHING_REMEMBERED,
     ) -> None:
         self._region = region
         self._state = state
+        self._permitted = permitted
         self._configured = configured
+        self._memory = memory
+        self._has_read = False
         self._clock = clock
         self._refresh_seconds = refresh_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kms-failover-routes")
-        self._key_sets = self._remembered("the key sets", self._read_key_sets, configured or None)
+        self._key_sets = self._remembered("the key sets", self._read_key_sets, permitted(configured) or None)
         self._routes: dict[str, Remembered[Route]] = {}
         self._index: tuple[tuple[KeySet, ...], dict[str, KeySet]] = ((), {})
         self._lock = threading.Lock()
@@ -47,11 +62,13 @@ class RouteReader:
             UnknownKeySetError: there is none of this name.
             UnreadableItemError: its item cannot be read, and no readable version of it is known.
             StateUnavailableError: none is known, and the table cannot be read.
+            ConfigurationError: all its member keys are in accounts that are not allowed.
         """
         found = self._indexed(self.key_sets()).get(key_id)
         if found is None:
             found = self._indexed(self._key_sets.get_anew() or ()).get(key_id)  # it may have been applied a moment ago
         if found is None:
+            self._permitted.expect_some_of(key_id)
             if self._key_sets.error is not None:
                 raise self._unread() from self._key_sets.error
             raise next((one for one in self._unknown() if one.may_be(key_id)), UnknownKeySetError(key_id))
@@ -102,9 +119,21 @@ class RouteReader:
 
     def _read_key_sets(self) -> tuple[KeySet, ...]:
         """Those that were configured stand in for what the table has not, or has in no form that can be read."""
-        known = self._state.key_sets() if self._state is not None else ()
+        if self._state is None:
+            return self._permitted(self._configured)
+        try:
+            known = self._state.key_sets()
+        except (BotoCoreError, ClientError):
+            remembered = () if self._has_read else self._memory.recall()
+            if not remembered:
+                raise
+            return self._permitted(remembered)
+        self._has_read = True
+        self._memory.keep(known)
         unreadable = {error.sort_key for error in self._unknown()}
-        return (*known, *(one for one in self._configured if one.name in unreadable)) or self._configured
+        return self._permitted(
+            (*known, *(one for one in self._configured if one.name in unreadable)) or self._configured
+        )
 
     def _unknown(self) -> tuple[UnreadableItemError, ...]:
         return self._state.unknown_key_sets if self._state is not None else ()
@@ -114,4 +143,9 @@ class RouteReader:
         return Remembered(what, read, self._thread, self._clock, self._refresh_seconds, known)
 
     def _unread(self) -> StateUnavailableError:
-        return StateUnavailableError(f"the state table in {self._region} cannot be read")
+        error = self._key_sets.error
+        if isinstance(error, StateUnavailableError):
+            return error
+        return StateUnavailableError(
+            f"the state table in {self._region} cannot be read ({type(error).__name__}), and {WHAT_TO_DO}"
+        )

@@ -179,6 +179,11 @@ class KeySet(Model):
     def regions(self) -> tuple[str, ...]:
         return tuple(member.region for member in self.members)
 
+    @property
+    def wanted_regions(self) -> tuple[str, ...]:
+        """Those that a bundle should open in."""
+        return self.regions
+
     def member_in(self, region: str) -> MemberKey | None:
         return next((member for member in self.members if member.region == region), None)
 

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from kms_failover.errors import ConfigurationError
 
 MAX_USES = 2**32  # messages under one AES-GCM key with random nonces (NIST SP 800-38D, 8.3)
 MAX_AGE_SECONDS = 86_400.0
+ACCOUNT = re.compile(r"[0-9]{12}\Z")
 URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/.*)?\Z")
 
 
@@ -85,6 +87,10 @@ class Settings:
     route_refresh_seconds: float = 2.0  # below a probe round, so that a changed route is used before the next one ends
     endpoints: Mapping[str, str] = field(default_factory=dict)  # region -> URL: a VPC endpoint, FIPS
 
+    # Whose member keys may be asked. None named: those of the key sets given to `connect`, else one's own (0021)
+    accounts: tuple[str, ...] = ()
+    memory_folder: str | Path | None = None  # where the key sets last read are left for the next process
+
     # Both off: each trades something away, see there
     cache: CacheLimits | None = None
     reservoir: ReservoirLimits | None = None
@@ -108,6 +114,9 @@ class Settings:
             if value is not None and not isinstance(value, kind):
                 raise ConfigurationError(f"{name} must be {kind.__name__} or None, not {value!r}")
         object.__setattr__(self, "endpoints", _endpoints(self.endpoints))
+        object.__setattr__(self, "accounts", _accounts(self.accounts))
+        if self.memory_folder is not None and not (isinstance(self.memory_folder, str | Path) and self.memory_folder):
+            raise ConfigurationError(f"memory_folder must be a folder or None, not {self.memory_folder!r}")
 
 
 def _endpoints(endpoints: object) -> Mapping[str, str]:
@@ -118,6 +127,15 @@ def _endpoints(endpoints: object) -> Mapping[str, str]:
         if not isinstance(region, str) or not isinstance(url, str) or URL.match(url) is None:
             raise ConfigurationError(f"endpoints[{region!r}] must be a URL like https://host, not {url!r}")
     return MappingProxyType(dict(endpoints))
+
+
+def _accounts(accounts: object) -> tuple[str, ...]:
+    if not isinstance(accounts, list | tuple | set | frozenset):
+        raise ConfigurationError(f"accounts must be several, as ('111122223333',), not {accounts!r}")
+    for account in accounts:
+        if not isinstance(account, str) or ACCOUNT.match(account) is None:
+            raise ConfigurationError(f"accounts must be twelve digits each, not {account!r}")
+    return tuple(accounts)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
