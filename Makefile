@@ -5,6 +5,7 @@ VENV := .venv
 TOOLS := .venv-tools
 SAM := .venv-sam
 PEERS := .venv-peers
+CLIENTS := .venv-clients
 REGIONS ?= us-east-1 us-west-2
 STACK ?= kms-failover
 LOCK := pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -13,9 +14,9 @@ export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
-LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt
+LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt tests/clients/requirements.txt
 
-.PHONY: help drill test simulate trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy deploy-arguments cloud cloud-down clean python
+.PHONY: help drill test clients simulate trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy deploy-arguments cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files,
 
 test: $(VENV)/ready ## all tests, on every processor; ARGS for pytest ("-n 0": in one process)
 	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+clients: $(CLIENTS)/ready ## real clients (Encryption SDK, S3 and DynamoDB Encryption Clients) through an outage; ARGS for pytest
+	@$(CLIENTS)/bin/python -m pytest tests/clients $(ARGS)
 
 simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, DOCS=1, ARGS
 	@$(VENV)/bin/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(if $(DOCS),--docs) $(ARGS)
@@ -64,7 +68,7 @@ format: $(VENV)/ready ## write the house format
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
-lock: $(VENV)/ready ## write the five locks anew from their inputs; UPGRADE=1 takes newer versions
+lock: $(VENV)/ready ## write the six locks anew from their inputs; UPGRADE=1 takes newer versions
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks UPGRADE=$(UPGRADE) lock-to
 	@for lock in $(LOCKS); do cmp -s build/locks/$$(echo $$lock | tr / -) $$lock || cp build/locks/$$(echo $$lock | tr / -) $$lock; done
 
@@ -78,6 +82,7 @@ lock-to: $(VENV)/ready
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/requirements.in -o $(LOCK_FOLDER)/local-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/sam-requirements.in -o $(LOCK_FOLDER)/local-sam-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) benchmarks/requirements.in -o $(LOCK_FOLDER)/benchmarks-requirements.txt
+	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) tests/clients/requirements.in -o $(LOCK_FOLDER)/tests-clients-requirements.txt
 
 build: .aws-sam/ready ## sam build
 
@@ -102,7 +107,7 @@ cloud-down: $(TOOLS)/ready ## end the local cloud
 
 clean: ## remove what the other commands made
 	@if [ -f build/cloud/cloud.json ] && [ -x $(TOOLS)/bin/python ]; then $(TOOLS)/bin/python -m local.cloud stop; fi
-	rm -rf $(VENV) $(TOOLS) $(SAM) $(PEERS) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(SAM) $(PEERS) $(CLIENTS) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 python:
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
@@ -131,6 +136,12 @@ $(PEERS)/ready: benchmarks/requirements.txt | python
 	@echo "setting up $(PEERS) (what ours is measured against)"
 	@"$(PYTHON)" -m venv $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --require-hashes -r benchmarks/requirements.txt
+	@touch $@
+
+$(CLIENTS)/ready: tests/clients/requirements.txt | python
+	@echo "setting up $(CLIENTS) (the clients that are given a FailoverKms)"
+	@"$(PYTHON)" -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/pip install --quiet --require-hashes -r tests/clients/requirements.txt
 	@touch $@
 
 # sam looks for the runtime's own interpreter on the PATH, under its full name
