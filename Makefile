@@ -16,7 +16,7 @@ export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt tests/clients/requirements.txt
 
-.PHONY: help drill test clients simulate trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy deploy-arguments cloud cloud-down clean python
+.PHONY: help drill test clients simulate fuzz nightly trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy deploy-arguments cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,14 @@ clients: $(CLIENTS)/ready ## real clients (Encryption SDK, S3 and DynamoDB Encry
 
 simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, DOCS=1, ARGS
 	@$(VENV)/bin/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(if $(DOCS),--docs) $(ARGS)
+
+fuzz: $(VENV)/ready ## events nobody has thought of, for every function and parser: RUNS=events a target, SEED=number, ONLY="runbook sweep", SHOW=event
+	@$(VENV)/bin/python -m tests.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(SHOW),--show $(SHOW)) $(ARGS)
+
+nightly: ## what takes hours: a million simulated schedules, 100,000 events a function, the benchmarks; SEED=number
+	@$(MAKE) --no-print-directory simulate RUNS=1000000
+	@$(MAKE) --no-print-directory fuzz RUNS=100000
+	@$(MAKE) --no-print-directory bench
 
 trials: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## time from silence to a changed route, in a local cloud: TRIALS=count, MODES="warm reports", DOCS=1
 	@$(TOOLS)/bin/python -m tests.trials --sam $(CURDIR)/$(SAM)/bin/sam $(if $(TRIALS),--trials $(TRIALS)) $(if $(MODES),--modes $(MODES)) $(if $(DOCS),--docs)
