@@ -433,6 +433,24 @@ def test_what_this_version_cannot_read_is_said_to_be_replaced(operator: Operator
     assert set(operator.in_force()) == {"orders"}
 
 
+def test_a_key_set_in_the_item_of_another_is_none(operator: Operator) -> None:
+    for table in operator.tables.values():
+        table.put_item(Item={"pk": "key-sets", "sk": "orders", "body": json.dumps(operator.orders(name="payments"))})
+    operator.writes(operator.orders())
+
+    assert operator.applies("--yes") == 0
+    assert "this version cannot read it: it is replaced by" in operator.out
+
+
+def test_a_member_of_another_account_is_told_of_before_it_is_asked_for(operator: Operator) -> None:
+    foreign = operator.keys[WEST].replace("123456789012", "999999999999")
+    operator.writes(operator.orders(members=[operator.orders()["members"][0], {"region": WEST, "arn": foreign}]))
+
+    operator.applies("--unchecked")
+
+    assert "  ! its members lie in accounts 123456789012 and 999999999999: " in operator.out
+
+
 def test_a_member_of_an_unreadable_key_set_goes_only_if_it_is_named(operator: Operator) -> None:
     body = json.dumps(operator.orders(failback="scheduled", members=[{"region": WEST, "arn": arn(WEST)}]))
     operator.tables[WEST].put_item(Item={"pk": "key-sets", "sk": "orders", "body": body})

@@ -24,7 +24,8 @@ def _change_lines(change: Change, regions: Sequence[str]) -> Iterator[str]:
     yield f"{change.key_set}: {_KINDS[change.kind].format(where=listed(regions))}"
     yield from (f"  {_detail(detail)}" for detail in change.details)
     if change.accounts:
-        yield f"  ! its members lie in accounts {listed(change.accounts)}: each owner can open every new data key"
+        yield f"  ! its members lie in accounts {listed(change.accounts)}: each owner can open every new data key,"
+        yield "    and a caller asks only those of the accounts that it allows (docs/decisions/0021)"
     for arn in change.lost:
         yield f"  ! {arn} GOES: what only it opens, nobody opens through this key set any more"
     if any(detail.before is None and detail.field.startswith("member ") for detail in change.details):
