@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from moto import mock_aws
 
-from kms_failover.adapters.announcer import MAX_SUBJECT, SnsAndEventBridge
+from kms_failover.adapters.announcer import SnsAndEventBridge
+from kms_failover.domain.messages import Bulletin, Sender, message
+from kms_failover.domain.naming import Deployment, Place
+from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Route
 from kms_failover.errors import KmsFailoverError
-from tests.domain.strategies import EAST, IRELAND, NOON, WEST, key_names, moments
+from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, key_names, moments
 
 EVENTS = Path(__file__).parents[2] / "events"
 EXAMPLE = json.loads((EVENTS / "kms-route-changed.json").read_text())
@@ -29,6 +32,17 @@ ROUTE = Route(
     reason=EXAMPLE["detail"]["reason"],
     evidence=tuple(EXAMPLE["detail"]["evidence"]),
 )
+NEWS = News(
+    key_set="orders",
+    observer=WEST,
+    number=1,
+    kind=Kind.LOST,
+    region=EAST,
+    regions=(WEST, EAST),
+    at=NOON,
+    reason="us-east-1 is impaired: 3 of the last 3 probe rounds failed with ReadTimeoutError",
+)
+MOTO_ACCOUNT = "123456789012"
 
 
 class Recorder:
@@ -48,13 +62,13 @@ class Recorder:
 
 
 def announcer(recorder: Any) -> SnsAndEventBridge:
-    return SnsAndEventBridge(recorder, recorder, "topic", EXAMPLE["detail"]["deployment"])
+    return SnsAndEventBridge(recorder, recorder, Place(Deployment("kms-failover"), "aws", WEST, ACCOUNT))
 
 
 def test_the_emitted_event_is_the_example() -> None:
     recorder = Recorder()
 
-    announcer(recorder).tell_machines(ROUTE)
+    announcer(recorder).route_changed(ROUTE)
 
     entry = recorder.entries[0]
     assert (entry["Source"], entry["DetailType"]) == (EXAMPLE["source"], EXAMPLE["detail-type"])
@@ -68,6 +82,16 @@ def test_a_recovery_is_an_event_as_its_example_shows() -> None:
     announcer(recorder).region_recovered(
         key_set=example["detail"]["keySet"], region=example["detail"]["region"], observer=example["detail"]["observer"]
     )
+
+    assert recorder.entries[0]["DetailType"] == example["detail-type"]
+    assert json.loads(recorder.entries[0]["Detail"]) == example["detail"]
+
+
+def test_a_change_of_readiness_is_an_event_as_its_example_shows() -> None:
+    example = json.loads((EVENTS / "kms-readiness-changed.json").read_text())
+    recorder = Recorder()
+
+    announcer(recorder).readiness_changed(NEWS)
 
     assert recorder.entries[0]["DetailType"] == example["detail-type"]
     assert json.loads(recorder.entries[0]["Detail"]) == example["detail"]
@@ -91,7 +115,7 @@ def delivered(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["kms-route-changed", "kms-region-recovered"])
+@pytest.mark.parametrize("name", ["kms-route-changed", "kms-readiness-changed", "kms-region-recovered"])
 def test_an_example_is_as_its_schema_says(name: str) -> None:
     schema(name).validate(json.loads((EVENTS / f"{name}.json").read_text()))
 
@@ -112,9 +136,30 @@ def test_an_example_is_as_its_schema_says(name: str) -> None:
 def test_every_route_change_that_is_emitted_is_as_its_schema_says(route: Route) -> None:
     recorder = Recorder()
 
-    announcer(recorder).tell_machines(route)
+    announcer(recorder).route_changed(route)
 
     schema("kms-route-changed").validate(delivered(recorder.entries[0]))
+
+
+@given(
+    st.builds(
+        News,
+        key_set=key_names,
+        observer=st.sampled_from([EAST, WEST, IRELAND]),
+        number=st.integers(min_value=1),
+        kind=st.sampled_from(Kind),
+        region=st.sampled_from([EAST, WEST, IRELAND]),
+        regions=st.lists(st.sampled_from([EAST, WEST, IRELAND]), min_size=1, unique=True).map(tuple),
+        at=moments,
+        reason=st.text(),
+    )
+)
+def test_every_change_of_readiness_that_is_emitted_is_as_its_schema_says(news: News) -> None:
+    recorder = Recorder()
+
+    announcer(recorder).readiness_changed(news)
+
+    schema("kms-readiness-changed").validate(delivered(recorder.entries[0]))
 
 
 @given(key_names, st.sampled_from([EAST, WEST, IRELAND]))
@@ -126,7 +171,7 @@ def test_every_recovery_that_is_emitted_is_as_its_schema_says(key_set: str, regi
     schema("kms-region-recovered").validate(delivered(recorder.entries[0]))
 
 
-@pytest.mark.parametrize("name", ["kms-route-changed", "kms-region-recovered"])
+@pytest.mark.parametrize("name", ["kms-route-changed", "kms-readiness-changed", "kms-region-recovered"])
 def test_a_schema_refuses_an_event_that_lacks_a_field_or_has_it_in_another_shape(name: str) -> None:
     example = json.loads((EVENTS / f"{name}.json").read_text())
 
@@ -137,28 +182,20 @@ def test_a_schema_refuses_an_event_that_lacks_a_field_or_has_it_in_another_shape
     assert not schema(name).is_valid(example | {"source": "somebody.else"})
 
 
-def test_people_read_where_why_and_what_was_seen() -> None:
+def test_people_are_told_by_the_topic_of_the_region_what_the_message_says() -> None:
     recorder = Recorder()
+    bulletins = [Bulletin("orders", WEST, (ROUTE,), (NEWS,))]
 
-    announcer(recorder).tell_people(ROUTE)
+    announcer(recorder).tell_people(bulletins)
 
-    message = recorder.published[0]
-    assert message["Subject"] == "KMS route of orders: us-west-2 > us-east-1"
-    assert "Seen from us-west-2, key set orders now uses us-west-2 > us-east-1 (epoch 1" in message["Message"]
-    assert all(line in message["Message"] for line in (ROUTE.reason, *ROUTE.evidence))
-
-
-def test_a_subject_is_never_longer_than_sns_takes() -> None:
-    recorder = Recorder()
-
-    announcer(recorder).tell_people(ROUTE.model_copy(update={"key_set": "o" * 63, "regions": (WEST, EAST) * 4}))
-
-    assert len(recorder.published[0]["Subject"]) == MAX_SUBJECT
+    told = message(bulletins, Sender("kms-failover", ACCOUNT))
+    topic = f"arn:aws:sns:{WEST}:{ACCOUNT}:kms-failover-changes"
+    assert recorder.published == [{"TopicArn": topic, "Subject": told.subject, "Message": told.text}]
 
 
 def test_an_entry_that_eventbridge_did_not_take_is_an_error_that_names_it() -> None:
     with pytest.raises(KmsFailoverError, match="'KMS Route Changed': InternalFailure"):
-        announcer(Recorder(failed=1)).tell_machines(ROUTE)
+        announcer(Recorder(failed=1)).route_changed(ROUTE)
 
 
 @pytest.fixture
@@ -171,6 +208,9 @@ def test_aws_takes_both(clients: tuple[Any, Any]) -> None:
     sns, events = clients
     topic = sns.create_topic(Name="prod-changes")["TopicArn"]
 
-    SnsAndEventBridge(sns, events, topic, "prod").tell_machines(ROUTE)
+    taken = SnsAndEventBridge(sns, events, Place(Deployment("prod"), "aws", WEST, MOTO_ACCOUNT))
+    taken.route_changed(ROUTE)
+    taken.readiness_changed(NEWS)
+    taken.tell_people([Bulletin("orders", WEST, (ROUTE,), (NEWS,))])
 
-    assert sns.list_topics()["Topics"] == [{"TopicArn": topic}]
+    assert topic == f"arn:aws:sns:{WEST}:{MOTO_ACCOUNT}:prod-changes"

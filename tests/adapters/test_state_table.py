@@ -14,6 +14,7 @@ from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.debt import Debt, Refusal, Standing
 from kms_failover.domain.health import Outcome, Source, Verdict
 from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Intent, Mode, Route, first_route
 from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError
@@ -110,6 +111,28 @@ def test_a_judgement_is_written_only_over_the_version_that_was_read(state: State
     assert state.judgement("orders") == second
     assert state.judgements() == {"orders": second}
     assert state.route("orders") == route(1)
+
+
+def test_news_are_newest_first_and_written_again_the_same(state: State) -> None:
+    found = [
+        News(
+            key_set="orders",
+            observer=WEST,
+            number=number,
+            kind=Kind.LOST,
+            region=EAST,
+            regions=(EAST, WEST),
+            at=NOON,
+            reason="r",
+        )
+        for number in (2, 10, 1, 10)
+    ]
+    for news in found:
+        state.add_news(news)
+
+    assert [news.number for news in state.news("orders")] == [10, 2, 1]
+    assert state.news("orders", 1) == (found[1],)
+    assert state.news("wages") == ()
 
 
 def test_history_is_newest_first(state: State) -> None:

@@ -15,6 +15,7 @@ from kms_failover.adapters.unreadable import UnreadableLog
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Outcome, Source, Verdict
 from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Mode, Route, first_route
 from kms_failover.errors import EpochConflictError, UnreadableItemError
 from tests.adapters.tables import create_state_table
@@ -160,6 +161,24 @@ def test_of_verdicts_each_that_can_be_read_stays(world: World) -> None:
 
     assert found is not None
     assert found.verdicts == (health(WEST),)
+
+
+def test_news_that_wait_to_be_told_stay_and_are_counted_on(world: World) -> None:
+    said = {"key_set": "orders", "observer": WEST, "region": EAST, "regions": (EAST, WEST), "at": NOON, "reason": "r"}
+    known, unknown = (News.model_validate(said | {"number": n, "kind": "lost"}) for n in (7, 8))
+    found = judgement(route()).model_copy(update={"news": (known, unknown), "news_count": 8})
+    world.state.put_judgement(found)
+    body = json.loads(found.model_dump_json())
+    body["news"][1]["kind"] = "limping"
+    body["news_count"] = "many"
+    for news in (known, unknown):
+        world.state.add_news(news)
+    world.spoil("control#us-west-2", "orders", has(body=json.dumps(body)))
+
+    rescued = world.state.judgement("orders")
+
+    assert rescued is not None
+    assert (rescued.news, rescued.news_count) == ((known,), 8)
 
 
 @pytest.mark.parametrize("spoiled", [says(route={"regions": []}), *NO_BODY])

@@ -10,6 +10,7 @@ from kms_failover.domain.health import Observation, Source
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Route
 from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError, UnreadableItemError
@@ -28,6 +29,7 @@ class MemoryState:
         self._ignored: dict[str, IgnoredEvent] = {}
         self._judgements: dict[tuple[str, str], Judgement] = {}
         self._history: dict[tuple[str, int], Route] = {}
+        self._news: dict[tuple[str, int], News] = {}
         self._intents: dict[tuple[str, str], Intent] = {}
         self._debts: dict[tuple[str, str], Debt] = {}
         self._refusals: dict[tuple[str, str], Refusal] = {}
@@ -87,6 +89,13 @@ class MemoryState:
 
     def history(self, key_set: str, at_most: int = 50) -> tuple[Route, ...]:
         found = [self._history[key] for key in sorted(self._history, reverse=True) if key[0] == key_set]
+        return tuple(found[:at_most])
+
+    def add_news(self, news: News) -> None:
+        self._news[news.key_set, news.number] = news
+
+    def news(self, key_set: str, at_most: int = 50) -> tuple[News, ...]:
+        found = [self._news[key] for key in sorted(self._news, reverse=True) if key[0] == key_set]
         return tuple(found[:at_most])
 
     def intents(self, key_set: str) -> tuple[Intent, ...]:

@@ -1,19 +1,23 @@
 """The controller: any number of runs end in the same route, each change is announced, nobody waits for anybody."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.announcing import BUDGET, MAX_FAILURES
-from kms_failover.domain.controlling import ANNOUNCING_TAKES, ATTEMPTS, MAX_PENDING, Controller
+from kms_failover.domain.controlling import ANNOUNCING_TAKES, ATTEMPTS, Controller
 from kms_failover.domain.debt import Debt
-from kms_failover.domain.health import Observation, Outcome, Source, Verdict
-from kms_failover.domain.judgement import Judgement, first_judgement
+from kms_failover.domain.health import LONGEST_REASON, Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.judgement import MAX_PENDING, Judgement, first_judgement, newest
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey
-from kms_failover.domain.route import Intent, Mode, Route
+from kms_failover.domain.messages import Bulletin
+from kms_failover.domain.readiness import News
+from kms_failover.domain.route import Intent, Mode, Route, first_route
 from kms_failover.errors import EpochConflictError, KmsFailoverError
 from tests.domain.memory_state import MemoryState, held
 from tests.domain.strategies import EAST, NOON, WEST, arn, key_set, observation
@@ -26,14 +30,29 @@ class Announcements:
 
     def __init__(self, *failing: str) -> None:
         self.changed: list[Route] = []
-        self.told_people: list[Route] = []
+        self.messages: list[tuple[Bulletin, ...]] = []
+        self.readiness: list[News] = []
         self.recovered: list[tuple[str, str, str]] = []
         self.failing = set(failing)
 
-    def tell_people(self, route: Route) -> None:
-        self.told_people.append(route)
+    @property
+    def told_people(self) -> list[Route]:
+        return [route for message in self.messages for bulletin in message for route in bulletin.routes]
 
-    def tell_machines(self, route: Route) -> None:
+    @property
+    def people_know(self) -> list[tuple[str, str]]:
+        """The kinds of news that people were told, and of which region."""
+        return [(n.kind, n.region) for message in self.messages for bulletin in message for n in bulletin.news]
+
+    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+        self.messages.append(tuple(bulletins))
+
+    def readiness_changed(self, news: News) -> None:
+        if news.key_set in self.failing:
+            raise KmsFailoverError(f"nobody hears of {news.key_set}")
+        self.readiness.append(news)
+
+    def route_changed(self, route: Route) -> None:
         if route.key_set in self.failing:
             raise KmsFailoverError(f"nobody hears of {route.key_set}")
         self.changed.append(route)
@@ -111,7 +130,7 @@ def test_no_observations_at_all_never_move_the_route() -> None:
     world.now += timedelta(hours=3)
     after = world.controller.run()
 
-    assert after == before
+    assert [judgement.route for judgement in after] == [judgement.route for judgement in before]
 
 
 @given(st.lists(st.integers(0, 2), max_size=6))
@@ -167,7 +186,7 @@ def test_one_key_sets_failed_announcement_does_not_keep_another_in_a_lost_region
     world.controller.run()
     lose_east(world)
 
-    with pytest.raises(ExceptionGroup, match="1 times a key set could not be controlled or announced"):
+    with pytest.raises(ExceptionGroup, match="2 times a key set could not be controlled or announced"):
         world.controller.run()
 
     routes = [world.state.route(name) for name in ("invoices", "orders")]
@@ -247,7 +266,7 @@ def test_who_was_overtaken_decides_again_from_what_is_there() -> None:
 
     judgements = controller.run()
 
-    assert state.judgement("orders") == judgements[0]
+    assert state.route("orders") == judgements[0].route
     assert judgements[0].health[EAST].verdict is Verdict.IMPAIRED
     assert judgements[0].route.regions == (EAST, WEST)  # held meanwhile
 
@@ -273,7 +292,7 @@ def test_a_change_that_was_made_while_another_was_announced_is_announced_too() -
             world.state.put_intent("orders", force)
             world.controller.run()
 
-    world.announcements.tell_machines = command_and_run  # type: ignore[method-assign]  # what happens meanwhile
+    world.announcements.route_changed = command_and_run  # type: ignore[method-assign]  # what happens meanwhile
     world.controller.run()
     world.controller.run()
 
@@ -448,7 +467,7 @@ def test_an_announcement_that_hangs_keeps_no_other_key_set_in_a_lost_region() ->
         world.now += timedelta(seconds=6)
         raise KmsFailoverError(f"nobody answers for {route.key_set}")
 
-    world.announcements.tell_machines = hang  # type: ignore[method-assign]  # EventBridge is silent
+    world.announcements.route_changed = hang  # type: ignore[method-assign]  # EventBridge is silent
     began = world.now
     with pytest.raises(ExceptionGroup):
         world.controller.run()
@@ -468,7 +487,7 @@ def test_each_key_set_is_announced_in_the_end_however_many_hang() -> None:
         world.now += timedelta(seconds=6)
         world.announcements.changed.append(route)
 
-    world.announcements.tell_machines = slow  # type: ignore[method-assign]  # three of eight within a run's time
+    world.announcements.route_changed = slow  # type: ignore[method-assign]  # three of eight within a run's time
     for _ in range(8):
         world.controller.run()
         world.now += ANNOUNCING_TAKES + timedelta(seconds=1)
@@ -483,8 +502,8 @@ def test_whom_nobody_reaches_keeps_neither_history_nor_machines_waiting_however_
     lose_east(world)
     tried = []
 
-    def silent(route: Route) -> None:
-        tried.append(route)
+    def silent(bulletins: Sequence[Bulletin]) -> None:
+        tried.append(bulletins)
         world.now += timedelta(seconds=3)  # its time-out
         raise KmsFailoverError("nobody answers")
 
@@ -492,7 +511,7 @@ def test_whom_nobody_reaches_keeps_neither_history_nor_machines_waiting_however_
     with pytest.raises(ExceptionGroup):
         world.controller.run()
 
-    assert len(tried) == MAX_FAILURES
+    assert len(tried) <= MAX_FAILURES
     assert sorted(route.key_set for route in world.announcements.changed) == names
     assert all(len(world.state.history(name, 10)) == 1 for name in names)
 
@@ -508,10 +527,10 @@ def test_what_there_was_no_time_to_announce_is_the_next_runs(*, people_hear: boo
         world.now += timedelta(seconds=1)
         world.announcements.changed.append(route)
 
-    def silent(route: Route) -> None:
-        raise KmsFailoverError(f"nobody hears of {route.key_set}")
+    def silent(bulletins: Sequence[Bulletin]) -> None:
+        raise KmsFailoverError(f"nobody hears of {bulletins[0].key_set}")
 
-    world.announcements.tell_machines = slow  # type: ignore[method-assign]
+    world.announcements.route_changed = slow  # type: ignore[method-assign]
     if not people_hear:
         world.announcements.tell_people = silent  # type: ignore[method-assign]
     with suppress(ExceptionGroup):
@@ -604,15 +623,15 @@ def test_a_key_that_replaces_another_inherits_none_of_its_words_and_is_asked_for
     assert (judged.health[EAST].key_answers, judged.health[WEST].key_answers) == (None, True)
 
 
-@pytest.mark.parametrize(("silent", "other"), [("tell_people", "changed"), ("tell_machines", "told_people")])
+@pytest.mark.parametrize(("silent", "other"), [("tell_people", "changed"), ("route_changed", "told_people")])
 def test_people_and_machines_are_told_once_each_whichever_of_them_cannot_be_reached(silent: str, other: str) -> None:
     world = World()
     world.controller.run()
     lose_east(world)
     reached = getattr(world.announcements, silent)
 
-    def unreachable(route: Route) -> None:
-        raise KmsFailoverError(f"nobody hears of {route.key_set}")
+    def unreachable(_: object) -> None:
+        raise KmsFailoverError("nobody hears")
 
     setattr(world.announcements, silent, unreachable)
     for _ in range(3):
@@ -651,5 +670,180 @@ def test_announcements_without_end_are_given_up_from_the_oldest_on_and_stand_in_
 
     judgement = world.state.judgement("orders")
     assert judgement is not None
-    assert [route.epoch for route in judgement.pending] == list(range(3, MAX_PENDING + 3))
+    kept = [route.epoch for route in judgement.pending]
+    assert 50 < len(kept) <= MAX_PENDING
+    assert kept == list(range(MAX_PENDING + 3 - len(kept), MAX_PENDING + 3))
     assert [route.epoch for route in world.state.history("orders", 1000)] == list(range(MAX_PENDING + 2, 0, -1))
+
+
+@pytest.mark.parametrize("letter", ["x", "\N{GRINNING FACE}"])
+def test_a_judgement_fits_into_an_item_whatever_nobody_has_heard_of_and_whatever_its_texts_are(letter: str) -> None:
+    orders = key_set(*(f"region-{number}" for number in range(8)))
+    said = letter * (1024 + 256)  # an order's reason and author
+    seen = RegionHealth(region=EAST, since=NOON, reason=letter * LONGEST_REASON, key_reason=letter * LONGEST_REASON)
+    lost = seen.model_copy(update={"key_usable": False})
+    wordy = first_route(orders, WEST, NOON).model_copy(
+        update={"reason": f"forced by {said}", "evidence": (lost.in_words(),) * 8, "changes": (NOON,) * 60}
+    )
+    routes = [wordy.model_copy(update={"epoch": number}) for number in range(150)]
+    news = [News(**NEWS, number=number, reason=said, regions=orders.regions) for number in range(1, 150)]
+
+    judgement = Judgement(
+        key_set="orders",
+        observer=WEST,
+        route=wordy,
+        verdicts=(lost,) * 8,
+        pending=newest(routes),
+        news=newest(news),
+    )
+
+    assert judgement.pending
+    assert judgement.pending == tuple(routes[-len(judgement.pending) :])
+    assert judgement.news == tuple(news[-len(judgement.news) :])
+    assert len(judgement.model_dump_json().encode()) < ITEM_BYTES
+
+
+ITEM_BYTES = 400 * 1024
+NEWS: dict[str, Any] = {"key_set": "orders", "observer": WEST, "kind": "lost", "region": EAST, "at": NOON}
+
+
+# News: each loss and each return is told, whatever the route does about it
+
+
+def lose(world: World, *regions: str, at: Sequence[int] = (0, 10, 20)) -> None:
+    for seconds in at:
+        for region in (EAST, WEST):
+            lost = region in regions
+            world.see(observation(seconds, FAULT if lost else OK, region=region))
+            if not lost:
+                world.see(observation(seconds, OK, region=region, key_set="orders"))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+
+def test_people_and_machines_are_told_of_a_standby_that_is_lost() -> None:
+    world = World()
+
+    lose(world, WEST)
+
+    assert world.announcements.people_know == [("lost", WEST)]
+    assert [(news.kind, news.region) for news in world.announcements.readiness] == [("lost", WEST)]
+    assert world.announcements.changed == []
+    assert [news.kind for news in world.state.news("orders")] == ["lost"]
+
+
+def test_people_are_told_that_all_is_lost() -> None:
+    world = World()
+
+    lose(world, EAST, WEST)
+
+    assert sorted(world.announcements.people_know) == [("all lost", EAST), ("lost", EAST), ("lost", WEST)]
+    assert len(world.announcements.messages) == 1
+
+
+def test_people_are_told_that_no_other_region_answers() -> None:
+    world = World()
+    for seconds in (0, 10, 20):
+        world.see(observation(seconds, FAULT))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+    assert world.announcements.people_know == [("lost", EAST), ("no target", EAST)]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        Intent(mode=Mode.HOLD, epoch=1, written_in=WEST, author="ana", reason="migration", at=NOON),
+        Intent(mode=Mode.FORCE, region=EAST, insist=True, epoch=1, written_in=WEST, author="ana", reason="r", at=NOON),
+    ],
+    ids=["hold", "force"],
+)
+def test_people_are_told_when_an_order_begins_to_keep_a_route_in_a_lost_region(order: Intent) -> None:
+    world = World()
+    world.state.put_intent("orders", order)
+
+    lose(world, EAST, at=(0, 10, 20, 30))
+
+    assert world.announcements.people_know == [("lost", EAST), ("held", EAST)]
+    reason = world.announcements.readiness[-1].reason
+    assert reason.startswith(f"would move to {WEST} ({EAST} is impaired: ")
+    assert "by ana since 2026-11-23 12:00:00 UTC prevents it" in reason
+
+
+def test_a_region_that_is_lost_and_back_is_told_once_each_however_many_runs() -> None:
+    world = World()
+    lose(world, EAST, at=range(0, 100, 5))
+
+    lose(world, at=range(700, 800, 5))
+
+    assert world.announcements.people_know == [("lost", EAST), ("recovered", EAST)]
+
+
+def test_what_flaps_with_each_round_is_told_once_it_has_lasted() -> None:
+    world = World()
+    for seconds in range(0, 1200, 10):
+        world.see(observation(seconds, OK), observation(seconds, FAULT if seconds % 30 == 0 else OK, region=WEST))
+        for region in (EAST, WEST):
+            word = OK if seconds < 600 or region == EAST else Outcome.REFUSED
+            world.see(observation(seconds, word, region=region, key_set="orders"))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+    assert world.announcements.people_know == [("not ready", WEST)]
+    assert 720 <= (world.announcements.readiness[0].at - NOON).total_seconds() <= 750
+
+
+def test_a_region_that_could_not_be_fled_to_and_can_be_again_is_told() -> None:
+    world = World()
+    for seconds in range(0, 1200, 10):
+        word = Outcome.REFUSED if seconds < 600 else OK
+        world.see(*(observation(seconds, OK, region=region) for region in (EAST, WEST)))
+        world.see(observation(seconds, OK, key_set="orders"), observation(seconds, word, region=WEST, key_set="orders"))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+    assert world.announcements.people_know == [("not ready", WEST), ("ready", WEST)]
+
+
+def test_a_hundred_key_sets_that_the_same_has_become_of_are_one_message() -> None:
+    world = World(*(key_set(name=f"set-{number:02d}") for number in range(100)))
+    world.controller.run()
+    lose_east(world)
+
+    world.controller.run()
+
+    (message,) = world.announcements.messages
+    assert len(message) == 100
+    assert len(world.announcements.changed) == len(world.announcements.readiness) == 100
+    assert all(found.is_announced for found in world.state.judgements().values())
+
+
+def test_key_sets_of_which_different_things_have_become_are_told_apart() -> None:
+    world = World(key_set(name="orders"), key_set(WEST, EAST, name="payments"), key_set(EAST, name="wages"))
+    world.controller.run()
+    lose_east(world)
+
+    world.controller.run()
+
+    messages = sorted([bulletin.key_set for bulletin in message] for message in world.announcements.messages)
+    assert messages == [["orders", "payments"], ["wages"]]
+
+
+def test_news_that_people_could_not_be_told_are_told_later_and_once() -> None:
+    world = World()
+    reached = world.announcements.tell_people
+
+    def unreachable(bulletins: Sequence[Bulletin]) -> None:
+        raise KmsFailoverError("nobody hears")
+
+    world.announcements.tell_people = unreachable  # type: ignore[method-assign]
+    with suppress(ExceptionGroup):
+        lose(world, WEST)
+    world.announcements.tell_people = reached  # type: ignore[method-assign]
+    world.now += ANNOUNCING_TAKES
+    world.controller.run()
+    world.controller.run()
+
+    assert world.announcements.people_know == [("lost", WEST)]
+    assert [news.number for news in world.announcements.readiness] == [1]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kms_failover.domain.health import (
     CLOCK_SKEW,
+    LONGEST_REASON,
     MAX_DOUBLINGS,
     Observation,
     Outcome,
@@ -586,3 +587,12 @@ def test_a_drill_that_is_on_is_known_until_it_ends_or_is_ended() -> None:
     assert on.drill_at == begun.at
     assert (over.drill_at, over.verdict) == (None, Verdict.HEALTHY)
     assert (expired.drill_at, expired.verdict) == (None, Verdict.HEALTHY)
+
+
+def test_a_reason_is_short_and_of_one_line_whatever_a_stranger_reports() -> None:
+    said = observation(-5, FAULT, Source.DATA_PLANE, code="\x1b[2J\n" + "x" * 300_000)
+
+    after = judge(NEW, [*probes(OK), said], RULES, NOON)
+
+    assert len(after.reason) <= LONGEST_REASON + 10
+    assert after.reason.isprintable()

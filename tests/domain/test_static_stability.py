@@ -9,7 +9,9 @@ import pytest
 from kms_failover.domain.controlling import ANNOUNCING_TAKES, Controller
 from kms_failover.domain.health import Observation, Outcome, Verdict
 from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.messages import Bulletin
 from kms_failover.domain.probing import FAULTS_TO_CONFIRM, ROUND_SECONDS, ROUNDS, ProbeService, RoundTrip
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Route
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, key_set
@@ -101,10 +103,14 @@ class West:
             self.now += self.silence_takes
         return {m.arn: lost if m.region in self.silent else RoundTrip(outcome=Outcome.OK) for m in members}
 
-    def tell_people(self, route: Route) -> None:
-        self.told_people.append(route.epoch)
+    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+        self.told_people += [route.epoch for bulletin in bulletins for route in bulletin.routes]
 
-    def tell_machines(self, route: Route) -> None:
+    def readiness_changed(self, news: News) -> None:
+        if not self.events_reachable:
+            raise ConnectionError("EventBridge does not answer")
+
+    def route_changed(self, route: Route) -> None:
         if not self.events_reachable:
             raise ConnectionError("EventBridge does not answer")
         self.announced.append(route.epoch)

@@ -32,6 +32,7 @@ from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Verdict
 from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.operating import LONGEST_AUTHOR, LONGEST_REASON, ActionName, Command, Runbook
+from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Intent, decide, first_route
 from kms_failover.domain.signals import IgnoredEvent
 from tests.domain.memory_state import MemoryState
@@ -95,7 +96,7 @@ def test_the_status_tells_why_the_route_is_what_it_is_and_what_the_way_back_wait
 
     assert lines[1] == "  route    us-west-2 > us-east-1  (epoch 1; 1 of 6 changes within the hour)"
     assert lines[2] == "  since    2026-11-23 12:00:00 UTC: us-east-1 is impaired: seen"
-    assert f"           - {EAST}: impaired since 12:00:00 UTC, seen" in lines
+    assert f"           - then {EAST}: impaired since 12:00:00 UTC, seen" in lines
     assert "  intent   hold by ana at 2026-11-23 12:01:00 UTC, until 2026-11-23 12:31:00 UTC: incident 4711" in lines
     assert "  return   waits for us-east-1 to be healthy" in lines
     assert "  us-west-2      healthy since 2026-11-23 12:00:00 UTC: seen" in lines
@@ -104,6 +105,26 @@ def test_the_status_tells_why_the_route_is_what_it_is_and_what_the_way_back_wait
     )
     assert "  debt     us-east-1 1, us-west-2 0" in lines
     assert "  bucket   orders-west: S3 has not counted its objects yet, 0 objects owed" in lines
+
+
+def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost() -> None:
+    state, nothing = MemoryState(WEST, key_set()), Nothing()
+    drill = health(WEST).model_copy(update={"drill_at": NOON})
+    state.put_judgement(judgement(first_route(key_set(), WEST, NOON), health(EAST, Verdict.IMPAIRED), drill))
+    lost = {"kind": Kind.LOST, "region": EAST, "regions": (EAST, WEST), "at": NOON, "reason": "us-east-1 is impaired"}
+    state.add_news(News.model_validate(lost | {"key_set": "orders", "observer": WEST, "number": 1}))
+    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON)
+    runbook.execute(Command(Action=ActionName.HOLD, **SAID))
+
+    lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
+
+    would = "would move to us-west-2 (us-east-1 is impaired: seen)"
+    assert f"  HELD     {would}; the hold by ana since 2026-11-23 12:00:00 UTC prevents it" in lines
+    at = lines.index("  us-west-2      healthy since 2026-11-23 12:00:00 UTC: seen") + 1
+    assert lines[at].strip() == (
+        "A DRILL IS ON since 2026-11-23 12:00:00 UTC; ends by itself at 2026-11-23 12:01:00 UTC"
+    )
+    assert "  history  2026-11-23 12:00:00 UTC lost us-east-1: us-east-1 is impaired" in lines
 
 
 def test_an_order_is_told_with_what_it_replaces_and_what_happens_next() -> None:

@@ -77,6 +77,7 @@ MADE: dict[str, Made | str] = {
     "kms-cmk-deletion": endangers(EAST, "orders"),
     "kms-cmk-rotation": changes(EAST, "orders"),
     "kms-imported-key-material-expiration": endangers(IRELAND, "european"),
+    "kms-readiness-changed": "emitted",
     "kms-region-recovered": "sweep",
     "kms-route-changed": "emitted",
     "reimport-now": "reimport",

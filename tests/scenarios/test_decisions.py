@@ -16,7 +16,9 @@ from kms_failover.adapters.prober import KmsProber
 from kms_failover.domain.controlling import Controller
 from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.messages import Bulletin
 from kms_failover.domain.probing import ProbeService
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Route
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import NOON
@@ -47,8 +49,9 @@ class Clock:
 
 
 class Announcements:
-    def tell_people(self, route: Route) -> None: ...
-    def tell_machines(self, route: Route) -> None: ...
+    def tell_people(self, bulletins: Sequence[Bulletin]) -> None: ...
+    def route_changed(self, route: Route) -> None: ...
+    def readiness_changed(self, news: News) -> None: ...
     def region_recovered(self, key_set: str, region: str, observer: str) -> None: ...
 
 

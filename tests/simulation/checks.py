@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.readiness import News
 from tests.simulation.history import History
 from tests.simulation.orders import OrderChecks
 from tests.simulation.replica import Replica
@@ -50,6 +51,8 @@ class Watched(Protocol):
     seen: dict[str, list[Seen]]
     told_people: list[int]
     told_machines: list[int]
+    people_know: list[News]
+    machines_know: list[News]
     recovered: list[str]
     crashed: bool
 
@@ -87,6 +90,7 @@ class Checks:
         for health in after.verdicts:
             self._learn(observer, health.region, now)  # what a run has heard it writes
             self._verdict_has_evidence(observer, known.get(health.region), health, now)
+        self._stuck_is_noted(observer, after)
         if before is None:
             return
         new = self.orders.obeyed(observer.replica, before.route, after.route, now)
@@ -95,6 +99,14 @@ class Checks:
             self.moves += before.route.regions[0] != after.route.regions[0]
             self._flees_to_an_answer(observer, before, after, now)
             self.orders.changed(observer.replica, self.history(observer), before.route, after.route, now, new=new)
+
+    def _stuck_is_noted(self, observer: Watched, after: Judgement) -> None:
+        """That the route leads to a lost region now; an order may keep it there, or no other may answer."""
+        ways, head = self.history(observer), after.route.regions[0]
+        is_stuck = ways.is_lost(head)
+        if is_stuck and not ways.is_stuck:
+            ways.times_stuck += 1
+        ways.is_stuck = is_stuck
 
     def _verdict_has_evidence(
         self, observer: Watched, before: RegionHealth | None, after: RegionHealth, now: datetime
@@ -275,6 +287,23 @@ class Checks:
             recovered = Counter(self.history(observer).returns)
             if set(recovered) - set(observer.recovered):
                 raise Violation("announced", f"of returns {recovered} only {observer.recovered} were announced")
+            self._readiness_was_told(observer)
+
+    def _readiness_was_told(self, observer: Watched) -> None:
+        """Each loss, each return and each time that the route could not leave: to people and to machines, once."""
+        ways = self.history(observer)
+        written = sorted(news.number for news in observer.replica.news(self._key_set.name, 10_000))
+        for known in (observer.people_know, observer.machines_know):
+            once = {news.number: news for news in known}
+            if sorted(once) != written or (len(once) != len(known) and not observer.crashed):
+                raise Violation("announced", f"{observer.region} told {len(known)} of the news {written}")
+            told = Counter(news.region for news in once.values() if news.kind == "lost")
+            back = Counter(news.region for news in once.values() if news.kind == "recovered")
+            if (told, back) != (Counter(ways.losses_seen), Counter(ways.returns)):
+                raise Violation("announced", f"{observer.region} told of {told}, {back}; it was {ways.losses_seen}")
+            stuck = sum(news.kind in {"held", "no target", "all lost"} for news in once.values())
+            if stuck < ways.times_stuck:
+                raise Violation("announced", f"{observer.region} was stuck {ways.times_stuck} times, told {stuck}")
 
 
 type _Round = tuple[datetime, Outcome | None]

@@ -11,7 +11,10 @@ class History:
         self.returned_at: dict[str, datetime] = {}
         self._lost: set[str] = set()
         self.lost_at: dict[str, datetime] = {}
+        self.losses_seen: list[str] = []
         self.returns: list[str] = []
+        self.is_stuck = False  # whether the route leads to a lost region
+        self.times_stuck = 0
         self.changed_at: list[datetime] = []
         self.moved_at: datetime | None = None
         self.force_seen: dict[tuple[int, str], datetime | None] = {}  # when a force was carried out; None: it waits
@@ -23,6 +26,7 @@ class History:
             follows = back is not None and now - back < FOLLOWS_WITHIN
             self._losses[region] = self._losses.get(region, 0) + 1 if follows else 1
             self._lost.add(region)
+            self.losses_seen.append(region)
             self.lost_at[region] = now
         elif not lost and region in self._lost:
             self._lost.discard(region)

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from kms_failover.domain import controlling, health, operating, route
+from kms_failover.domain import controlling, health, operating, readiness, route
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source, Verdict
 from kms_failover.domain.judgement import Judgement, Told
 from kms_failover.domain.key_set import Failback, KeySet, Rules
 from kms_failover.domain.operating import Command, Runbook
+from kms_failover.domain.readiness import Situation
 from kms_failover.domain.route import Intent, Mode, Route
 from tests.domain.memory_state import MemoryState
 
@@ -183,7 +184,7 @@ def _unconditional(self: MemoryState, judgement: Judgement) -> None:
 
 
 def _forgets_what_came_since(self: Judgement, told: Told) -> Judgement:
-    return _without(self, told).model_copy(update={"pending": (), "recovered": ()})
+    return _without(self, told).model_copy(update={"pending": (), "recovered": (), "news": ()})
 
 
 def _route_order_only(key_set: KeySet, previous: Route) -> Any:
@@ -325,6 +326,21 @@ MUTATIONS = (
         "judgements are written unconditionally",
         frozenset({"intent", "announced"}),
         _patched((MemoryState, "put_judgement", _unconditional)),
+    ),
+    Mutation(
+        "a loss is no news",
+        frozenset({"announced"}),
+        _patched((readiness, "_standing", lambda _health: readiness.Standing.READY)),
+    ),
+    Mutation(
+        "a route that cannot leave is no news",
+        frozenset({"announced"}),
+        _patched((Situation, "serving", lambda _situation: readiness.Serving.WELL)),
+    ),
+    Mutation(
+        "news are written down nowhere",
+        frozenset({"announced"}),
+        _patched((MemoryState, "add_news", lambda _self, _news: None)),
     ),
     Mutation(
         "two announce at once",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kms_failover.domain.health import Observation
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Route
 from tests.domain.memory_state import MemoryState
 
@@ -78,6 +79,10 @@ class Replica(MemoryState):
     def add_history(self, route: Route) -> None:
         self.write()
         super().add_history(route)
+
+    def add_news(self, news: News) -> None:
+        self.write()
+        super().add_news(news)
 
     def owed(self, key_set: str, region: str, at_most: int) -> int:
         return min(self.owed_here.get(region, 0), at_most)

@@ -14,7 +14,9 @@ from kms_failover.domain.controlling import Controller
 from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import Failback, Rules
+from kms_failover.domain.messages import Bulletin, Sender, message
 from kms_failover.domain.operating import ActionName, Command, Runbook
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Route, first_route
 from kms_failover.errors import IntentRefusedError
 from tests.domain.strategies import NOON, key_set
@@ -41,6 +43,8 @@ class Observer:
     route: Route  # as its callers know it: fail-static
     told_people: list[int] = field(default_factory=list)
     told_machines: list[int] = field(default_factory=list)
+    people_know: list[News] = field(default_factory=list)
+    machines_know: list[News] = field(default_factory=list)
     recovered: list[str] = field(default_factory=list)  # announced
     silent_channels: set[str] = field(default_factory=set)
     crashed: bool = False
@@ -303,11 +307,18 @@ class _Announcer:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
-    def tell_people(self, route: Route) -> None:
+    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
         self._reach("SNS")
-        self._observer.told_people.append(route.epoch)
+        message(bulletins, Sender("simulated", "111122223333"))
+        for bulletin in bulletins:
+            self._observer.told_people += [route.epoch for route in bulletin.routes]
+            self._observer.people_know += bulletin.news
 
-    def tell_machines(self, route: Route) -> None:
+    def readiness_changed(self, news: News) -> None:
+        self._reach("EventBridge")
+        self._observer.machines_know.append(news)
+
+    def route_changed(self, route: Route) -> None:
         self._reach("EventBridge")
         self._observer.told_machines.append(route.epoch)
 

@@ -13,6 +13,7 @@ from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.naming import Place
+from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Intent, Mode, Route
 from kms_failover.domain.s3_envelope import MADE_BY_THE_CLIENT
 from kms_failover.domain.signals import IgnoredEvent
@@ -93,6 +94,7 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
         "event": IgnoredEvent(id="1", source="", detail_type="", **at),
         "judgement": judgement,
         "route": route,
+        "news": News(**of, **at, observer=region, number=1, kind=Kind.LOST, region=region, regions=(region,)),
         "intent": Intent(mode=Mode.HOLD, epoch=1, written_in=region, author="", reason=""),
         "debt": debt,
         "refusal": refusal,

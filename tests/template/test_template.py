@@ -390,7 +390,7 @@ def matching(event: Any) -> set[str]:
 
 
 EXAMPLES = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))}
-EMITTED = {"kms-route-changed"}  # by us, for others
+EMITTED = {"kms-route-changed", "kms-readiness-changed"}  # by us, for others
 UNWANTED = {"aws-health-abuse-event"}
 READ_ONLY = {"cloudtrail-get-parameters-for-import"}  # EventBridge delivers none of these to an ordinary rule
 CONSUMED = {name for name, event in EXAMPLES.items() if "detail-type" in event} - EMITTED - UNWANTED - READ_ONLY
@@ -431,7 +431,7 @@ WRITES = {  # whose partitions each function may write: what comes from outside 
     "data-keys": {"reports#${AWS::Region}"},
     "probe": {"observations#${AWS::Region}"},
     "signals": {"signals#${AWS::Region}", "ignored#${AWS::Region}", "idempotency#${AWS::Region}"},
-    "controller": {"control#${AWS::Region}", "history#${AWS::Region}#*"},
+    "controller": {"control#${AWS::Region}", "history#${AWS::Region}#*", "news#${AWS::Region}#*"},
     "runbook": {"intents", "control#${AWS::Region}"},
     "rewrap": {"debt#*", "refusal#*", "reports#${AWS::Region}"},
     "sweep": {"debt#*", "refusal#*"},

@@ -142,8 +142,7 @@ def _controller(place: Place) -> "Controller":
     from kms_failover.adapters.announcer import SnsAndEventBridge
     from kms_failover.domain.controlling import Controller
 
-    clients = _impatient("sns", place), _impatient("events", place)
-    announcer = SnsAndEventBridge(*clients, place.changes_topic, place.deployment.name)
+    announcer = SnsAndEventBridge(_impatient("sns", place), _impatient("events", place), place)
     return Controller(_state(place), announcer, _key_prober(place), now)
 
 

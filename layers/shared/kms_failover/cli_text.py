@@ -1,7 +1,7 @@
 """What a person on call reads first of the runbook's answers; `--json` has the rest."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,10 +63,15 @@ def _status(answer: Answer) -> Iterator[str]:
     yield from (f"  UNREAD   {one['Item']}: {one['Reason']}" for one in answer["Unreadable"])
     yield from _route(answer["Route"], judged=answer["Judged"])
     yield f"  intent   {_intent(answer['Intent'])}"
+    if answer["Prevented"] is not None:
+        yield f"  HELD     {answer['Prevented']}"
     yield f"  return   {answer['Return']}"
     for region, verdict in answer["Verdicts"].items():
         since = f" since {_time(verdict['Since'])}" if verdict["Since"] else ""
         yield f"  {region:<14} {verdict['Verdict']}{since}: {verdict['Reason']}"
+        if verdict["Drill"]:
+            drill = f"since {_time(verdict['Drill']['Since'])}; ends by itself at {_time(verdict['Drill']['EndsBy'])}"
+            yield f"                 A DRILL IS ON {drill}"
         if not verdict["KeyUsable"]:
             last = f"; its last fault: {_time(verdict['KeyFaultAt'])}" if verdict["KeyFaultAt"] else ""
             quiet = f"usable again after {verdict['KeyQuietSeconds']} s or more without a fault"
@@ -82,8 +87,7 @@ def _status(answer: Answer) -> Iterator[str]:
     for region, material in answer["Material"].items():
         yield f"  material {region}: {_material(material)}"
     yield from (f"  ignored  {e['source']} {e['detail_type']}: {e['reason']}" for e in answer["IgnoredEvents"])
-    for change in answer["History"][:SHOWN_CHANGES]:
-        yield f"  history  {_time(change['DecidedAt'])} {' > '.join(change['Regions'])}: {change['Reason']}"
+    yield from _history(answer["History"], answer["News"])
 
 
 def _route(route: Answer, *, judged: bool) -> Iterator[str]:
@@ -94,7 +98,15 @@ def _route(route: Answer, *, judged: bool) -> Iterator[str]:
     yield f"  route    {' > '.join(route['Regions'])}  (epoch {route['Epoch']}; {changes})"
     since = f"{_time(route['DecidedAt'])}: {route['Reason']}" if judged else "ever: nothing has been decided yet"
     yield f"  since    {since}"
-    yield from (f"           - {line}" for line in route["Evidence"])
+    yield from (f"           - then {line}" for line in route["Evidence"])
+
+
+def _history(routes: Iterable[Answer], news: Iterable[Answer]) -> Iterator[str]:
+    """The latest changes of route and readiness, newest first."""
+    changes = [(_time(route["DecidedAt"]), " > ".join(route["Regions"]), route["Reason"]) for route in routes]
+    changes += [(_time(each["at"]), f"{each['kind']} {each['region']}", each["reason"]) for each in news]
+    for at, what, reason in sorted(changes, key=lambda change: change[0], reverse=True)[:SHOWN_CHANGES]:
+        yield f"  history  {at} {what}: {reason}"
 
 
 def _coverage(cover: Answer) -> str:

@@ -1,19 +1,20 @@
-"""Route changes told to people (SNS) and to machines (EventBridge)."""
+"""What has been decided, told to people (SNS) and to machines (EventBridge)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from kms_failover.domain.naming import EVENT_SOURCE
+from kms_failover.domain.messages import Bulletin, Sender, message
+from kms_failover.domain.naming import EVENT_SOURCE, Place
+from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Route
 from kms_failover.errors import KmsFailoverError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sns import SNSClient
-
-MAX_SUBJECT = 100  # SNS's own limit
 
 
 class Detail(BaseModel):
@@ -35,6 +36,20 @@ class RouteChanged(Detail):
     decided_at: AwareDatetime
 
 
+class ReadinessChanged(Detail):
+    """Detail of `KMS Readiness Changed`; an example is events/kms-readiness-changed.json."""
+
+    deployment: str
+    key_set: str
+    observer: str
+    number: int
+    kind: Kind
+    region: str
+    regions: tuple[str, ...]
+    reason: str
+    at: AwareDatetime
+
+
 class RegionRecovered(Detail):
     """Detail of `KMS Region Recovered`: debt owed to the region can be repaid now."""
 
@@ -45,16 +60,20 @@ class RegionRecovered(Detail):
 
 
 class SnsAndEventBridge:
-    def __init__(self, sns: "SNSClient", events: "EventBridgeClient", topic: str, deployment: str) -> None:
-        """`deployment` is named in each event: several of them share an account's event bus."""
+    def __init__(self, sns: "SNSClient", events: "EventBridgeClient", place: Place) -> None:
+        """The deployment is named in each event and message: several of them share an account."""
         self._sns = sns
         self._events = events
-        self._topic = topic
-        self._deployment = deployment
+        self._topic = place.changes_topic
+        self._sender = Sender(place.deployment.name, place.account)
 
-    def tell_machines(self, route: Route) -> None:
+    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+        told = message(bulletins, self._sender)
+        self._sns.publish(TopicArn=self._topic, Subject=told.subject, Message=told.text)
+
+    def route_changed(self, route: Route) -> None:
         detail = RouteChanged(
-            deployment=self._deployment,
+            deployment=self._sender.deployment,
             key_set=route.key_set,
             observer=route.observer,
             regions=route.regions,
@@ -65,15 +84,12 @@ class SnsAndEventBridge:
         )
         self._put_event("KMS Route Changed", detail)
 
-    def tell_people(self, route: Route) -> None:
-        self._sns.publish(
-            TopicArn=self._topic,
-            Subject=f"KMS route of {route.key_set}: {' > '.join(route.regions)}"[:MAX_SUBJECT],
-            Message=_text(route),
-        )
+    def readiness_changed(self, news: News) -> None:
+        detail = ReadinessChanged(deployment=self._sender.deployment, **dict(news))
+        self._put_event("KMS Readiness Changed", detail)
 
     def region_recovered(self, key_set: str, region: str, observer: str) -> None:
-        detail = RegionRecovered(deployment=self._deployment, key_set=key_set, region=region, observer=observer)
+        detail = RegionRecovered(deployment=self._sender.deployment, key_set=key_set, region=region, observer=observer)
         self._put_event("KMS Region Recovered", detail)
 
     def _put_event(self, detail_type: str, detail: Detail) -> None:
@@ -83,10 +99,3 @@ class SnsAndEventBridge:
         if answer["FailedEntryCount"]:
             code = answer["Entries"][0].get("ErrorCode", "unknown")
             raise KmsFailoverError(f"EventBridge did not take {detail_type!r}: {code}")
-
-
-def _text(route: Route) -> str:
-    where = " > ".join(route.regions)
-    head = f"Seen from {route.observer}, key set {route.key_set} now uses {where}"
-    lines = [f"{head} (epoch {route.epoch}, {route.decided_at.isoformat()}).", f"Reason: {route.reason}."]
-    return "\n".join(lines + [f"- {line}" for line in route.evidence])

@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from kms_failover.adapters.items import Item, Stored, epoch_of, fact, unless_epoch
-from kms_failover.domain.judgement import Judgement, rescued_judgement
+from kms_failover.domain.judgement import Judgement, Last, rescued_judgement
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Mode, Route
 from kms_failover.errors import UnreadableItemError
 
 MAX_HISTORY = 50  # what `status` shows
+NEWS_LIFE = timedelta(days=400)  # TTL: longer than a year's audit
 MAX_JUDGEMENTS = 1000  # one a key set
 MAX_JUDGEMENT_PAGES = 32  # an ordinary one has some KB
 MAX_INTENTS = 8000  # one a key set and region
@@ -43,7 +46,8 @@ class ControlItems(Stored):
         except UnreadableItemError as error:
             self._items.tell([error])
             remains, version = _remains(item), epoch or 0
-            rescued = rescued_judgement(key_set, self.region, version, remains, lambda: self._last_route(key_set))
+            last = Last(lambda: self._last_route(key_set), lambda: self._last_number(key_set))
+            rescued = rescued_judgement(key_set, self.region, version, remains, last)
             if rescued is None:
                 raise
             return rescued
@@ -54,6 +58,9 @@ class ControlItems(Stored):
 
     def _last_route(self, key_set: str) -> Route | None:
         return next(iter(self.history(key_set)), None)
+
+    def _last_number(self, key_set: str) -> int:
+        return next((news.number for news in self.news(key_set)), 0)
 
     def put_judgement(self, judgement: Judgement) -> None:
         """EpochConflictError unless the version before this one is there; before version 0 there is no item at all."""
@@ -75,6 +82,15 @@ class ControlItems(Stored):
         """This region's route changes, newest first."""
         items = self._items.query(f"history#{self.region}#{key_set}", most=at_most, newest_first=True)
         return tuple(self._items.facts(Route, items, lambda route, _: route.key_set == key_set))
+
+    def add_news(self, news: News) -> None:
+        expires = int((news.at + NEWS_LIFE).timestamp())
+        self._items.put(f"news#{self.region}#{news.key_set}", f"{news.number:010d}", news, expires_at=expires)
+
+    def news(self, key_set: str, at_most: int = MAX_HISTORY) -> tuple[News, ...]:
+        """This region's news of readiness, newest first."""
+        items = self._items.query(f"news#{self.region}#{key_set}", most=at_most, newest_first=True)
+        return tuple(self._items.facts(News, items, lambda news, _: news.key_set == key_set))
 
     # Intents: each region writes its own item, so that two regions never overwrite each other
 

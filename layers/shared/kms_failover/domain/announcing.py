@@ -1,10 +1,12 @@
 """Tells what has been decided: to the history, to machines and to people, each for itself."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kms_failover.domain.judgement import Judgement, Told
+from kms_failover.domain.messages import Bulletin, together
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Route
 from kms_failover.errors import EpochConflictError
 
@@ -14,8 +16,11 @@ MAX_FAILURES = 2  # of a channel and run, each some seconds long where it is sil
 
 
 class Announcer(Protocol):
-    def tell_people(self, route: Route) -> None: ...
-    def tell_machines(self, route: Route) -> None: ...
+    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+        """Several key sets that the same has become of: one message."""
+
+    def route_changed(self, route: Route) -> None: ...
+    def readiness_changed(self, news: News) -> None: ...
     def region_recovered(self, key_set: str, region: str, observer: str) -> None: ...
 
 
@@ -23,6 +28,7 @@ class AnnouncingState(Protocol):
     def judgement(self, key_set: str) -> Judgement | None: ...
     def put_judgement(self, judgement: Judgement) -> None: ...
     def add_history(self, route: Route) -> None: ...
+    def add_news(self, news: News) -> None: ...
 
 
 class _Channel:
@@ -57,6 +63,31 @@ class _Channel:
         return told
 
 
+class _Recovered(NamedTuple):
+    key_set: str
+    region: str
+    observer: str
+
+
+class _Heard(NamedTuple):
+    """What each channel has taken in this run, of all key sets."""
+
+    people: Sequence[Bulletin]
+    routes: Sequence[Route]
+    recovered: Sequence[_Recovered]
+    news: Sequence[News]
+
+    def of(self, key_set: str) -> Told:
+        people = [bulletin for bulletin in self.people if bulletin.key_set == key_set]
+        return Told(
+            people=tuple(route.epoch for bulletin in people for route in bulletin.routes),
+            machines=tuple(route.epoch for route in self.routes if route.key_set == key_set),
+            recovered=tuple(back.region for back in self.recovered if back.key_set == key_set),
+            people_of_news=tuple(news.number for bulletin in people for news in bulletin.news),
+            machines_of_news=tuple(news.number for news in self.news if news.key_set == key_set),
+        )
+
+
 class Announcing:
     """At least once, and never not at all: what there is no time for is the next run's, what fails a later one's."""
 
@@ -74,31 +105,43 @@ class Announcing:
         first = int(now.timestamp()) % len(judgements) if judgements else 0
         mine = (*judgements[first:], *judgements[:first])
         history, machines, people = (_Channel(self._clock, errors) for _ in range(3))
-        written = {_of(r) for r in history.tell(self._state.add_history, (r for j in mine for r in j.pending))}
-        to_machines = machines.tell(
-            self._announcer.tell_machines, (r for j in mine for r in j.untold_machines if _of(r) in written)
-        )
-        recovered = machines.tell(
-            lambda back: self._announcer.region_recovered(*back), (back for j in mine for back in _recovered(j))
-        )
-        to_people = people.tell(
-            self._announcer.tell_people, (r for j in mine for r in j.untold_people if _of(r) in written)
+        written = {_of(each) for each in history.tell(self._write, (each for j in mine for each in _to_write(j)))}
+        heard = _Heard(
+            routes=machines.tell(
+                self._announcer.route_changed, (r for j in mine for r in j.untold_machines if _of(r) in written)
+            ),
+            recovered=machines.tell(
+                lambda back: self._announcer.region_recovered(*back), (back for j in mine for back in _recovered(j))
+            ),
+            news=machines.tell(
+                self._announcer.readiness_changed,
+                (news for j in mine for news in j.news_untold_machines if _of(news) in written),
+            ),
+            people=[
+                bulletin
+                for group in people.tell(self._announcer.tell_people, together([*_bulletins(mine, written)]))
+                for bulletin in group
+            ],
         )
         for judgement in mine:
-            told = Told(
-                people=tuple(r.epoch for r in to_people if r.key_set == judgement.key_set),
-                machines=tuple(r.epoch for r in to_machines if r.key_set == judgement.key_set),
-                recovered=tuple(region for key_set, region, _ in recovered if key_set == judgement.key_set),
-            )
-            left = judgement.without(told)
-            for_want_of_time = (machines.is_well and bool(left.untold_machines or left.recovered)) or (
-                people.is_well and bool(left.untold_people)
-            )
             try:
-                self._put(judgement, told, ended=left.is_announced or for_want_of_time)
+                self._remember(judgement, heard.of(judgement.key_set), machines, people)
             except Exception as error:  # noqa: BLE001  # as above
                 errors.append(error)
         return errors
+
+    def _write(self, change: Route | News) -> None:
+        if isinstance(change, News):
+            self._state.add_news(change)
+        else:
+            self._state.add_history(change)
+
+    def _remember(self, judgement: Judgement, told: Told, machines: _Channel, people: _Channel) -> None:
+        left = judgement.without(told)
+        machines_left = left.untold_machines or left.recovered or left.news_untold_machines
+        people_left = left.untold_people or left.news_untold_people
+        for_want_of_time = (machines.is_well and bool(machines_left)) or (people.is_well and bool(people_left))
+        self._put(judgement, told, ended=left.is_announced or for_want_of_time)
 
     def _put(self, judgement: Judgement, told: Told, *, ended: bool) -> None:
         """`ended`: the next run goes on with what is left, or has come meanwhile; else one that comes much later."""
@@ -118,9 +161,24 @@ class Announcing:
                 return
 
 
-def _of(route: Route) -> tuple[str, int]:
-    return route.key_set, route.epoch
+def _of(change: Route | News) -> tuple[str, bool, int]:
+    if isinstance(change, News):
+        return change.key_set, True, change.number
+    return change.key_set, False, change.epoch
 
 
-def _recovered(judgement: Judgement) -> list[tuple[str, str, str]]:
-    return [(judgement.key_set, region, judgement.observer) for region in judgement.recovered]
+def _to_write(judgement: Judgement) -> Iterator[Route | News]:
+    yield from judgement.pending
+    yield from judgement.news
+
+
+def _recovered(judgement: Judgement) -> list[_Recovered]:
+    return [_Recovered(judgement.key_set, region, judgement.observer) for region in judgement.recovered]
+
+
+def _bulletins(judgements: Sequence[Judgement], written: set[tuple[str, bool, int]]) -> Iterator[Bulletin]:
+    for judgement in judgements:
+        routes = tuple(route for route in judgement.untold_people if _of(route) in written)
+        news = tuple(each for each in judgement.news_untold_people if _of(each) in written)
+        if routes or news:
+            yield Bulletin(judgement.key_set, judgement.observer, routes, news)

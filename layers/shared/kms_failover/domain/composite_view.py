@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Protocol
 
@@ -11,7 +11,8 @@ from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import Bucket, Failback, KeySet, Origin
 from kms_failover.domain.material import MaterialRecord
-from kms_failover.domain.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to
+from kms_failover.domain.readiness import News, Situation
+from kms_failover.domain.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to, without_order
 from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError
 
@@ -36,6 +37,7 @@ class ViewState(Protocol):
 
     def judgement(self, key_set: str) -> Judgement | None: ...
     def history(self, key_set: str, at_most: int) -> tuple[Route, ...]: ...
+    def news(self, key_set: str, at_most: int) -> tuple[News, ...]: ...
     def intents(self, key_set: str) -> tuple[Intent, ...]: ...
     def debts(self, key_set: str, owed_to: str = "") -> Iterable[Debt]: ...
     def owed(self, key_set: str, region: str, at_most: int) -> int: ...
@@ -81,6 +83,7 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
             bucket.name: _coverage(counts, bucket, debts, more=state.region in more or some_are_unreadable)
             for bucket in key_set.buckets_in(state.region)
         },
+        "Prevented": _prevented(key_set, judgement, intent, debt, now) if route_is_known else None,
         "Return": _Way(key_set, judgement, intent, debt, more, now).waits_for() if route_is_known else "unknown",
         "Refusals": [
             refusal.model_dump(mode="json", include={"bucket", "key", "reason"})
@@ -92,6 +95,7 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
             if member.origin is Origin.EXTERNAL
         },
         "History": [_route(route) for route in state.history(key_set.name, MAX_HISTORY)],
+        "News": [news.model_dump(mode="json") for news in state.news(key_set.name, MAX_HISTORY)],
         "IgnoredEvents": [event.model_dump(mode="json") for event in state.ignored_events(MAX_IGNORED_EVENTS)],
     }
 
@@ -102,6 +106,16 @@ def _judgement(state: ViewState, key_set: str) -> tuple[Judgement | None, bool]:
         return state.judgement(key_set), True
     except UnreadableItemError:  # told
         return None, False
+
+
+def _prevented(
+    key_set: KeySet, judgement: Judgement, intent: Intent, debt: Mapping[str, int], now: datetime
+) -> str | None:
+    """Where the route would lead, and which order keeps it from there; None where none does."""
+    route, health = judgement.route, judgement.health
+    returning = returns_to(key_set, route, health, without_order(route))
+    situation = Situation(key_set, route, health, intent, now)
+    return situation.prevented_in_words(debt[returning] if returning else None) or None
 
 
 def _coverage(counts: ObjectCounts, bucket: Bucket, debts: Sequence[Debt], *, more: bool) -> dict[str, Any]:
@@ -187,18 +201,27 @@ def _route(route: Route) -> dict[str, Any]:
 def _verdict(health: RegionHealth | None, key_set: KeySet) -> dict[str, Any]:
     if health is None:
         unknown = {"Verdict": "unknown", "Since": None, "Reason": "nothing observed yet"}
-        return unknown | {"KeyUsable": True, "KeyAnswers": None}
+        return unknown | {"KeyUsable": True, "KeyAnswers": None, "Drill": None}
     found = {
         "Verdict": health.verdict.value,
         "Since": health.since.isoformat(),
         "Reason": health.reason,
         "KeyUsable": health.key_usable,
         "KeyAnswers": health.key_answers,
+        "Drill": _drill(health, key_set),
     }
     if health.key_usable:
         return found
     quiet = {"KeyFaultAt": _iso(health.last_key_fault_at), "KeyQuietSeconds": key_set.rules.key_usable_after_seconds}
     return found | {"KeyReason": health.key_reason} | quiet
+
+
+def _drill(health: RegionHealth, key_set: KeySet) -> dict[str, Any] | None:
+    """Of one that is on: since when, and when it ends by itself at the latest."""
+    if health.drill_at is None:
+        return None
+    ends = health.drill_at + timedelta(seconds=key_set.rules.corroboration_seconds)
+    return {"Since": health.drill_at.isoformat(), "EndsBy": ends.isoformat()}
 
 
 def _material(record: MaterialRecord | None, now: datetime) -> dict[str, Any] | None:

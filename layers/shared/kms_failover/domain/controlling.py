@@ -8,15 +8,15 @@ from typing import NamedTuple, Protocol
 
 from kms_failover.domain.announcing import Announcer, Announcing
 from kms_failover.domain.health import CLOCK_SKEW, Observation, RegionHealth, judge
-from kms_failover.domain.judgement import Judgement, first_judgement
+from kms_failover.domain.judgement import Judgement, first_judgement, newest
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.readiness import News, Situation
 from kms_failover.domain.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
 from kms_failover.errors import EpochConflictError
 
 ATTEMPTS = 3  # another controller or a command may come between; the decision then starts from what they left
 ANNOUNCING_TAKES = timedelta(seconds=120)  # the function's own time-out and two clocks' skew: whoever began has ended
 ASKED_ANEW = timedelta(seconds=60)  # a question may be lost, and throttling is no answer
-MAX_PENDING = 100  # of the newest; the history has had many runs for what is older
 
 
 class ControlState(Protocol):
@@ -30,6 +30,7 @@ class ControlState(Protocol):
     def judgement(self, key_set: str) -> Judgement | None: ...
     def put_judgement(self, judgement: Judgement) -> None: ...
     def add_history(self, route: Route) -> None: ...
+    def add_news(self, news: News) -> None: ...
     def intents(self, key_set: str) -> Sequence[Intent]: ...
     def all_intents(self) -> Mapping[str, Sequence[Intent]]: ...
     def owed(self, key_set: str, region: str, at_most: int) -> int: ...
@@ -145,17 +146,19 @@ class Controller:
         if returning and owed is not None and owed > allowed and route.epoch != before.route.epoch:  # as insisted on
             owed = self._state.owed(key_set.name, returning, max(allowed + 1, MOST_COUNTED))
             route = decide(key_set, before.route, health, intent, known.now, owed)
-        if verdicts == before.verdicts and route is before.route and not recovered:
-            return before
-        pending = before.pending if route.epoch == before.route.epoch else (*before.pending, route)
-        return before.model_copy(
-            update={
-                "verdicts": verdicts,
-                "route": route,
-                "pending": pending[-MAX_PENDING:],
-                "recovered": (*before.recovered, *(r for r in recovered if r not in before.recovered)),
-            }
-        )
+        said, news = Situation(key_set, route, health, intent, known.now).news(before.said, before.news_count)
+        pending = (*before.pending, route) if route.epoch != before.route.epoch else before.pending
+        after = {
+            "verdicts": verdicts,
+            "route": route,
+            "pending": newest(pending) if pending != before.pending else pending,
+            "recovered": (*before.recovered, *(r for r in recovered if r not in before.recovered)),
+            "said": said,
+            "news": newest((*before.news, *news)) if news else before.news,
+            "news_count": before.news_count + len(news),
+        }
+        new = {name: value for name, value in after.items() if value != getattr(before, name)}
+        return before.model_copy(update=new) if new else before
 
     def _verdicts(
         self, key_set: KeySet, before: Judgement, known: _Known

@@ -9,8 +9,10 @@ from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.doubts import Complaints, Doubt, Round, kept
 from kms_failover.domain.key_set import SKEW_SECONDS, Model, Rules
+from kms_failover.domain.plain_text import shown
 
 LEAST_BETWEEN_ROUNDS = timedelta(seconds=4)  # the probe's own least pause; what lies closer is one round
+LONGEST_REASON = 600  # letters: it may name what a stranger reports
 MAX_DOUBLINGS = 4  # repeated losses within an hour lengthen the way back, up to 16 times
 LOSSES_FOLLOW_WITHIN = timedelta(hours=1)  # of a return; a later loss is a first one again
 CLOCK_SKEW = timedelta(seconds=SKEW_SECONDS)  # what claims to come from later counts when its time has come
@@ -152,10 +154,10 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
     routable = key_usable and verdict is not Verdict.IMPAIRED
     known = {
         "verdict": verdict,
-        "reason": reason if changed or verdict in _REASON_MAY_CHANGE else previous.reason,
+        "reason": shown(reason, LONGEST_REASON) if changed or verdict in _REASON_MAY_CHANGE else previous.reason,
         "since": now if changed else previous.since,
         "key_usable": key_usable,
-        "key_reason": key_reason,
+        "key_reason": shown(key_reason, LONGEST_REASON),
         "key_answers": _key_answers(previous, found),
         "key_word_at": found.key_word_at,
         "ready": _is_ready(found, rules, now),

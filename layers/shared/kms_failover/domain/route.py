@@ -151,6 +151,25 @@ def decide(
     )
 
 
+def prevented(
+    key_set: KeySet, route: Route, health: Health, intent: Intent, now: datetime, owed: int | None = None
+) -> Route | None:
+    """What would be decided if no order kept the route; None where none does, or where it would lead nowhere else.
+
+    `owed` as in `decide`, for the region that `returns_to` names with `without_order`.
+    """
+    forced = intent.mode is Mode.FORCE and intent.region == route.regions[0]
+    if not forced and intent.mode is not Mode.HOLD:
+        return None
+    would = decide(key_set, route, health, without_order(route), now, owed)
+    return would if would.regions[0] != route.regions[0] else None
+
+
+def without_order(route: Route) -> Intent:
+    """As if the order that stands were released, and no new one given."""
+    return Intent(epoch=route.intent_epoch, written_in=route.intent_written_in)
+
+
 def _wanted(key_set: KeySet, previous: Route, health: Health, intent: Intent, owed: int | None) -> tuple[str, ...]:
     """The order from now on. Where no region is usable, or none to flee to answers, the last good route stays."""
     current = _current(key_set, previous)
@@ -253,11 +272,12 @@ def _reason(key_set: KeySet, previous: Route, regions: Sequence[str], health: He
     if was not in key_set.regions:
         return _left(previous)
     if was in health and not health[was].routable and not (forced and intent.insist):
-        return _lost(health[was])
+        return reason_of_loss(health[was])
     return _returned(head, previous, health, intent)
 
 
-def _lost(health: RegionHealth) -> str:
+def reason_of_loss(health: RegionHealth) -> str:
+    """Of a region that is not routable."""
     if health.verdict is Verdict.IMPAIRED:
         return f"{health.region} is impaired: {health.reason}"
     return f"the key in {health.region} is not usable: {health.key_reason}"
