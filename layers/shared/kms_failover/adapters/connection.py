@@ -5,19 +5,24 @@ the cryptography come with the first call.
 """
 
 import functools
+import logging
 import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import ClientError
 
 from kms_failover.adapters.regional_kms import RegionalKms, plain_client
+from kms_failover.domain.endpoints import mistaken
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.model import OperationModel
     from mypy_boto3_kms import KMSClient
 
     from kms_failover.adapters.engine import Engine
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
     from kms_failover.domain.key_set import KeySet
 
 TABLE_TIMEOUT_SECONDS = 1.0  # a route that is not there at once is taken from memory
+
+logger = logging.getLogger(__name__)
 
 
 class Connection:
@@ -38,14 +45,18 @@ class Connection:
         deployment: str | None,
         key_sets: "tuple[KeySet, ...]" = (),
         *,
+        regions: tuple[str, ...] = (),
         settings: Settings | None = None,
         session: "boto3.Session | None" = None,
     ) -> None:
+        """Connects `regions` and those of the key sets; ConfigurationError where one would be asked at another's."""
         if settings is not None and not isinstance(settings, Settings):
             raise ConfigurationError(f"settings must be Settings(...), not {settings!r}")
         self.region = region
         self.settings = settings or Settings()
         self.kms = Regions(self.settings, self._report, session)
+        for name in dict.fromkeys((region, *regions, *_regions_of(key_sets))):
+            self.kms.expect_own_endpoint(name)
         self.client: KMSClient = self.kms[region].client  # the local region's
         self._deployment = Deployment(deployment) if deployment else None
         self._configured = key_sets
@@ -151,6 +162,12 @@ class Connection:
             reporter(region, code)
 
 
+def _refuse(reason: str, model: "OperationModel", **_event: object) -> None:
+    """As KMS does where a key is not: other regions are asked, and this one is not reported as failing."""
+    error: Any = {"Error": {"Code": "NotFoundException", "Message": reason}}
+    raise ClientError(error, model.name)
+
+
 def _key_sets(configured: object) -> "tuple[KeySet, ...]":
     """ConfigurationError for anything but KeySets of different names; looked at late, for it loads pydantic."""
     from kms_failover.domain.key_set import KeySet
@@ -163,6 +180,12 @@ def _key_sets(configured: object) -> "tuple[KeySet, ...]":
     if len({one.name for one in key_sets}) != len(key_sets):
         raise ConfigurationError("key_sets must have different names")
     return key_sets
+
+
+def _regions_of(key_sets: object) -> list[str]:
+    """As far as they are key sets: what else they may be is said when they are first used."""
+    given = key_sets if isinstance(key_sets, list | tuple) else ()
+    return [member.region for one in given for member in getattr(one, "members", ())]
 
 
 class Regions(dict[str, RegionalKms]):
@@ -184,8 +207,24 @@ class Regions(dict[str, RegionalKms]):
     def __missing__(self, region: str) -> RegionalKms:
         with self._lock:
             if region not in self:
-                self[region] = RegionalKms.connect(region, self._settings, self._on_fault, self._session)
+                kms = RegionalKms.connect(region, self._settings, self._on_fault, self._session)
+                self._look_at_endpoint(region, kms.client)
+                self[region] = kms
             return self[region]
+
+    def expect_own_endpoint(self, region: str) -> None:
+        """Connects to the region. ConfigurationError where its endpoint is another region's."""
+        wrong = mistaken(region, self[region].client.meta.endpoint_url)
+        if wrong is not None:
+            raise ConfigurationError(wrong)
+
+    @staticmethod
+    def _look_at_endpoint(region: str, client: "KMSClient") -> None:
+        """Of a region that joins later: it is never asked, what it says instead is why, and the others go on."""
+        wrong = mistaken(region, client.meta.endpoint_url)
+        if wrong is not None:
+            logger.error(wrong)
+            client.meta.events.register_first("before-call.kms", functools.partial(_refuse, wrong))
 
     def plain_client(self, region: str) -> "KMSClient":
         """With boto3's own time-outs, retries and checks of parameters."""

@@ -114,15 +114,15 @@ class FailoverKms(BaseClient):
     ) -> Self:
         """For code that runs in `region` and uses the service deployed there under the name `deployment`.
 
-        `key_sets` serve while the state table cannot be read, and for good where `deployment` is None; `regions` are
-        connected at the start, others when they are first asked.
+        `key_sets` serve while the state table cannot be read, and for good where `deployment` is None. Their regions
+        and `regions` are connected at the start, others when they are first asked.
+
+        Raises:
+            ConfigurationError: something here cannot be used, as one region's endpoint for another.
         """
         if isinstance(regions, str):
             raise ConfigurationError(f"regions must be several, as ({regions!r},)")
-        connection = Connection(region, deployment, key_sets, settings=settings, session=session)
-        for name in regions:
-            connection.kms[name]
-        return cls(connection)
+        return cls(Connection(region, deployment, key_sets, regions=regions, settings=settings, session=session))
 
     @_raises_like_boto3
     def generate_data_key(self, **request: Any) -> dict[str, Any]:
