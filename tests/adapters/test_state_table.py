@@ -11,6 +11,8 @@ from moto import mock_aws
 
 from kms_failover.adapters import stored_observations
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.domain.backfilling import Backfill, Phase
+from kms_failover.domain.coverage import Uncovered
 from kms_failover.domain.debt import Debt, Refusal, Standing
 from kms_failover.domain.health import Outcome, Source, Verdict
 from kms_failover.domain.material import MaterialRecord
@@ -252,6 +254,30 @@ def test_refusals_are_kept_until_they_are_cleared(state: State) -> None:
     assert list(state.refusals("orders")) == []
 
 
+def test_a_backfills_begin_and_end_are_kept_beside_each_other_until_they_are_dropped(state: State) -> None:
+    of = {"key_set": "orders", "bucket": "b", "region": WEST, "key_arn": arn(WEST), "execution": "e"}
+    begun = Backfill(**of, began_at=NOON)
+    ended = begun.model_copy(update={"ended_at": NOON, "listed": 7, "failed": 0})
+    for backfill in (begun, ended):
+        state.put_backfill(backfill)
+    found = [state.backfill("orders", "b", phase) for phase in Phase], list(state.backfills("orders"))
+
+    state.drop_backfill(begun)
+
+    assert found == ([begun, ended], [begun, ended])
+    assert (state.backfill("orders", "b", Phase.BEGUN), list(state.backfills("orders"))) == (None, [ended])
+
+
+def test_what_is_owed_to_a_region_or_refused_is_counted_by_bucket_each_object_once(state: State) -> None:
+    for debt in (a_debt("a"), a_debt("b"), a_debt("c", owed_to=WEST), a_debt("d", bucket="another")):
+        state.put_debt(debt)
+    for bucket, key in (("bucket", "b"), ("bucket", "x"), ("another", "y")):
+        state.put_refusal(Refusal(key_set="orders", bucket=bucket, key=key, since=NOON, reason="r"))
+
+    assert state.uncovered("orders", EAST, "bucket", 9) == Uncovered(owed=2, refused=2, objects=3)
+    assert state.uncovered("orders", EAST, "bucket", 2).more
+
+
 def test_material_records_are_kept_by_region(state: State) -> None:
     record = MaterialRecord(key_set="orders", region=EAST, key_arn=arn(EAST), key_material_id="ab" * 32)
 
@@ -353,6 +379,14 @@ def test_debts_and_refusals_of_before_are_counted_found_and_cleared(table: Any) 
     state.clear_debt(*standing.debts)
     state.clear_refusal(standing.refusal)
     assert table.scan()["Items"] == []
+
+
+def test_where_nobody_can_tell_the_bucket_of_a_debt_no_bucket_counts_as_covered(table: Any) -> None:
+    state = StateTable(table, WEST)
+    put_former(table)
+
+    assert state.uncovered("orders", "us-east-1", "another", 9).more
+    assert state.uncovered("orders", WEST, "another", 9).more  # the refusal's
 
 
 def test_a_debt_of_before_replaces_none_of_now(table: Any) -> None:

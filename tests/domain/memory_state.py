@@ -4,7 +4,10 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 
+from kms_failover.domain.backfilling import Backfill, Phase
+from kms_failover.domain.coverage import Uncovered
 from kms_failover.domain.debt import Debt, Held, Refusal, Standing, debt_id, digest, refusal_id
 from kms_failover.domain.health import Observation, Source
 from kms_failover.domain.judgement import Judgement
@@ -33,6 +36,7 @@ class MemoryState:
         self._intents: dict[tuple[str, str], Intent] = {}
         self._debts: dict[tuple[str, str], Debt] = {}
         self._refusals: dict[tuple[str, str], Refusal] = {}
+        self._backfills: dict[tuple[str, str], Backfill] = {}
         self._materials: dict[tuple[str, str], MaterialRecord] = {}
 
     @contextmanager
@@ -153,6 +157,24 @@ class MemoryState:
 
     def refusals(self, key_set: str) -> Iterator[Refusal]:
         return (refusal for (name, _), refusal in sorted(self._refusals.items()) if name == key_set)
+
+    def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> Uncovered:
+        owed = {debt.key for debt in islice(self.debts(key_set, region, bucket), at_most)}
+        refused = {refusal.key for refusal in self.refusals(key_set) if refusal.bucket == bucket}
+        more = max(len(owed), len(refused)) >= at_most
+        return Uncovered(len(owed), len(refused), len(owed | refused), more)
+
+    def put_backfill(self, backfill: Backfill) -> None:
+        self._backfills[backfill.key_set, backfill.id] = backfill
+
+    def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None:
+        return self._backfills.get((key_set, f"{bucket}#{phase}"))
+
+    def backfills(self, key_set: str) -> Iterator[Backfill]:
+        return iter([one for (name, _), one in sorted(self._backfills.items()) if name == key_set])
+
+    def drop_backfill(self, backfill: Backfill) -> None:
+        self._backfills.pop((backfill.key_set, backfill.id), None)
 
     def material(self, key_set: str, region: str) -> MaterialRecord | None:
         return self._materials.get((key_set, region))

@@ -36,11 +36,7 @@ class World:
         self.state = MemoryState(WEST, ORDERS)
         self.started: list[tuple[Any, ...]] = []
         self.wakes = 0
-        self.counted: dict[str, int] = {}
-        self.runbook = Runbook(self.state, self, self, self.wake, lambda: NOON)
-
-    def objects(self, bucket: str) -> int | None:
-        return self.counted.get(bucket)
+        self.runbook = Runbook(self.state, self, self.wake, lambda: NOON)
 
     def wake(self) -> None:
         assert self.state.intents("orders"), "woken before the intent was written"
@@ -110,7 +106,7 @@ def test_a_later_command_outdates_one_that_has_not_arrived_here_yet() -> None:
     east, west = World(), World()
     for _ in range(5):
         east.do(ActionName.HOLD)
-    later = Runbook(west.state, west, west, west.wake, lambda: NOON + timedelta(minutes=5))
+    later = Runbook(west.state, west, west.wake, lambda: NOON + timedelta(minutes=5))
     later.execute(Command(Action=ActionName.RELEASE, KeySet="orders", Reason="r", Author="bob"))
 
     both = [*east.state.intents("orders"), *west.state.intents("orders")]
@@ -250,7 +246,7 @@ def test_what_region_switch_and_automation_add_is_ignored() -> None:
 def test_an_intent_is_dated_by_the_clock_it_was_given() -> None:
     world = World()
     later = NOON + timedelta(hours=1)
-    runbook = Runbook(world.state, world, world, world.wake, lambda: later)
+    runbook = Runbook(world.state, world, world.wake, lambda: later)
 
     runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="r", Author="ana"))
 
@@ -359,20 +355,6 @@ def test_events_that_nobody_knew_are_shown() -> None:
     assert world.do(ActionName.STATUS)["IgnoredEvents"] == [ignored.model_dump(mode="json")]
 
 
-def test_coverage_is_the_share_of_objects_that_this_regions_key_opens() -> None:
-    world = World()
-    owed = [(WEST, "orders-west"), (EAST, "orders-west"), (WEST, "elsewhere")]
-    for number, (region, bucket) in enumerate(owed):
-        world.state.put_debt(Debt(key_set="orders", owed_to=region, bucket=bucket, key=f"{number}", since=NOON))
-    unknown = world.do(ActionName.STATUS)["Coverage"]
-    world.counted["orders-west"] = 4
-
-    known = world.do(ActionName.STATUS)["Coverage"]
-
-    assert unknown == {"orders-west": {"Objects": None, "Owed": 1, "OwedIsMore": False, "Share": None}}
-    assert known == {"orders-west": {"Objects": 4, "Owed": 1, "OwedIsMore": False, "Share": 0.75}}
-
-
 def test_a_failback_tells_the_debt_that_was_counted_before_it_was_ordered() -> None:
     world = World()
     world.judge(health(EAST))
@@ -413,8 +395,6 @@ def _owe(world: World, *owed: tuple[str, int]) -> None:
 
 def test_debts_are_counted_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    endless = (Debt(key_set="orders", owed_to=WEST, bucket="b", key=f"{n}", since=NOON) for n in range(10**9))
-    monkeypatch.setattr(world.state, "debts", lambda _name, _region: endless)
     monkeypatch.setattr(world.state, "owed", lambda _name, _region, at_most: at_most)
 
     answer = world.do(ActionName.STATUS)
@@ -425,24 +405,12 @@ def test_debts_are_counted_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_however_much_is_owed_to_one_region_what_is_owed_to_the_other_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(composite_view, "MAX_DEBTS", 3)
     world = World()
-    world.counted["orders-west"] = 4
     _owe(world, (EAST, 5), (WEST, 1))
 
     answer = world.do(ActionName.STATUS)
 
     assert (answer["Debt"], answer["DebtIsMore"]) == ({EAST: 3, WEST: 1}, [EAST])
-    assert answer["Coverage"]["orders-west"] == {"Objects": 4, "Owed": 1, "OwedIsMore": False, "Share": 0.75}
-
-
-def test_where_not_all_debts_can_be_counted_no_share_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(composite_view, "MAX_DEBTS", 3)
-    world = World()
-    world.counted["orders-west"] = 10
-    _owe(world, (WEST, 4))
-
-    cover = world.do(ActionName.STATUS)["Coverage"]["orders-west"]
-
-    assert cover == {"Objects": 10, "Owed": 3, "OwedIsMore": True, "Share": None}
+    assert (answer["Coverage"]["orders-west"]["Owed"], answer["Coverage"]["orders-west"]["OwedIsMore"]) == (1, False)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain import sweeping
+from kms_failover.domain.backfilling import Backfill
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
@@ -222,6 +223,22 @@ def test_debts_owed_to_a_region_that_left_its_key_set_are_dropped() -> None:
 )
 def test_only_a_debt_that_is_surely_nobodys_is_dropped(of: dict[str, Any], dropped: int) -> None:
     assert World([debt("a", bucket="unknown", **of)]).sweep().dropped == dropped
+
+
+def test_what_a_backfill_proved_of_a_bucket_that_left_is_forgotten() -> None:
+    """If it comes back, nobody has looked at what came to it meanwhile."""
+    world = World()
+    here, theirs = (
+        Backfill(key_set="orders", bucket="left", region=region, key_arn="", execution="", began_at=NOW, ended_at=at)
+        for region, at in ((HERE, None), (THERE, NOW))
+    )
+    kept = here.model_copy(update={"bucket": f"orders-{HERE}"})
+    for backfill in (here, theirs, kept):
+        world.state.put_backfill(backfill)
+
+    world.sweep()
+
+    assert list(world.state.backfills("orders")) == [theirs, kept]
 
 
 def test_one_key_set_can_be_swept_alone() -> None:

@@ -67,16 +67,13 @@ def test_each_command_asks_for_what_was_typed_and_the_runbook_understands_it(
 
 
 class Nothing:
-    """No other function is started, and S3 has counted nothing."""
+    """No other function is started."""
 
     def reimport(self, key_set: str) -> dict[str, Any]:
         raise NotImplementedError
 
     def sweep(self, key_set: str, buckets: tuple[str, ...]) -> dict[str, Any]:
         raise NotImplementedError
-
-    def objects(self, bucket: str) -> int | None:
-        return None
 
 
 def test_the_status_tells_why_the_route_is_what_it_is_and_what_the_way_back_waits_for() -> None:
@@ -88,7 +85,7 @@ def test_the_status_tells_why_the_route_is_what_it_is_and_what_the_way_back_wait
     state.put_judgement(judgement(route, *lost.values()))
     state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="orders-west", key="k", since=NOON))
     nothing = Nothing()
-    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON + timedelta(minutes=1))
+    runbook = Runbook(state, nothing, lambda: None, lambda: NOON + timedelta(minutes=1))
     hold = Command(Action=ActionName.HOLD, ExpiresInMinutes=30, **SAID)
     runbook.execute(hold)
 
@@ -104,7 +101,8 @@ def test_the_status_tells_why_the_route_is_what_it_is_and_what_the_way_back_wait
         "KEY NOT USABLE: ; usable again after 60 s or more without a fault"
     )
     assert "  debt     us-east-1 1, us-west-2 0" in lines
-    assert "  bucket   orders-west: S3 has not counted its objects yet, 0 objects owed" in lines
+    unknown = "no backfill has looked at every object yet: sweep starts one"
+    assert f"  bucket   orders-west: coverage UNKNOWN, 0 objects owed, 0 refused: {unknown}" in lines
 
 
 def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost() -> None:
@@ -113,7 +111,7 @@ def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost(
     state.put_judgement(judgement(first_route(key_set(), WEST, NOON), health(EAST, Verdict.IMPAIRED), drill))
     lost = {"kind": Kind.LOST, "region": EAST, "regions": (EAST, WEST), "at": NOON, "reason": "us-east-1 is impaired"}
     state.add_news(News.model_validate(lost | {"key_set": "orders", "observer": WEST, "number": 1}))
-    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON)
+    runbook = Runbook(state, nothing, lambda: None, lambda: NOON)
     runbook.execute(Command(Action=ActionName.HOLD, **SAID))
 
     lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
@@ -129,7 +127,7 @@ def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost(
 
 def test_an_order_is_told_with_what_it_replaces_and_what_happens_next() -> None:
     state, nothing = MemoryState(WEST, key_set()), Nothing()
-    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON)
+    runbook = Runbook(state, nothing, lambda: None, lambda: NOON)
     runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="migration", Author="bob"))
     order = runbook.execute(Command(Action=ActionName.FAILOVER, Region=WEST, Insist=True, **SAID))
 
@@ -152,19 +150,20 @@ def test_debts_that_are_too_many_to_count_are_told_of_their_region_alone_and_no_
     state = MemoryState(WEST, KeySet.model_validate(key_set().model_dump(mode="json") | {"buckets": buckets}))
     for owed_to, key in ((EAST, "a"), (WEST, "a"), (WEST, "b"), (WEST, "c")):
         state.put_debt(Debt(key_set="orders", owed_to=owed_to, bucket="orders-west", key=key, since=NOON))
-    runbook = Runbook(state, Nothing(), Nothing(), lambda: None, lambda: NOON)
+    runbook = Runbook(state, Nothing(), lambda: None, lambda: NOON)
 
     lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
 
     assert "  debt     us-east-1 1, us-west-2 at least 2" in lines
-    assert "  bucket   orders-west: coverage unknown, at least 2 objects owed: too many to count" in lines
+    unknown = "no backfill has looked at every object yet: sweep starts one"
+    assert f"  bucket   orders-west: coverage UNKNOWN, at least 2 objects owed, at least 0 refused: {unknown}" in lines
 
 
 def test_before_anything_is_decided_the_status_says_so() -> None:
     nothing = Nothing()
     external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in key_set().members]
     state = MemoryState(WEST, key_set().model_copy(update={"members": tuple(external)}))
-    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON)
+    runbook = Runbook(state, nothing, lambda: None, lambda: NOON)
 
     lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
 
@@ -186,7 +185,7 @@ def full_status() -> dict[str, Any]:
     state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="orders-west", key="k", since=NOON))
     state.put_refusal(Refusal(key_set="orders", bucket="orders-west", key="k", reason="no", since=NOON))
     state.add_ignored_event(IgnoredEvent(id="1", source="a", detail_type="b", reason="c", at=NOON))
-    runbook = Runbook(state, nothing, nothing, lambda: None, lambda: NOON)
+    runbook = Runbook(state, nothing, lambda: None, lambda: NOON)
     runbook.execute(Command(Action=ActionName.HOLD, KeySet="orders", Reason="migration", Author="bob"))
     order = runbook.execute(Command(Action=ActionName.FAILOVER, Region=WEST, Insist=True, **SAID))
     return runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders")) | order | {"Warning": "w"}

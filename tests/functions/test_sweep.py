@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from functions.sweep import handler
 from kms_failover import bootstrap
+from kms_failover.domain.backfilling import Backfill, Phase, Step
 from kms_failover.domain.rewrap_request import ObjectName, from_invocation
 from kms_failover.domain.sweeping import Swept
+from tests.domain.strategies import NOON
 from tests.functions.test_rewrap import Context
 
 ROOT = Path(__file__).parents[2]
@@ -66,24 +68,76 @@ def test_debts_that_are_dropped_are_counted_and_logged(
     assert [vars(record)["dropped"] for record in caplog.records if record.levelname == "WARNING"] == [3]
 
 
+class FakeBackfills:
+    def __init__(self) -> None:
+        self.seen: list[Step] = []
+
+    def record(self, step: Step) -> Backfill:
+        self.seen.append(step)
+        at = {"began_at": NOON, "ended_at": NOON}
+        return Backfill(key_set="orders", bucket="b", region="r", key_arn="a", execution="e", listed=1, failed=0, **at)
+
+
 @pytest.fixture
 def backfill() -> dict[str, Any]:
-    text = (ROOT / "functions/sweep/backfill.asl.json").read_text().replace("${RewrapFunctionArn}", "arn:of:rewrap")
+    text = (ROOT / "functions/sweep/backfill.asl.json").read_text()
+    for role in ("Rewrap", "Sweep"):
+        text = text.replace(f"${{{role}FunctionArn}}", f"arn:of:{role.lower()}")
     assert "${" not in text
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def test_the_backfill_is_bounded_and_one_bad_object_stops_no_other(backfill: dict[str, Any]) -> None:
-    state = backfill["States"][backfill["StartAt"]]
+    state = backfill["States"]["EveryObject"]
 
     assert 1 <= state["MaxConcurrency"] <= 40
     assert state["ToleratedFailurePercentage"] == 100
     assert state["ItemReader"]["Parameters"] == {"Bucket.$": "$.bucket"}
 
 
+def test_a_backfill_succeeds_only_if_it_is_recorded_as_complete(backfill: dict[str, Any]) -> None:
+    """Whichever way it goes: each other end is a failed execution, which an alarm looks at."""
+    states = backfill["States"]
+    (choice,) = states["IsComplete"]["Choices"]
+    ways_to_success = [
+        name for name, state in states.items() if "Complete" in (state.get("Next"), state.get("Default"))
+    ]
+
+    assert (choice["Variable"], choice["BooleanEquals"], choice["Next"]) == (
+        "$.result.Payload.complete",
+        True,
+        "Complete",
+    )
+    assert (ways_to_success, states["IsComplete"]["Default"]) == ([], "Incomplete")
+    assert [name for name, state in states.items() if state["Type"] == "Succeed" or state.get("End")] == ["Complete"]
+    assert [caught["Next"] for caught in states["EveryObject"]["Catch"]] == ["EndAfterFailure"]
+    assert (states["EndAfterFailure"]["Next"], states["Incomplete"]["Type"]) == ("Incomplete", "Fail")
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "error"), [("Begin", "begun", ""), ("End", "ended", ""), ("EndAfterFailure", "ended", "why")]
+)
+def test_what_the_backfill_records_is_what_sweep_understands(
+    backfill: dict[str, Any], monkeypatch: pytest.MonkeyPatch, state: str, phase: str, error: str
+) -> None:
+    service, context = FakeBackfills(), cast("Any", Context())
+    monkeypatch.setattr(bootstrap, "backfill_service", lambda _context: service)
+    values = {"$.bucket": "b", "$$.Execution.Id": "e", "$.failure.Error": "why"}
+    parameters = backfill["States"][state]["Parameters"]
+    payload = {
+        name.removesuffix(".$"): values[value] if name.endswith(".$") else value
+        for name, value in parameters["Payload"].items()
+    }
+
+    answer = handler.lambda_handler(payload, context)
+
+    assert (parameters["FunctionName"], answer) == ("arn:of:sweep", {"complete": True})
+    assert service.seen == [Step(Phase(phase), "b", "e", error)]
+
+
 def test_what_the_backfill_sends_is_what_rewrap_understands(backfill: dict[str, Any]) -> None:
-    state = backfill["States"][backfill["StartAt"]]
+    state = backfill["States"]["EveryObject"]
     task = state["ItemProcessor"]["States"][state["ItemProcessor"]["StartAt"]]
     item = {name.removesuffix(".$"): {"$.bucket": "b", "$$.Map.Item.Value.Key": "k"}[path]
             for name, path in state["ItemSelector"].items()}  # fmt: skip

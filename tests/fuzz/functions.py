@@ -97,16 +97,13 @@ def _signals() -> Iterator[Take]:
 
 
 class Nothing:
-    """Starts nothing, and has counted nothing."""
+    """Starts nothing."""
 
     def reimport(self, key_set: str) -> dict[str, Any]:
         return {"Reimport": key_set}
 
     def sweep(self, key_set: str, buckets: tuple[str, ...]) -> dict[str, Any]:
         return {"Debt": {}, "Backfills": list(buckets)}
-
-    def objects(self, bucket: str) -> int | None:
-        return None
 
 
 _WHO = {"KeySet": "orders", "Reason": "incident 4711", "Author": "ana"}
@@ -123,7 +120,7 @@ COMMANDS: list[Any] = [
 def _runbook() -> Iterator[Take]:
     state = stored_state()
     nothing = Nothing()
-    with instead(runbook=Runbook(state, nothing, nothing, lambda: None, ticking())):
+    with instead(runbook=Runbook(state, nothing, lambda: None, ticking())):
 
         def take(event: Any) -> str:
             answer = runbook(event, context(WEST, "runbook"))

@@ -231,9 +231,7 @@ class World:
             ExpiresInMinutes=minutes,
         )
         before = observer.replica.judgement(KEY_SET)
-        runbook = Runbook(
-            observer.replica, _NoStarter(), _NoCounts(), lambda: None, lambda: self.now(observer.clock_skew)
-        )
+        runbook = Runbook(observer.replica, _NoStarter(), lambda: None, lambda: self.now(observer.clock_skew))
         try:
             runbook.execute(command)
         except IntentRefusedError:
@@ -338,11 +336,6 @@ class _NoStarter:
 
     def sweep(self, key_set: str, buckets: tuple[str, ...]) -> dict[str, object]:
         raise NotImplementedError(key_set)
-
-
-class _NoCounts:
-    def objects(self, bucket: str) -> int | None:
-        raise NotImplementedError(bucket)
 
 
 def _signal(

@@ -8,6 +8,7 @@ from typing import Any
 from kms_failover.adapters.prober import CONTEXT
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain import controlling, object_record, operating, probing, reimporting, signals, sweeping
+from kms_failover.domain.backfilling import Backfill, Phase
 from kms_failover.domain.debt import Debt, Held, Refusal
 from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.judgement import Judgement, first_judgement
@@ -77,6 +78,7 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
     judgement: Judgement = first_judgement(key_set(), region, NOON)
     route: Route = judgement.route
     debt = Debt(**of, owed_to=region, bucket="b", key="k", since=NOON)
+    backfill = Backfill(**of, bucket="b", region=region, key_arn="", execution="", began_at=NOON)
     refusal = Refusal(**of, bucket="b", key="k", since=NOON, reason="")
     return {
         "key_set": "orders",
@@ -89,6 +91,8 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
         "bucket": "b",
         "key": "k",
         "start": "0",
+        "phase": Phase.ENDED,
+        "backfill": backfill,
         "held": Held("orders", "id", "", None),
         "observation": Observation(observer=region, region=region, source=source, outcome=Outcome.OK, at=NOON, id="1"),
         "event": IgnoredEvent(id="1", source="", detail_type="", **at),
@@ -174,6 +178,10 @@ def _sweep(stack: Stack) -> Iterator[Call]:
     for action in ("PutItem", "DeleteItem"):  # of items that are where they were before
         for kind in ("debt", "refusal"):
             yield Call(f"dynamodb:{action}", _table(stack.place), {PARTITION: f"{kind}#orders"})
+    yield Call("dynamodb:PutItem", _table(stack.place), {PARTITION: "backfill#orders"})
+    yield Call("states:ListMapRuns", stack.place.backfill.replace(":stateMachine:", ":execution:") + ":1")
+    run = stack.place.backfill.replace(":stateMachine:", ":mapRun:") + "/EveryObject:1"
+    yield Call("states:DescribeMapRun", run)
 
 
 def _reimport(stack: Stack) -> Iterator[Call]:
@@ -188,11 +196,11 @@ def _reimport(stack: Stack) -> Iterator[Call]:
 def _runbook(stack: Stack) -> Iterator[Call]:
     yield from (_function(stack.place, role) for role in ("reimport", "sweep", "controller"))
     yield Call("states:StartExecution", stack.place.backfill)
-    yield Call("cloudwatch:GetMetricStatistics", "*")
 
 
 def _backfill(stack: Stack) -> Iterator[Call]:
     yield _function(stack.place, "rewrap")
+    yield _function(stack.place, "sweep")
     yield from _of_s3("ListBucket", "")
     yield Call("states:StartExecution", stack.place.backfill)
     run = stack.place.backfill.replace(":stateMachine:", ":execution:") + "/objects:1"

@@ -23,6 +23,7 @@ from kms_failover.domain.settings import Settings
 if TYPE_CHECKING:
     from kms_failover.adapters.data_key_api import DataKeyApi
     from kms_failover.adapters.once import OnceEach
+    from kms_failover.domain.backfilling import BackfillService
     from kms_failover.domain.controlling import Controller
     from kms_failover.domain.operating import Runbook
     from kms_failover.domain.probing import ProbeService
@@ -85,6 +86,10 @@ def rewrap_service(context: LambdaContext) -> "RewrapService":
 
 def sweep_service(context: LambdaContext) -> "SweepService":
     return _sweep(Place.of_function(context.invoked_function_arn))
+
+
+def backfill_service(context: LambdaContext) -> "BackfillService":
+    return _backfill(Place.of_function(context.invoked_function_arn))
 
 
 def reimport_service(context: LambdaContext) -> "ReimportService":
@@ -181,6 +186,15 @@ def _sweep(place: Place) -> "SweepService":
 
 
 @functools.cache
+def _backfill(place: Place) -> "BackfillService":
+    from kms_failover.adapters.map_runs import StepFunctionsMapRuns
+    from kms_failover.domain.backfilling import BackfillService
+
+    state, map_runs = _state(place), StepFunctionsMapRuns(_client("stepfunctions", place))
+    return BackfillService(state.key_sets, state, map_runs, place.region, now)
+
+
+@functools.cache
 def _reimport(place: Place) -> "ReimportService":
     from kms_failover.adapters.custody import SecretsManagerCustody
     from kms_failover.adapters.key_import import ImportableKeys
@@ -194,15 +208,13 @@ def _reimport(place: Place) -> "ReimportService":
 
 @functools.cache
 def _runbook(place: Place) -> "Runbook":
-    from kms_failover.adapters.object_counts import S3ObjectCounts
     from kms_failover.adapters.starter import LambdaStarter
     from kms_failover.domain.operating import Runbook
 
     reimport_config = Config(read_timeout=LambdaStarter.PATIENCE_SECONDS, retries={"total_max_attempts": 1})
     functions = boto3.client("lambda", region_name=place.region, config=reimport_config)
     starter = LambdaStarter(functions, _client("stepfunctions", place), place)
-    counts = S3ObjectCounts(_impatient("cloudwatch", place), now)
-    return Runbook(_state(place), starter, counts, _waker(place), now)
+    return Runbook(_state(place), starter, _waker(place), now)
 
 
 def _state(place: Place, config: Config | None = None) -> StateTable:

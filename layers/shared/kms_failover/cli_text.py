@@ -110,10 +110,12 @@ def _history(routes: Iterable[Answer], news: Iterable[Answer]) -> Iterator[str]:
 
 
 def _coverage(cover: Answer) -> str:
-    if cover["OwedIsMore"]:
-        return f"coverage unknown, at least {cover['Owed']} objects owed: too many to count"
-    share = "S3 has not counted its objects yet" if cover["Share"] is None else f"{cover['Share']:.2%} covered"
-    return f"{share}, {cover['Owed']} objects owed"
+    at_least = "at least " if cover["OwedIsMore"] else ""
+    counts = f"{at_least}{cover['Owed']} objects owed, {at_least}{cover['Refused']} refused"
+    if cover["Share"] is None:
+        return f"coverage UNKNOWN, {counts}: {cover['Unknown']}"
+    share = "100%" if cover["Share"] == 1 else f"{min(cover['Share'], 0.9999):.2%}"  # not rounded up to all
+    return f"{share} covered of {cover['Listed']} objects listed at {_time(cover['ListedAt'])}, {counts}"
 
 
 def _intent(intent: Answer) -> str:

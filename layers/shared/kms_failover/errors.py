@@ -144,6 +144,10 @@ class QueueError(KmsFailoverError):
     """SQS did not take some messages; the debts are still recorded, so a later run sends them again."""
 
 
+class NotCountedError(KmsFailoverError):
+    """A backfill's counts are not final yet; ask again in a few seconds."""
+
+
 class EpochConflictError(KmsFailoverError):
     """Somebody else wrote a newer epoch first; read again and decide again."""
 

@@ -134,6 +134,9 @@ class Items:
         with _condition(f"{partition} {sort_key}: a newer one than {epoch} is there"):
             self._table.put_item(Item=_item(partition, sort_key, body, epoch, None), **condition)
 
+    def delete(self, partition: str, sort_key: str) -> None:
+        self._table.delete_item(Key={"pk": partition, "sk": sort_key})
+
     def delete_if(self, partition: str, sort_key: str, body: object) -> None:
         """EpochConflictError where another body is stored, or none where there was one."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(body)"}

@@ -1,4 +1,4 @@
-"""The state table's debts and refusals.
+"""The state table's debts, refusals and backfills.
 
 Sort keys begin with what is asked for: `<owed to>#in#<bucket>#<digest>` and `in#<bucket>#<digest>`. Version 1 wrote
 `<owed to>#<digest>` and `<digest>`; those sort before the others, for a digest is hexadecimal.
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from itertools import chain, islice, takewhile
 
 from kms_failover.adapters.items import Item, Stored, fact
+from kms_failover.domain.backfilling import Backfill, Phase
+from kms_failover.domain.coverage import Uncovered
 from kms_failover.domain.debt import Debt, Held, Refusal, Standing, debt_id, refusal_id
 from kms_failover.errors import EpochConflictError, UnreadableItemError
 
@@ -58,7 +60,34 @@ class LedgerItems(Stored):
 
         A debt that cannot be read is one all the same.
         """
-        return sum(1 for _ in self._items.query(f"debt#{key_set}", f"{region}#", most=at_most))
+        return len(self._told(Debt, f"debt#{key_set}", f"{region}#", at_most))
+
+    def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> Uncovered:
+        """Counted by their items, read or not: what cannot be read is uncovered all the same."""
+        group = f"in#{bucket}#"
+        owed = self._digests(Debt, f"debt#{key_set}", f"{region}#{group}", at_most)
+        refused = self._digests(Refusal, f"refusal#{key_set}", group, at_most)
+        more = max(len(owed), len(refused)) >= at_most or self._has_strays(key_set, region)
+        return Uncovered(len(owed), len(refused), len(owed | refused), more)
+
+    def _digests(self, kind: type[Debt | Refusal], partition: str, group: str, at_most: int) -> set[str]:
+        return {str(item["sk"]).removeprefix(group) for item in self._told(kind, partition, group, at_most)}
+
+    def _told(self, kind: type[Debt | Refusal], partition: str, prefix: str, at_most: int) -> list[Item]:
+        """All of them; those that cannot be read are told."""
+        items = list(self._items.query(partition, prefix, most=at_most))
+        for _ in self._items.facts(kind, items, _belongs):
+            pass
+        return items
+
+    def _has_strays(self, key_set: str, region: str) -> bool:
+        """Whether there are items of which nobody can tell the bucket: they sort before or behind those of now."""
+        for partition, prefix in ((f"debt#{key_set}", f"{region}#"), (f"refusal#{key_set}", "")):
+            for newest_first in (False, True):
+                found = next(self._items.query(partition, prefix, most=1, newest_first=newest_first), None)
+                if found is not None and not str(found["sk"]).startswith(f"{prefix}in#"):
+                    return True
+        return False
 
     def put_refusal(self, refusal: Refusal) -> None:
         self._items.put(f"refusal#{refusal.key_set}", refusal.id, refusal)
@@ -70,6 +99,20 @@ class LedgerItems(Stored):
     def refusals(self, key_set: str) -> Iterator[Refusal]:
         return self._items.facts(Refusal, self._items.query(f"refusal#{key_set}"), _belongs)
 
+    def put_backfill(self, backfill: Backfill) -> None:
+        self._items.put(f"backfill#{backfill.key_set}", backfill.id, backfill)
+
+    def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None:
+        """One that cannot be read is none: it proves nothing."""
+        item = self._items.get(f"backfill#{key_set}", f"{bucket}#{phase}")
+        return next(self._items.facts(Backfill, [item] if item else []), None)
+
+    def backfills(self, key_set: str) -> Iterator[Backfill]:
+        return self._items.facts(Backfill, self._items.query(f"backfill#{key_set}"))
+
+    def drop_backfill(self, backfill: Backfill) -> None:
+        self._items.delete(f"backfill#{backfill.key_set}", backfill.id)
+
     def adopt_former(self, key_set: str, regions: Sequence[str], at_most: int) -> int:
         """Gives items of version 1 the place that they have now; what cannot be read stays where it is."""
         debts = [self._items.query(f"debt#{key_set}", start=f"{region}#0", end=f"{region}#f") for region in regions]
@@ -80,7 +123,7 @@ class LedgerItems(Stored):
         """Written first, deleted then; what stands in the new place already is newer."""
         adopted = 0
         for item in islice(former, at_most):
-            held = self._held(kind, "", item, anywhere=True)
+            held = self._held(kind, "", item)
             if held.record is not None:
                 with _unless_newer():
                     self._items.put_if(str(item["pk"]), held.record.id, held.record, 0, _ABSENT)
@@ -89,10 +132,10 @@ class LedgerItems(Stored):
                 adopted += 1
         return adopted
 
-    def _held[F: Debt | Refusal](self, kind: type[F], key_set: str, item: Item, *, anywhere: bool = False) -> Held[F]:
+    def _held[F: Debt | Refusal](self, kind: type[F], key_set: str, item: Item) -> Held[F]:
         record = None
         try:
-            record = fact(kind, item, _anywhere if anywhere else _belongs)
+            record = fact(kind, item, _belongs)
         except UnreadableItemError as error:
             self._items.tell([error])
         return Held(key_set, str(item["sk"]), item.get("body"), record)
@@ -102,11 +145,8 @@ _ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
 
 
 def _belongs(record: Debt | Refusal, sort_key: str) -> bool:
-    return record.id == sort_key
-
-
-def _anywhere(_record: Debt | Refusal, _sort_key: str) -> bool:
-    return True
+    former = record.id.replace(f"in#{record.bucket}#", "", 1)
+    return sort_key in {record.id, former}
 
 
 @contextmanager

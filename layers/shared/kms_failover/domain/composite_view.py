@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Protocol
 
-from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain.coverage import CoverageState, coverage
+from kms_failover.domain.debt import Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement, first_judgement
-from kms_failover.domain.key_set import Bucket, Failback, KeySet, Origin
+from kms_failover.domain.key_set import Failback, KeySet, Origin
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.readiness import News, Situation
 from kms_failover.domain.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to, without_order
@@ -30,7 +31,7 @@ _NO_ROUTE = {
 }
 
 
-class ViewState(Protocol):
+class ViewState(CoverageState, Protocol):
     """What is read for the view. Satisfied by the state table."""
 
     region: str
@@ -39,19 +40,13 @@ class ViewState(Protocol):
     def history(self, key_set: str, at_most: int) -> tuple[Route, ...]: ...
     def news(self, key_set: str, at_most: int) -> tuple[News, ...]: ...
     def intents(self, key_set: str) -> tuple[Intent, ...]: ...
-    def debts(self, key_set: str, owed_to: str = "") -> Iterable[Debt]: ...
     def owed(self, key_set: str, region: str, at_most: int) -> int: ...
     def refusals(self, key_set: str) -> Iterable[Refusal]: ...
     def material(self, key_set: str, region: str) -> MaterialRecord | None: ...
     def ignored_events(self, at_most: int) -> tuple[IgnoredEvent, ...]: ...
 
 
-class ObjectCounts(Protocol):
-    def objects(self, bucket: str) -> int | None:
-        """How many objects the bucket has; None where that is not known."""
-
-
-def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime) -> dict[str, Any]:
+def view(state: ViewState, key_set: KeySet, now: datetime) -> dict[str, Any]:
     """JSON-ready values; of what is too much to read within seconds, the beginning.
 
     Debt is counted up to a bound, each region for itself: those that `DebtIsMore` names are owed this or more.
@@ -60,9 +55,7 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
     judgement = known or first_judgement(key_set, state.region, now)
     intent = in_force(state.intents(key_set.name), now)
     most = max(MAX_DEBTS, key_set.rules.debt_allowed_to_return + 1)  # as far as the controller counts, if not further
-    debts = list(islice(state.debts(key_set.name, state.region), most))
     debt = {region: state.owed(key_set.name, region, most) for region in key_set.regions}
-    some_are_unreadable = len(debts) < debt.get(state.region, 0)
     more = [region for region, count in debt.items() if count >= most]
     return {
         "KeySet": key_set.name,
@@ -79,10 +72,7 @@ def view(state: ViewState, counts: ObjectCounts, key_set: KeySet, now: datetime)
         "Verdicts": {region: _verdict(judgement.health.get(region), key_set) for region in key_set.regions},
         "Debt": debt,
         "DebtIsMore": more,
-        "Coverage": {
-            bucket.name: _coverage(counts, bucket, debts, more=state.region in more or some_are_unreadable)
-            for bucket in key_set.buckets_in(state.region)
-        },
+        "Coverage": coverage(state, key_set, state.region, most),
         "Prevented": _prevented(key_set, judgement, intent, debt, now) if route_is_known else None,
         "Return": _Way(key_set, judgement, intent, debt, more, now).waits_for() if route_is_known else "unknown",
         "Refusals": [
@@ -116,17 +106,6 @@ def _prevented(
     returning = returns_to(key_set, route, health, without_order(route))
     situation = Situation(key_set, route, health, intent, now)
     return situation.prevented_in_words(debt[returning] if returning else None) or None
-
-
-def _coverage(counts: ObjectCounts, bucket: Bucket, debts: Sequence[Debt], *, more: bool) -> dict[str, Any]:
-    """What opens with this region's key alone; `debts` are those owed to it, with `more` not all of them.
-
-    `Share` is None while S3 has not counted the objects yet, and where `Owed` may be too low.
-    """
-    owed = sum(debt.bucket == bucket.name for debt in debts)
-    objects = counts.objects(bucket.name)
-    share = max(0.0, 1 - owed / objects) if objects and not more else None
-    return {"Objects": objects, "Owed": owed, "OwedIsMore": more, "Share": share}
 
 
 @dataclass(frozen=True)

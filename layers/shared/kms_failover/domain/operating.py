@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import ConfigDict, Field, field_validator
 
-from kms_failover.domain.composite_view import MAX_DEBTS, ObjectCounts, ViewState, view
+from kms_failover.domain.composite_view import MAX_DEBTS, ViewState, view
 from kms_failover.domain.health import Observation
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet, Model
@@ -80,13 +80,11 @@ class Runbook:
         self,
         state: OperatorState,
         starter: Starter,
-        counts: ObjectCounts,
         wake_controller: Callable[[], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._state = state
         self._starter = starter
-        self._counts = counts
         self._wake_controller = wake_controller
         self._clock = clock
 
@@ -114,7 +112,7 @@ class Runbook:
         with self._state.noticing() as unreadable:
             self._state.key_sets()
             self._state.observations(now - key_set.rules.window)
-            shown = view(self._state, self._counts, key_set, now)
+            shown = view(self._state, key_set, now)
         items = {error.item: error.reason for error in unreadable}
         return shown | {"Unreadable": [{"Item": item, "Reason": reason} for item, reason in items.items()]}
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
+from kms_failover.domain.backfilling import Backfill
 from kms_failover.domain.debt import Debt, Held
 from kms_failover.domain.event_fields import json_object, shown
 from kms_failover.domain.health import RegionHealth, Verdict
@@ -56,6 +57,8 @@ class DebtLedger(Protocol):
     def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]: ...
     def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]: ...
     def clear_debt(self, held: Held[Debt]) -> None: ...
+    def backfills(self, key_set: str) -> Iterator[Backfill]: ...
+    def drop_backfill(self, backfill: Backfill) -> None: ...
     def judgement(self, key_set: str) -> Judgement | None: ...
 
 
@@ -120,6 +123,9 @@ class SweepService:
         now, run, health = self.clock(), _Run([]), self._health(key_set)
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         known = {bucket.name for bucket in key_set.buckets}
+        for backfill in self.ledger.backfills(key_set.name):
+            if backfill.region == self.region and backfill.bucket not in here:
+                self.ledger.drop_backfill(backfill)  # nobody looks at its objects; if it comes back, nothing is proved
         for owed_to, bucket in self.ledger.debt_groups(key_set.name):
             if bucket not in known or owed_to not in key_set.regions:
                 run.dropped += self._drop(key_set, owed_to, bucket, now)

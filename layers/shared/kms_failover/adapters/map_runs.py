@@ -1,0 +1,24 @@
+"""What a backfill's map run has come to, as Step Functions counts it (the port `domain.backfilling.MapRuns`)."""
+
+from typing import TYPE_CHECKING
+
+from kms_failover.domain.backfilling import Counted
+from kms_failover.errors import NotCountedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+class StepFunctionsMapRuns:
+    def __init__(self, client: "SFNClient") -> None:
+        self._client = client
+
+    def counted(self, execution: str) -> Counted | None:
+        """A failed child counts with all of its items, so of those listed rather too many have failed than too few."""
+        runs = self._client.list_map_runs(executionArn=execution)["mapRuns"]
+        if not runs:
+            return None
+        items = self._client.describe_map_run(mapRunArn=runs[0]["mapRunArn"])["itemCounts"]
+        if left := items["pending"] + items["running"]:
+            raise NotCountedError(f"{left} objects of {execution} have not ended")
+        return Counted(items["total"], items["succeeded"])

@@ -1,0 +1,135 @@
+"""What a backfill has proved of a bucket: one record of its begin and one of its end, as far as it is really known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, Self
+
+from pydantic import AwareDatetime
+
+from kms_failover.domain.event_fields import json_object
+from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.errors import EventFormatError, UnknownBucketError
+
+
+class Phase(StrEnum):
+    BEGUN = "begun"
+    ENDED = "ended"
+
+
+class Backfill(Model):
+    """Of one bucket, under the member key that its region had when it began.
+
+    `listed` are the objects that S3 listed, `failed` those of them that nobody could say anything of; None: not known.
+    A `reason` says what ended it before it had looked at every object.
+    """
+
+    key_set: str
+    bucket: str
+    region: str
+    key_arn: str
+    execution: str
+    began_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    listed: int | None = None
+    failed: int | None = None
+    reason: str = ""
+
+    @property
+    def phase(self) -> Phase:
+        return Phase.BEGUN if self.ended_at is None else Phase.ENDED
+
+    @property
+    def id(self) -> str:
+        return f"{self.bucket}#{self.phase}"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each object that was listed has been looked at: it opens, or it is owed or refused by name."""
+        return self.ended_at is not None and self.listed is not None and self.failed == 0 and not self.reason
+
+
+@dataclass(frozen=True)
+class Counted:
+    listed: int
+    succeeded: int
+
+
+class MapRuns(Protocol):
+    def counted(self, execution: str) -> Counted | None:
+        """Of the execution's one map run; None if it has none. NotCountedError while its counts are not final."""
+        ...
+
+
+class BackfillLedger(Protocol):
+    """Satisfied by the state table."""
+
+    def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None: ...
+    def put_backfill(self, backfill: Backfill) -> None: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the state machine asks for. `error` is what stopped the map, by its name; empty where it ended by itself."""
+
+    phase: Phase
+    bucket: str
+    execution: str
+    error: str = ""
+
+    @classmethod
+    def read(cls, event: object) -> Self | None:
+        """None for an event that names no step."""
+        fields = json_object(event)
+        if "Backfill" not in fields:
+            return None
+        texts = {name: fields.get(name, "") for name in ("Backfill", "bucket", "execution", "error")}
+        if not all(isinstance(text, str) for text in texts.values()) or texts["Backfill"] not in list(Phase):
+            raise EventFormatError("`Backfill` is begun or ended, beside texts `bucket`, `execution` and `error`")
+        return cls(Phase(texts["Backfill"]), texts["bucket"], texts["execution"], texts["error"])
+
+
+@dataclass(frozen=True)
+class BackfillService:
+    key_sets: Callable[[], tuple[KeySet, ...]]
+    ledger: BackfillLedger
+    map_runs: MapRuns
+    region: str
+    clock: Callable[[], datetime]
+
+    def record(self, step: Step) -> Backfill:
+        """A repeat writes the same again.
+
+        Raises:
+            UnknownBucketError: no key set has the bucket here.
+            NotCountedError: its counts are not final; ask again.
+        """
+        key_set = next(
+            (ks for ks in self.key_sets() if any(b.name == step.bucket for b in ks.buckets_in(self.region))), None
+        )
+        member = key_set.member_in(self.region) if key_set else None
+        if key_set is None or member is None:
+            raise UnknownBucketError(f"no key set has bucket {step.bucket!r} in {self.region}: nothing to backfill")
+        now = self.clock()
+        record = Backfill(
+            key_set=key_set.name,
+            bucket=step.bucket,
+            region=self.region,
+            key_arn=member.arn,
+            execution=step.execution,
+            began_at=now,
+        )
+        if step.phase is Phase.ENDED:
+            record = self._ended(record, step, now)
+        self.ledger.put_backfill(record)
+        return record
+
+    def _ended(self, record: Backfill, step: Step, now: datetime) -> Backfill:
+        begun = self.ledger.backfill(record.key_set, record.bucket, Phase.BEGUN)
+        if begun is None or begun.execution != step.execution:
+            return record.model_copy(update={"ended_at": now, "reason": "another one began meanwhile"})
+        counted = self.map_runs.counted(step.execution)
+        reason = step.error or ("" if counted else "it listed nothing")
+        counts = {"listed": counted.listed, "failed": counted.listed - counted.succeeded} if counted else {}
+        return begun.model_copy(update={"ended_at": now, "reason": reason} | counts)

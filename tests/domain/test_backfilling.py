@@ -1,0 +1,83 @@
+"""A backfill's record says as much as is really known of it."""
+
+import pytest
+
+from kms_failover.domain.backfilling import BackfillService, Counted, Phase, Step
+from kms_failover.errors import EventFormatError, NotCountedError, UnknownBucketError
+from tests.domain.memory_state import MemoryState
+from tests.domain.rewrap_world import HERE, NOW, THERE, arn, key_set
+
+BUCKET = f"orders-{HERE}"
+
+
+class World:
+    def __init__(self, counted: Counted | Exception | None = None) -> None:
+        self.state = MemoryState(HERE, key_set())
+        self.result = counted
+        self.service = BackfillService(self.state.key_sets, self.state, self, HERE, lambda: NOW)
+
+    def counted(self, execution: str) -> Counted | None:
+        assert execution == "run"
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+    def run(self, error: str = "") -> bool:
+        self.service.record(Step(Phase.BEGUN, BUCKET, "run"))
+        return self.service.record(Step(Phase.ENDED, BUCKET, "run", error)).is_complete
+
+
+@pytest.mark.parametrize(
+    ("counted", "error", "complete"),
+    [
+        (Counted(20, 20), "", True),
+        (Counted(0, 0), "", True),
+        (Counted(20, 19), "", False),
+        (Counted(20, 20), "States.ItemReaderFailed", False),
+        (None, "", False),
+    ],
+)
+def test_a_backfill_is_complete_if_every_object_that_was_listed_was_looked_at(
+    counted: Counted | None,
+    error: str,
+    complete: bool,  # noqa: FBT001  # a parametrised example
+) -> None:
+    world = World(counted)
+
+    assert world.run(error) is complete
+
+    ended = world.state.backfill("orders", BUCKET, Phase.ENDED)
+    assert ended is not None
+    assert (ended.key_arn, ended.listed) == (arn(HERE), counted.listed if counted else None)
+
+
+def test_counts_that_are_not_final_are_not_recorded() -> None:
+    world = World(NotCountedError("2 objects have not ended"))
+
+    with pytest.raises(NotCountedError):
+        world.run()
+
+    assert world.state.backfill("orders", BUCKET, Phase.ENDED) is None
+
+
+def test_one_that_another_has_overtaken_proves_nothing() -> None:
+    world = World(Counted(20, 20))
+    world.service.record(Step(Phase.BEGUN, BUCKET, "another"))
+
+    assert not world.service.record(Step(Phase.ENDED, BUCKET, "run")).is_complete
+
+
+@pytest.mark.parametrize("bucket", ["nobodys", f"orders-{THERE}"])
+def test_a_bucket_of_no_key_set_here_is_not_backfilled(bucket: str) -> None:
+    with pytest.raises(UnknownBucketError):
+        World().service.record(Step(Phase.BEGUN, bucket, "run"))
+
+
+@pytest.mark.parametrize("event", [{"Backfill": "paused"}, {"Backfill": 7}, {"Backfill": "begun", "bucket": None}])
+def test_another_request_is_refused(event: dict[str, object]) -> None:
+    with pytest.raises(EventFormatError):
+        Step.read(event)
+
+
+def test_what_names_no_step_is_none() -> None:
+    assert Step.read({"key_set": "orders"}) is None
