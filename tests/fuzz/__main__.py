@@ -7,7 +7,7 @@ import argparse
 import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from typing import Any
 
@@ -26,33 +26,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(shown(event_of(TARGETS[names[0]], options.seed, options.show)))
         return 0
     print(f"seed {options.seed}, {options.runs} events a target, {options.at_once} targets at a time", flush=True)
+    print(COLUMNS.format(*HEAD), flush=True)
+    surprised = False
     try:
-        tallies = _run(names, options)
+        for tally in _run(names, options):
+            _tell(tally)
+            surprised |= bool(tally.surprises)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    print(COLUMNS.format(*HEAD))
-    for tally in sorted(tallies, key=lambda one: names.index(one.target)):
-        print(_line(tally))
-    for tally in tallies:
-        for found in tally.surprises.values():
-            print(f"\n{tally.target}, {found.times} times: {found.what}")
-            print(f"  event {found.number} of seed {tally.seed}: {found.event}")
-    return EXIT_SURPRISED if any(tally.surprises for tally in tallies) else 0
+    return EXIT_SURPRISED if surprised else 0
 
 
-def _run(names: list[str], options: argparse.Namespace) -> list[Tally]:
-    """Each target in a process of its own, so that its peak memory is its own."""
+def _run(names: list[str], options: argparse.Namespace) -> Iterator[Tally]:
+    """As they end. Each target has a process of its own, so that its peak memory is its own."""
     methods = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.at_once, mp_context=methods, max_tasks_per_child=1) as processes:
         futures: list[Future[Tally]] = [
             processes.submit(fuzz_by_name, name, options.seed, options.runs) for name in names
         ]
         try:
-            return [future.result() for future in as_completed(futures)]
+            for future in as_completed(futures):
+                yield future.result()
         except KeyboardInterrupt:
             processes.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _tell(tally: Tally) -> None:
+    print(_line(tally), flush=True)
+    for found in tally.surprises.values():
+        print(f"\n{tally.target}, {found.times} times: {found.what}")
+        print(f"  event {found.number} of seed {tally.seed}: {found.event}\n", flush=True)
 
 
 def _line(tally: Tally) -> str:
