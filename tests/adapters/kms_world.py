@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from kms_failover.adapters.account_filter import AccountFilter
@@ -59,10 +60,13 @@ class Kms:
         self.fails: Callable[[], Exception] | None = None
         self.answers: dict[str, Any] | None = None
         self.silent = False
+        self.sends = True  # else what `fails` or is `silent` does so before a request has left
         self.begun, self.release = Event(), Event()
 
     def _call(self, operation: str, parameters: dict[str, Any]) -> Any:
         self.calls.append((operation, parameters))
+        if self.sends and (self.silent or self.fails or self.answers is not None):
+            self.send(operation)
         if self.silent:
             self.begun.set()
             self.release.wait(FOREVER)
@@ -86,13 +90,18 @@ class Kms:
         """What a client has beside its operations."""
         return getattr(self.client, name)
 
+    def send(self, operation: str) -> None:
+        """What botocore tells when a request leaves."""
+        request = AWSRequest("POST", url="http://127.0.0.1").prepare()
+        self.meta.events.emit(f"before-send.kms.{operation}", request=request)
+
     @property
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.calls]
 
 
 class Later:
-    """Stands for the module `time` in another module; `pass_by` makes it later there."""
+    """Stands for the module `time`, or for the awake clock, in another module; `pass_by` makes it later there."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
@@ -100,6 +109,10 @@ class Later:
 
     def monotonic(self) -> float:
         return time.monotonic() + self._ahead
+
+    now = monotonic
+
+    def keep(self, seconds: float) -> None: ...
 
     def pass_by(self, seconds: float) -> None:
         self._ahead += seconds

@@ -1,6 +1,8 @@
 """The race: the first good answer, the next region after a fault or after silence, and nothing carried elsewhere."""
 
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
@@ -8,32 +10,49 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from kms_failover.adapters.call import Call, News
 from kms_failover.adapters.race import Answer, Attempt, Terms, race
-from kms_failover.adapters.regional_kms import Call
+from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.domain.budget import Budget
-from kms_failover.errors import CommitmentError, RegionUnavailableError
+from kms_failover.domain.latency import FEWEST
+from kms_failover.domain.settings import Settings
+from kms_failover.errors import CommitmentError, NotSentError, RegionUnavailableError
 from tests.adapters.kms_world import AT_ONCE, FOREVER, aws_error, timed_out, unreachable
 
 GOOD = {"Plaintext": b"key"}
 
 
-class Runner:
-    """One region of a course, in the place of RegionalKms."""
+class Runner(RegionalKms):
+    """One region of a course: what its client answers is decided, and whether it is out."""
 
     def __init__(self, course: "Course", region: str, outcome: Any) -> None:
-        self.course, self.region, self.outcome = course, region, outcome
-        self.latency = SimpleNamespace(hedge_delay_seconds=course.hedge, is_known=course.known)
-        self.breaker = SimpleNamespace(is_open=region in course.out)
+        client: Any = SimpleNamespace(meta=SimpleNamespace(events=SimpleNamespace(register=lambda *_: None)))
+        super().__init__(region, client, Settings())
+        self.course, self.outcome = course, outcome
+        self.latency.hedge_delay_seconds = course.hedge
         self.hedges = course.budget
+        for _ in range(FEWEST if course.known else 0):
+            self.latency._recent.append(0.001)
+            self.latency._added += 1
 
-    def submit(self, operation: str, parameters: dict[str, Any]) -> Call:
+    def is_out(self, key_arn: str) -> bool:
+        return self.region in self.course.out
+
+    def submit(self, operation: str, parameters: dict[str, Any], news: News | None = None) -> Call:
         self.course.asked.append(self.region)
-        call = Call(self.region)
+        call = Call(self.region, self.breaker.openings, news)
+        call.has_thread = self.region not in self.course.queued
         call.future = Future()
+        if self.region in self.course.sends:
+            call.sent()
         if isinstance(self.outcome, Exception):
             call.future.set_exception(self.outcome)
         elif self.outcome is not None:
             call.future.set_result(self.outcome)
+        if news is not None:
+            call.future.add_done_callback(news.tell)
+        self._under_way.add(call)
+        self.course.then.pop(self.region, lambda: None)()
         return call
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -43,6 +62,10 @@ class Runner:
 
     def overtaken(self, call: Call) -> None:
         self.course.overtaken.append(self.region)
+
+    def goes_out(self) -> None:
+        for _ in range(2):
+            self._fault("test")
 
 
 class Course:
@@ -55,18 +78,26 @@ class Course:
         budget: Budget | None = None,
         out: tuple[str, ...] = (),
         known: bool = True,
+        unsent: tuple[str, ...] = (),
+        queued: tuple[str, ...] = (),
         **regions: Any,
     ) -> None:
         self.hedge, self.budget, self.out, self.known = hedge, budget or Budget(9, 0), out, known
         self.regions = regions
+        self.queued = queued
+        self.sends = regions.keys() - {*unsent, *queued}
+        self.then: dict[str, Callable[[], object]] = {}
         self.asked: list[str] = []
         self.alone: list[str] = []
         self.overtaken: list[str] = []
         self.runners = {region: Runner(self, region, outcome) for region, outcome in regions.items()}
 
+    def after_submitting(self, region: str, act: Callable[[], object]) -> None:
+        self.then[region] = act
+
     def run(self, *, deadline: float = FOREVER, **terms: Any) -> Answer:
         runners: dict[str, Any] = self.runners
-        attempts = [Attempt(runner, "decrypt", {}, region in self.out) for region, runner in runners.items()]
+        attempts = [Attempt(runner, "decrypt", {"KeyId": "k"}) for runner in runners.values()]
         return race(attempts, Terms(deadline=time.monotonic() + deadline, call_seconds=4.0, **terms))
 
 
@@ -135,13 +166,79 @@ def test_a_silent_region_is_overtaken_and_hears_of_it() -> None:
     assert course.overtaken == ["a"]
 
 
-def test_a_silent_region_is_not_overtaken_once_the_budget_is_spent() -> None:
+def test_beyond_the_budget_a_silent_region_is_overtaken_by_no_more_than_it_takes_to_know_that_it_is_out() -> None:
     course = Course(a=None, b=GOOD, hedge=AT_ONCE, budget=Budget(0, 0))
+    while course.runners["a"]._witnesses.acquire(blocking=False):
+        pass
 
     with pytest.raises(RegionUnavailableError):
         course.run(deadline=AT_ONCE * 5)
+    alone = list(course.asked)
+    course.runners["a"]._witnesses.release()
+
+    assert alone == ["a"]
+    assert course.run().region == "b"
+
+
+def test_the_next_region_is_asked_without_budget_as_soon_as_anybody_finds_the_latest_out() -> None:
+    course = Course(a=None, b=GOOD, budget=Budget(0, 0))
+    course.after_submitting("a", course.runners["a"].goes_out)
+
+    answer = course.run()
+
+    assert (answer.region, course.asked) == ("b", ["a", "b"])
+
+
+def test_a_region_that_was_out_before_it_was_asked_is_given_its_time() -> None:
+    course = Course(a=None, b=GOOD, out=("a", "b"))
+    course.runners["a"].goes_out()
+
+    with pytest.raises(RegionUnavailableError):
+        course.run(deadline=AT_ONCE)
 
     assert course.asked == ["a"]
+
+
+def test_a_region_that_came_back_meanwhile_is_asked() -> None:
+    course = Course(a=None, b=GOOD, hedge=AT_ONCE, out=("b",))
+    course.after_submitting("a", lambda: setattr(course, "out", ()))
+
+    assert course.run().region == "b"
+
+
+# What was not sent
+
+
+@pytest.mark.parametrize("kept", [{"unsent": ("a",)}, {"queued": ("a",)}], ids=repr)
+def test_what_was_not_sent_is_never_overtaken_and_no_region_is_blamed(kept: dict[str, Any]) -> None:
+    course = Course(a=None, b=GOOD, hedge=AT_ONCE, **kept)
+
+    with pytest.raises(NotSentError, match="in a was sent within the deadline"):
+        course.run(deadline=AT_ONCE * 5)
+
+    assert course.asked == ["a"]
+
+
+def test_the_time_to_overtake_runs_from_when_it_is_sent() -> None:
+    course = Course(a=None, b=GOOD, hedge=AT_ONCE, unsent=("a",))
+    sent_later = threading.Timer(AT_ONCE * 5, lambda: next(iter(course.runners["a"]._under_way)).sent())
+    course.after_submitting("a", sent_later.start)
+
+    answer = course.run()
+
+    assert (answer.region, answer.silent) == ("b", ("a",))
+
+
+def test_what_waits_for_a_thread_of_a_region_that_is_late_is_asked_elsewhere_without_budget() -> None:
+    course = Course(a=None, b=GOOD, queued=("a",), budget=Budget(0, 0))
+    a = course.runners["a"]
+    late = a.submit("decrypt", {})
+    late.sent()
+    course.after_submitting("a", lambda: a.late(late))
+
+    answer = course.run()
+
+    assert (answer.region, answer.silent) == ("b", ("a",))
 
 
 def test_the_next_region_after_a_fault_costs_nothing_of_the_budget() -> None:
@@ -165,13 +262,22 @@ def test_a_region_that_is_out_is_asked_when_the_others_have_failed() -> None:
     assert course.run().region == "b"
 
 
-@pytest.mark.parametrize(("out", "alone"), [((), []), (("b",), ["a"])])
-def test_only_without_a_rival_the_callers_own_thread_does_it(out: tuple[str, ...], alone: list[str]) -> None:
-    course = Course(a=GOOD, b=GOOD, out=out)
+def test_only_without_a_rival_the_callers_own_thread_does_it_for_one_that_is_out_may_come_back() -> None:
+    only, first = Course(a=GOOD), Course(a=GOOD, b=GOOD, out=("b",))
+
+    only.run()
+    first.run()
+
+    assert (only.alone, first.alone) == (["a"], [])
+
+
+def test_the_callers_own_thread_never_fetches_credentials() -> None:
+    course = Course(a=GOOD)
+    course.runners["a"]._credentials = lambda: SimpleNamespace(refresh_needed=lambda: True)
 
     course.run()
 
-    assert course.alone == alone
+    assert course.alone == []
 
 
 def test_a_region_that_is_not_known_yet_gets_a_thread_it_may_answer_byte_by_byte() -> None:
@@ -255,8 +361,8 @@ def test_the_refusal_of_an_overtaking_region_does_not_spoil_the_first_ones_answe
     course.runners["a"].submit = started  # type: ignore[method-assign]  # it answers later
     hedge = course.runners["b"].submit
 
-    def answer_both(operation: str, parameters: dict[str, Any]) -> Call:
-        call = hedge(operation, parameters)
+    def answer_both(operation: str, parameters: dict[str, Any], news: News | None = None) -> Call:
+        call = hedge(operation, parameters, news)
         slow.future.set_result(GOOD)
         return call
 

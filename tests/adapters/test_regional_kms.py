@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 from botocore.parsers import JSONParser
 
-from kms_failover.adapters.regional_kms import Call, RegionalKms
+from kms_failover.adapters.call import Call, News
+from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.domain.latency import FEWEST
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import MalformedAnswerError
@@ -29,8 +30,10 @@ def kms(world: World) -> RegionalKms:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """Of what is waited for: the process is awake while it passes."""
     later = Later()
-    monkeypatch.setattr("kms_failover.adapters.regional_kms.time", later)
+    for name in ("call.AWAKE", "call.time", "regional_kms.AWAKE"):
+        monkeypatch.setattr(f"kms_failover.adapters.{name}", later)
     return later
 
 
@@ -51,11 +54,16 @@ def overtake(world: World, kms: RegionalKms, delay: float = 0.0) -> Call:
 
 
 def cold_overtaking(world: World, kms: RegionalKms) -> Call:
+    call = start_silent(world, kms)
+    kms.overtaken(call)
+    return call
+
+
+def start_silent(world: World, kms: RegionalKms) -> Call:
     world.kms[EAST].silent = True
     world.kms[EAST].begun.clear()
     call = kms.submit("encrypt", {"KeyId": "k"})
     assert world.kms[EAST].begun.wait(FOREVER)
-    kms.overtaken(call)
     return call
 
 
@@ -184,12 +192,92 @@ def test_a_call_that_has_not_waited_its_regions_own_time_says_nothing_either(wor
 
 def test_an_answer_too_late_for_any_wrap_is_a_fault_like_silence(world: World, clock: Later) -> None:
     kms = RegionalKms(EAST, client_of(world), Settings(faults_to_open=1))
-    world.kms[EAST].client.meta.events.register("before-send.kms", lambda **_event: clock.pass_by(1.0))
+    world.kms[EAST].client.meta.events.register_last("before-send.kms", lambda **_event: clock.pass_by(1.0))
 
     kms.call("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"})
     kms.close()
 
     assert kms.breaker.is_open
+
+
+# Our own stalls, and what is no news
+
+
+def test_a_time_out_after_a_stall_of_our_own_is_no_fault(
+    world: World, kms: RegionalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep = Later()
+    monkeypatch.setattr("kms_failover.adapters.call.time", asleep)
+
+    def freeze() -> Exception:
+        asleep.pass_by(60.0)
+        return timed_out()
+
+    world.kms[EAST].fails = freeze
+    for _ in range(2):
+        with pytest.raises(ReadTimeoutError):
+            encrypt(world, kms)
+
+    assert not kms.breaker.is_open
+
+
+def test_a_time_out_of_a_call_that_is_older_than_the_latest_answer_is_no_fault(world: World, kms: RegionalKms) -> None:
+    silent = [start_silent(world, kms) for _ in range(2)]
+    world.kms[EAST].silent = False
+    encrypt(world, kms)
+
+    world.kms[EAST].release.set()
+
+    assert {type(call.future.exception(FOREVER)) for call in silent} == {ReadTimeoutError}
+    assert not kms.breaker.is_open
+
+
+def test_an_error_that_came_before_anything_was_sent_says_nothing(world: World, kms: RegionalKms) -> None:
+    world.kms[EAST].sends = False
+
+    fault_twice(world, kms)
+
+    assert not kms.breaker.is_open
+
+
+def test_a_call_that_was_not_sent_is_never_silent(world: World, kms: RegionalKms, clock: Later) -> None:
+    world.kms[EAST].sends = False
+    calls = [cold_overtaking(world, kms) for _ in range(2)]
+
+    clock.pass_by(FOREVER)
+
+    assert not kms.is_out("k")
+    assert not any(kms.is_silent_to(call) for call in calls)
+
+
+def test_whoever_waits_for_a_thread_is_told_when_the_region_is_late_and_when_it_is_heard_again(world: World) -> None:
+    kms = RegionalKms(EAST, client_of(world), Settings(threads_per_region=1))
+    started, news = start_silent(world, kms), News()
+    waiting = kms.submit("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"}, news)
+
+    kms.late(started)
+    news.wait(FOREVER)
+    passed_over = kms.passes_over(waiting)
+    world.kms[EAST].silent = False
+    world.kms[EAST].release.set()
+    waiting.future.result(FOREVER)
+    kms.close()
+
+    assert passed_over
+    assert not kms._is_late
+
+
+def test_whoever_waits_is_told_when_the_region_goes_out(world: World, kms: RegionalKms) -> None:
+    world.kms[EAST].silent = True
+    news = News()
+    before = kms.submit("encrypt", {"KeyId": "k"}, news)
+    for _ in range(2):
+        kms._fault("test")
+
+    news.wait(FOREVER)
+    after = kms.submit("encrypt", {"KeyId": "k"})
+
+    assert (kms.went_out(before), kms.went_out(after)) == (True, False)
 
 
 # One key

@@ -120,6 +120,15 @@ class WrapUnavailableError(RegionUnavailableError):
         self.regions = tuple(regions)
 
 
+class NotSentError(KmsFailoverError):
+    """No request left this process within the deadline, so no region has done wrong: nothing was asked of any."""
+
+    def __init__(self, regions: Sequence[str]) -> None:
+        why = "the credentials did not come, or all threads were taken"
+        super().__init__(f"no request to KMS in {', '.join(regions)} was sent within the deadline: {why}")
+        self.regions = tuple(regions)
+
+
 class MalformedAnswerError(RegionUnavailableError):
     """Something answered in KMS's place, or KMS in another shape than its own: HTML, other bytes, half an answer."""
 

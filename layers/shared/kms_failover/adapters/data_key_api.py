@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -111,8 +112,9 @@ class DataKeyApi:
             except Exception as error:  # noqa: BLE001  # a mistake of ours costs one answer: the others hold data keys
                 return _unforeseen(error)
 
+        context = copy_context()  # a context can be entered by one thread at a time: each gets a copy
         with ThreadPoolExecutor(BATCH_AT_ONCE, thread_name_prefix="kms-failover-batch") as threads:
-            return 200, {"Responses": list(threads.map(one, requests))}
+            return 200, {"Responses": list(threads.map(lambda request: context.copy().run(one, request), requests))}
 
     def _perform(self, payload: Any) -> tuple[int, dict[str, Any]]:
         try:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kms_failover.adapters.call import News
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.adapters.race import Answer, Attempt, Terms, race
+from kms_failover.adapters.race import Answer, Attempt, Terms, no_answer, race
 from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.adapters.wraps import Wraps
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit
@@ -17,6 +18,7 @@ from kms_failover.domain.route import Route, in_order
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import BundleError, ConfigurationError, RegionUnavailableError
 
+FAILED = "it failed a moment ago"
 THROTTLE_BASE_SECONDS = 0.1  # doubled each turn, with full jitter, as botocore's (facts 3.4)
 
 
@@ -159,10 +161,7 @@ class Engine:
         accept: Callable[[dict[str, Any]], None] = lambda _response: None,
     ) -> Answer:
         """Race the members; once more if every region failed that way: a stall of our own looks just like it."""
-        out = {member.arn for member in members if self._is_out(member)}
-        if len(out) == len(members):
-            out = set()  # where none is left, all have the same chance: at the same time, not one after the other
-        attempts = [Attempt(self._kms[m.region], operation, call(m), m.arn in out) for m in members]
+        attempts = [Attempt(self._kms[m.region], operation, call(m)) for m in members]
         self._try_open_ones(members[1:], operation, call)
         settings = self._settings
         terms = Terms(
@@ -186,20 +185,9 @@ class Engine:
         """One region and no other. What is out is not waited for, except by one trial now and then."""
         kms = self._kms[member.region]
         if kms.is_out(member.arn) and not kms.claims_trial(member.arn, time.monotonic()):
-            raise RegionUnavailableError(member.region, "it failed a moment ago")
+            raise RegionUnavailableError(member.region, FAILED)
         deadline = time.monotonic() + self._settings.deadline_seconds
-
-        def ask() -> dict[str, Any]:
-            return kms.submit(operation, call).future.result(max(0.0, deadline - time.monotonic()))
-
-        try:
-            return self._patiently(ask, kms, deadline, region_attempts=1)
-        except TimeoutError as error:
-            raise RegionUnavailableError(member.region, "no answer within the deadline") from error
-        except KMS_ERRORS as error:
-            if classify(error) is FaultClass.REGION:
-                raise RegionUnavailableError(member.region, code_of(error)) from error
-            raise
+        return self._patiently(lambda: _answer_of_one(kms, operation, call, deadline), kms, deadline, region_attempts=1)
 
     def _patiently[T](
         self, ask: Callable[[], T], kms: RegionalKms, deadline: float, *, region_attempts: int | None = None
@@ -250,6 +238,25 @@ class Engine:
                     raise error  # a throttle or a refusal: another region would not help
             raise RegionUnavailableError(", ".join(missing), f"{there} wraps where min_wraps is {wanted}")
         return Made(payload, wrapped.bundle, maker, missing, answer.response)
+
+
+def _answer_of_one(kms: RegionalKms, operation: str, parameters: dict[str, Any], deadline: float) -> dict[str, Any]:
+    """RegionUnavailableError as soon as the region is known to be out, whoever found that out."""
+    news = News()
+    call = kms.submit(operation, parameters, news)
+    while not call.future.done():
+        news.wait(deadline - time.monotonic())
+        if call.future.done():
+            break
+        if kms.went_out(call) or time.monotonic() >= deadline:
+            call.future.cancel()
+            raise RegionUnavailableError(kms.region, FAILED) if kms.went_out(call) else no_answer((call,))
+    try:
+        return call.future.result()
+    except KMS_ERRORS as error:
+        if classify(error) is FaultClass.REGION and call.sent_at is not None:
+            raise RegionUnavailableError(kms.region, code_of(error)) from error
+        raise
 
 
 def _decryption(member: MemberKey, blob: bytes, context: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from botocore.client import BaseClient
@@ -21,6 +22,7 @@ from kms_failover.errors import (
     ConfigurationError,
     IncorrectKeySetError,
     KmsFailoverError,
+    NotSentError,
     RegionUnavailableError,
     StateUnavailableError,
     UnknownKeySetError,
@@ -60,6 +62,7 @@ _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (IncorrectKeySetError, "IncorrectKeyException"),
     (BundleError, "InvalidCiphertextException"),
     (RegionUnavailableError, "DependencyTimeoutException"),
+    (NotSentError, "DependencyTimeoutException"),
     (ConfigurationError, "ValidationException"),
 )
 
@@ -173,8 +176,9 @@ class FailoverKms(BaseClient):
             except (ClientError, BotoCoreError) as error:
                 return {"Error": Failure.of(error).as_error}
 
+        context = copy_context()  # a context can be entered by one thread at a time: each gets a copy
         with ThreadPoolExecutor(max_concurrency, thread_name_prefix="kms-failover-rewrap") as threads:
-            return list(threads.map(one, requests))
+            return list(threads.map(lambda request: context.copy().run(one, request), requests))
 
     def refusal(self, code: str, message: str, operation: str) -> ClientError:
         """What boto3 raises for this code: a subclass of ClientError where KMS models it."""

@@ -10,8 +10,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
+from kms_failover.adapters.answers import answer_of
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.adapters.regional_kms import answer_of
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.health import Outcome
 from kms_failover.domain.key_set import MemberKey

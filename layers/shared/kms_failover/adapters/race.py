@@ -1,35 +1,38 @@
 """Ask the first region; ask the next one as well when it fails or stays silent; take the first answer."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kms_failover.adapters.call import Call, News
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.adapters.regional_kms import Call, RegionalKms
+from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.domain.fault import FaultClass
-from kms_failover.errors import CommitmentError, RegionUnavailableError
+from kms_failover.errors import CommitmentError, NotSentError, RegionUnavailableError
 
 # What one region's refusal says about the next: these may go better elsewhere, all else is the same everywhere.
 ELSEWHERE = frozenset({FaultClass.REGION, FaultClass.KEY, FaultClass.CIPHERTEXT})
+FOR_NEWS_ONLY = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One region's chance. One that `is_out` is asked only when the others have failed, never because they are slow."""
+    """One region's chance. One that `is_out` is asked when the others have failed or are out, not if they are slow."""
 
     kms: RegionalKms
     operation: str
     parameters: dict[str, Any] = field(repr=False)  # it may hold a plaintext
-    is_out: bool = False
+
+    @property
+    def is_out(self) -> bool:
+        """At this moment: a region may come back, or go, while others are waited for."""
+        return self.kms.is_out(self.parameters["KeyId"])
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who answered with what; `silent` were asked before and have not answered, `failed` answered badly."""
+    """Who answered with what; `silent` let us wait too long and have not answered, `failed` answered badly."""
 
     region: str
     response: dict[str, Any] = field(repr=False)  # it may hold a plaintext key
@@ -66,59 +69,76 @@ class _Race:
     def __init__(self, attempts: Sequence[Attempt], terms: Terms) -> None:
         self._terms = terms
         self._first = attempts[0]
-        self._waiting = deque(attempts)
-        self._running: dict[Future[dict[str, Any]], tuple[Attempt, Call]] = {}
+        self._waiting = list(attempts)
+        self._running: dict[Call, Attempt] = {}
         self._failed: dict[str, BaseException] = {}
-        self._may_hedge = True
+        self._news = News()
+        self._patience = FOR_NEWS_ONLY
 
     def run(self) -> Answer:
-        while self._waiting and self._has_no_rival():
-            attempt = self._waiting.popleft()
-            answer = self._judge(attempt, lambda a=attempt: a.kms.call(a.operation, a.parameters))  # type: ignore[misc]  # a default binds the loop's attempt
+        if self._has_no_rival():
+            self._waiting.clear()
+            first = self._first
+            answer = self._judge(first, lambda: first.kms.call(first.operation, first.parameters))
             if answer is not None:
                 return answer
-        if self._waiting:
+        else:
             self._begin_next()
         while self._running:
-            rival = self._may_hedge and bool(self._waiting) and not self._waiting[0].is_out
-            done = self._await_some(self._latest.kms.latency.hedge_delay_seconds if rival else None)
-            for future in done:
-                attempt, _ = self._running.pop(future)
-                answer = self._judge(attempt, future.result)
+            left = self._terms.deadline - time.monotonic()
+            self._news.wait(min(self._patience, left))
+            ended = [call for call in self._running if call.future.done()]
+            for call in ended:
+                answer = self._judge(self._running.pop(call), call.future.result)
                 if answer is not None:
                     return answer
-            if not done and time.monotonic() >= self._terms.deadline:
+            if not ended and time.monotonic() >= self._terms.deadline:
                 break
-            if self._waiting and (done or self._latest.kms.hedges.spend()):
+            if self._waiting and (ended or self._may_overtake()):
                 self._begin_next()
-            elif not done:
-                self._may_hedge = False  # the budget is spent: only a failure lets the next region try
         raise self._verdict()
 
     def _has_no_rival(self) -> bool:
-        """Nobody could overtake the next one, it is known to answer, and its time-outs keep the deadline.
+        """Nobody could overtake the only one, it is known to answer, and its time-outs keep the deadline.
 
-        Time-outs do not bound an answer that comes byte by byte; so a region that is out or not known gets a thread.
+        A rival that is out may come back while this one is waited for. Time-outs do not bound an answer that comes byte
+        by byte, nor how long credentials take; so a region that is out or not known, and one that needs credentials
+        first, gets a thread.
         """
-        attempt, *rivals = self._waiting
+        kms = self._first.kms
         in_time = time.monotonic() + self._terms.call_seconds <= self._terms.deadline
-        answers = attempt.kms.latency.is_known and not attempt.kms.breaker.is_open
-        return in_time and answers and all(rival.is_out for rival in rivals)
+        answers = kms.latency.is_known and not kms.breaker.is_open
+        return len(self._waiting) == 1 and in_time and answers and kms.has_credentials
+
+    def _next(self) -> Attempt:
+        return min(self._waiting, key=lambda attempt: attempt.is_out)
 
     def _begin_next(self) -> None:
-        self._latest = attempt = self._waiting.popleft()
-        call = attempt.kms.submit(attempt.operation, attempt.parameters)
-        self._running[call.future] = attempt, call
+        attempt = self._next()
+        self._waiting.remove(attempt)
+        call = attempt.kms.submit(attempt.operation, attempt.parameters, self._news)
+        self._running[call] = attempt
+        self._latest = attempt, call
+        self._patience = attempt.kms.latency.hedge_delay_seconds if self._waiting else FOR_NEWS_ONLY
 
-    def _await_some(self, patience_seconds: float | None) -> set[Future[dict[str, Any]]]:
-        remaining = max(0.0, self._terms.deadline - time.monotonic())
-        patience = remaining if patience_seconds is None else min(patience_seconds, remaining)
-        if len(self._running) > 1:
-            return wait(self._running, timeout=patience, return_when=FIRST_COMPLETED).done
-        (only,) = self._running  # the common case needs no waiter installed
-        with suppress(TimeoutError):
-            only.exception(patience)
-        return {only} if only.done() else set()
+    def _may_overtake(self) -> bool:
+        """The next region may be asked beside the latest one; if not yet, how long to wait before the next look."""
+        attempt, call = self._latest
+        kms = attempt.kms
+        if kms.went_out(call):
+            return True
+        self._patience = kms.latency.hedge_delay_seconds
+        is_out = attempt.is_out
+        if self._next().is_out and not is_out:
+            return False
+        if kms.passes_over(call):
+            return True
+        left = call.patience_left(self._patience)
+        if left is None or left > 0:
+            self._patience = left or FOR_NEWS_ONLY
+            return False
+        kms.late(call)
+        return is_out or kms.may_overtake(call)
 
     def _judge(self, attempt: Attempt, result: Callable[[], dict[str, Any]]) -> Answer | None:
         """The answer, if it is a good one; raises the first region's refusal, notes what lets another region try."""
@@ -132,22 +152,29 @@ class _Race:
                 raise
             self._failed[region] = error
             return None
-        for rival, call in self._running.values():
+        silent = tuple(rival.kms.region for call, rival in self._running.items() if rival.kms.is_silent_to(call))
+        for call, rival in self._running.items():
             rival.kms.overtaken(call)
-        silent = tuple(rival.kms.region for rival, _ in self._running.values())
         return Answer(region, response, silent, self._failed)
 
     def _verdict(self) -> BaseException:
         """The error to raise when nobody answered well: what may pass comes first, then what is worst."""
         errors = list(self._failed.values())
         if self._running:
-            silent = ", ".join(attempt.kms.region for attempt, _ in self._running.values())
-            errors.append(RegionUnavailableError(silent, "no answer within the deadline"))
+            errors.append(no_answer(self._running))
         verdict = min(errors, key=_rank)
         for other in errors:
             if other is not verdict:
                 verdict.add_note(f"another region failed as well: {other}")
         return verdict
+
+
+def no_answer(calls: Collection[Call]) -> RegionUnavailableError | NotSentError:
+    """What is said at the deadline: a region's silence where a request was sent, else what kept it from being sent."""
+    silent = [call.region for call in calls if call.sent_at is not None]
+    if silent:
+        return RegionUnavailableError(", ".join(silent), "no answer within the deadline")
+    return NotSentError(tuple(call.region for call in calls))
 
 
 def _rank(error: BaseException) -> int:

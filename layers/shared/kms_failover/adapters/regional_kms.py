@@ -1,28 +1,30 @@
 """One region's KMS as a process sees it: a client with short time-outs, threads of its own, breakers, and its tail."""
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore
 from botocore.config import Config
-from botocore.exceptions import ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
 
 from kms_failover import __version__
+from kms_failover.adapters.answers import answer_of
+from kms_failover.adapters.awake import AWAKE
+from kms_failover.adapters.call import Call, News
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.domain.breaker import Breaker
 from kms_failover.domain.budget import Budget
 from kms_failover.domain.fault import FaultClass
-from kms_failover.domain.kms_limits import MAX_BLOB_BYTES
 from kms_failover.domain.latency import Latency
 from kms_failover.domain.settings import Settings
-from kms_failover.errors import MalformedAnswerError
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -30,38 +32,14 @@ if TYPE_CHECKING:
 HEDGES_AT_ONCE = 64  # every thread of a region twice: when it falls silent, all of them are overtaken before it is out
 RETRIES_AT_ONCE, RETRIES_PER_CALL = 100, 0.2  # of throttles, as botocore's quota: 500 tokens, 5 a retry, 1 a success
 
-# What an answer must hold; botocore takes HTML with status 200 for an answer that holds nothing
-_ANSWERS = {
-    "generate_data_key": ("CiphertextBlob", "Plaintext"),
-    "encrypt": ("CiphertextBlob",),
-    "decrypt": ("Plaintext",),
-}
-# What botocore's parser raises over bytes that are no answer: not UTF-8, not Base64, JSON of another shape
-_UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, KeyError)
-_BYTES = {"AES_256": 32, "AES_128": 16}
-
 # Seen in CloudTrail. A fixed text: botocore would put its own together twice a call, an eighth of what a call costs
 USER_AGENT = f"kms-failover/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}"
 
 logger = logging.getLogger(__name__)
 
 
-class Call:
-    """One call under way. It counts as one fault at most, whether it is overtaken, fails, or both."""
-
-    future: Future[dict[str, Any]]
-
-    def __init__(self, region: str) -> None:
-        self.region = region
-        self.started_at: float | None = None
-        self._uncounted = [True]
-
-    def counts_now(self) -> bool:
-        """True for the first caller only; taking from a list is atomic."""
-        try:
-            return self._uncounted.pop()
-        except IndexError:
-            return False
+# Errors that a stall of our own brings about as well: a handshake that we left half done, a peer that tired of us
+_MAY_BE_OURS = (ConnectTimeoutError, ReadTimeoutError, ConnectionClosedError)
 
 
 class RegionalKms:
@@ -73,6 +51,7 @@ class RegionalKms:
         client: "KMSClient",
         settings: Settings,
         on_fault: Callable[[str, str], None] = lambda _region, _code: None,
+        credentials: Callable[[], object] = lambda: None,
     ) -> None:
         self.region = region
         self.client = client
@@ -84,9 +63,17 @@ class RegionalKms:
         self.throttle_retries = Budget(RETRIES_AT_ONCE, RETRIES_PER_CALL)
         self._settings = settings
         self._on_fault = on_fault
+        self._credentials = credentials
+        self._judged_within = 2 * max(settings.wrap_deadline_seconds, settings.max_hedge_delay_seconds)
         self._keys: dict[str, Breaker] = {}
+        self._under_way: set[Call] = set()
+        self._answered_at = float("-inf")  # on the awake clock
+        self._is_late = False
         self._silent: deque[Call] = deque(maxlen=HEDGES_AT_ONCE)
+        self._witnesses = threading.Semaphore(settings.faults_to_open)
         self._threads = ThreadPoolExecutor(settings.threads_per_region, thread_name_prefix=f"kms-{region}")
+        self._own = threading.local()
+        client.meta.events.register("before-send.kms", self._on_send)  # after signing, so with credentials at hand
 
     @classmethod
     def connect(
@@ -108,39 +95,39 @@ class RegionalKms:
         )
         maker = session or boto3
         client = maker.client("kms", region_name=region, config=config, endpoint_url=settings.endpoints.get(region))
-        return cls(region, client, settings, on_fault)
+        owner = session or boto3.DEFAULT_SESSION
+        return cls(region, client, settings, on_fault, lambda: owner and owner.get_credentials())
 
     # Calls
 
-    def submit(self, operation: str, parameters: dict[str, Any]) -> Call:
-        """Call `operation` (snake case, as on the boto3 client); the future raises what boto3 raises."""
-        call = Call(self.region)
+    def submit(self, operation: str, parameters: dict[str, Any], news: News | None = None) -> Call:
+        """Call `operation` (snake case, as on the boto3 client); the future raises what boto3 raises.
+
+        `news` is told when the call ends, when the region goes out, and when it is late while this waits for a thread.
+        """
+        call = Call(self.region, self.breaker.openings, news)
+        self._under_way.add(call)
         try:
-            call.future = self._threads.submit(self._perform, call, operation, parameters)
+            call.future = self._threads.submit(copy_context().run, self._perform, call, operation, parameters)
         except RuntimeError:  # closed, or the process ends: what was under way ends well, in the caller's own thread
             call.future = Future()
             try:
                 call.future.set_result(self._perform(call, operation, parameters))
             except Exception as error:  # noqa: BLE001  # the future raises it, as it would have
                 call.future.set_exception(error)
+        if news is not None:
+            call.future.add_done_callback(news.tell)
         return call
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """The same in the caller's own thread: saves the hand-over where nobody can overtake."""
         return self._perform(Call(self.region), operation, parameters)
 
-    def overtaken(self, call: Call) -> None:
-        """Another region answered first although this one had a head start: silence need not last to a time-out.
-
-        A call that still waits for a thread says nothing about the region. Before its tail is known a region may only
-        be far: then its silence counts once it has lasted longer than a wrap may take.
-        """
-        if call.future.cancel() or call.future.done() or call.started_at is None:
-            return
-        if not self.latency.is_known:
-            self._silent.append(call)
-        elif time.monotonic() - call.started_at >= self.latency.hedge_delay_seconds and call.counts_now():
-            self._fault("overtaken")
+    @property
+    def has_credentials(self) -> bool:
+        """Nothing is to be fetched, for seconds or for ever, before the next request can be sent."""
+        needs_refresh: Callable[[], bool] | None = getattr(self._credentials(), "refresh_needed", None)
+        return needs_refresh is None or not needs_refresh()
 
     def close(self) -> None:
         """What has been begun goes on to its end."""
@@ -162,16 +149,60 @@ class RegionalKms:
         key = self._keys.get(key_arn)
         return key is not None and key.claims_trial(now)
 
+    # For whoever waits
+
+    def went_out(self, call: Call) -> bool:
+        """Since it was begun: nobody need wait for its own time-out."""
+        return self.breaker.openings > call.openings and self.breaker.is_open
+
+    def passes_over(self, call: Call) -> bool:
+        """It still waits for a thread, and those that have one wait in vain."""
+        return self._is_late and not call.has_thread
+
+    def is_silent_to(self, call: Call) -> bool:
+        """Later than this region's own standard; what waits for credentials or, in health, for a thread is not."""
+        return self.passes_over(call) or (call.sent_at is not None and call.seconds >= self.latency.hedge_delay_seconds)
+
+    def late(self, call: Call) -> None:
+        """It has not been answered in time. If nothing was since it was sent, others need not wait for a thread."""
+        if self._is_last_word(call) and not self._is_late:
+            self._is_late = True
+            for other in tuple(self._under_way):
+                if not other.has_thread:
+                    other.tell()
+
+    def may_overtake(self, call: Call) -> bool:
+        """Within the budget; beyond it by as many at a time as it takes to know that the region is out."""
+        if self.hedges.spend():
+            return True
+        if not self._witnesses.acquire(blocking=False):
+            return False
+        call.future.add_done_callback(lambda _future: self._witnesses.release())
+        return True
+
+    def overtaken(self, call: Call) -> None:
+        """Another region answered first although this one had a head start: silence need not last to a time-out.
+
+        A call that was not sent says nothing about the region. Before its tail is known a region may only be far: then
+        its silence counts once it has lasted longer than a wrap may take.
+        """
+        if call.future.cancel():
+            self._under_way.discard(call)
+        elif call.future.done() or call.sent_at is None:
+            return
+        elif not self.latency.is_known:
+            self._silent.append(call)
+        elif call.seconds >= self.latency.hedge_delay_seconds:
+            self._fault_of_silence(call, "overtaken")
+
     def _count_silence(self) -> None:
         """Calls that were overtaken before the tail was known, and have not been answered since."""
         for call in tuple(self._silent):
-            started_at = call.started_at
             if call.future.done():
                 self._forget(call)
-            elif started_at and time.monotonic() - started_at >= self._settings.wrap_deadline_seconds:
+            elif call.seconds >= self._settings.wrap_deadline_seconds:
                 self._forget(call)
-                if call.counts_now():
-                    self._fault("silent")
+                self._fault_of_silence(call, "silent")
 
     def _forget(self, call: Call) -> None:
         with suppress(ValueError):  # another thread was faster
@@ -182,43 +213,76 @@ class RegionalKms:
         return Breaker(settings.faults_to_open, settings.breaker_open_seconds)
 
     def _perform(self, call: Call, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        call.started_at = started_at = time.monotonic()
+        call.has_thread = True
+        self._own.call = call
         try:
             response = answer_of(self.client, self.region, operation, parameters)
         except KMS_ERRORS as error:
             self._record(call, parameters["KeyId"], error)
             raise
-        self._answered(call, time.monotonic() - started_at)
+        finally:
+            self._own.call = None
+            self._under_way.discard(call)
+        self._answered(call)
         self._keys.pop(parameters["KeyId"], None)
         return response
 
+    def _on_send(self, **_event: object) -> None:
+        """Also of calls that the client's owner makes beside these, which have no clock."""
+        call: Call | None = getattr(self._own, "call", None)
+        if call is not None:
+            AWAKE.keep(self._judged_within)
+            call.sent()
+
     # What its answers say about it
 
-    def _answered(self, call: Call, seconds: float) -> None:
+    def _answered(self, call: Call) -> None:
         """An answer after the wrap deadline is of no use to a caller: it is a fault, as silence is."""
+        seconds = call.seconds
         self.latency.add(seconds)
         self.hedges.earn()
         self.throttle_retries.earn()
         if seconds < self._settings.wrap_deadline_seconds:
-            self.breaker.succeeded()
+            self._heard()
         elif call.counts_now():
             self._fault("slow")
 
     def _record(self, call: Call, key_arn: str, error: Exception) -> None:
         fault = classify(error)
+        if call.sent_at is None:
+            return  # the credentials' fault, or a hook's
         if fault is FaultClass.REGION:
-            if call.counts_now():
+            if isinstance(error, _MAY_BE_OURS):
+                if not call.was_stalled:
+                    self._fault_of_silence(call, code_of(error))
+            elif call.counts_now():
                 self._fault(code_of(error))
         elif isinstance(error, ClientError):  # KMS answered, if only with a refusal
-            self.breaker.succeeded()
+            self._heard()
             if fault is FaultClass.KEY:
                 self._keys.setdefault(key_arn, self._new_breaker(self._settings)).faulted(time.monotonic())
+
+    def _heard(self) -> None:
+        self._answered_at = AWAKE.now()
+        self._is_late = False
+        self.breaker.succeeded()
+
+    def _is_last_word(self, call: Call) -> bool:
+        """Nothing that was heard from the region is newer than this call."""
+        return call.sent_at is not None and call.sent_at > self._answered_at
+
+    def _fault_of_silence(self, call: Call, code: str) -> None:
+        """Unless the region has been heard since."""
+        if self._is_last_word(call) and call.counts_now():
+            self._fault(code)
 
     def _fault(self, code: str) -> None:
         was_out = self.breaker.is_open
         if self.breaker.faulted(time.monotonic()):
             if not was_out:
                 logger.warning("KMS in %s is out: %s", self.region, code)
+                for call in tuple(self._under_way):
+                    call.tell()
             self._on_fault(self.region, code)
 
 
@@ -227,31 +291,3 @@ def plain_client(region: str, settings: Settings, session: "boto3.Session | None
     config = Config(user_agent_extra=f"kms-failover/{__version__}")
     maker = session or boto3
     return maker.client("kms", region_name=region, config=config, endpoint_url=settings.endpoints.get(region))
-
-
-def answer_of(client: "KMSClient", region: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """What boto3 answers and raises; MalformedAnswerError for an answer that is none, or lacks what was asked for."""
-    try:
-        answer: dict[str, Any] = getattr(client, operation)(**parameters)
-    except _UNREADABLE as error:
-        if not _came_from_the_parser(error):
-            raise  # credentials, a caller's hook, a defect: nothing that a region said
-        raise MalformedAnswerError(region, f"an answer to {operation} that is no KMS answer") from error
-    for name in _ANSWERS[operation]:
-        if not isinstance(answer.get(name), bytes) or not answer[name]:
-            raise MalformedAnswerError(region, f"an answer to {operation} without {name}")
-    if len(answer.get("CiphertextBlob", b"")) > MAX_BLOB_BYTES:
-        raise MalformedAnswerError(region, f"an answer to {operation} with more than a blob")
-    wanted = parameters.get("NumberOfBytes") or _BYTES.get(parameters.get("KeySpec", ""))
-    if wanted is not None and len(answer["Plaintext"]) != wanted:
-        raise MalformedAnswerError(region, f"an answer to {operation} with a key of another length")
-    return answer
-
-
-def _came_from_the_parser(error: BaseException) -> bool:
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_globals.get("__name__") == "botocore.parsers":
-            return True
-        trace = trace.tb_next
-    return False

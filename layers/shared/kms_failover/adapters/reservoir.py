@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +59,7 @@ class Reservoir:
             shelf.makers += max(0, hired)
         for _ in range(hired):
             with suppress(RuntimeError):  # closed meanwhile
-                self._makers.submit(self._stock, identity, shelf, make)
+                self._makers.submit(copy_context().run, self._stock, identity, shelf, make)
         return key
 
     def close(self) -> None:

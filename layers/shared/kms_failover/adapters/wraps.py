@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import wait
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from kms_failover.adapters.call import Call, News
 from kms_failover.adapters.classify import classify, code_of
-from kms_failover.adapters.race import Answer
-from kms_failover.adapters.regional_kms import Call, RegionalKms
+from kms_failover.adapters.race import FOR_NEWS_ONLY, Answer
+from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.domain.bundle import Bundle, Wrap
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.key_set import KeySet, MemberKey
@@ -41,12 +41,16 @@ class Wraps:
         *,
         may_try: bool = False,
     ) -> Wrapped:
-        """Encrypt at every region that lacks a wrap, in parallel, under one deadline; what fails is debt, not an error.
+        """Encrypt at every region that lacks a wrap, in parallel; what fails is debt, not an error.
+
+        Regions are waited for by the awake clock, `wrap_deadline_seconds` in all; our own stalls come on top of that,
+        by `deadline_seconds` at most.
 
         `may_try`: a region that is out gets its trial here, for nobody waits for this bundle.
         """
         call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
-        deadline = time.monotonic() + self._settings.wrap_deadline_seconds
+        limit = time.monotonic() + self._settings.deadline_seconds
+        patience_left = self._settings.wrap_deadline_seconds
         tried: set[str] = set()
         errors: list[BaseException] = []
         while True:
@@ -55,11 +59,31 @@ class Wraps:
             if not asked:
                 return Wrapped(bundle, lacking, tuple(errors))
             tried |= {member.arn for member in asked}
-            calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}) for m in asked}
-            patience = min(max(map(self._wrap_patience, asked)), max(0.0, deadline - time.monotonic()))
-            wait([call.future for call in calls.values()], timeout=patience)
+            news = News()
+            calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}, news) for m in asked}
+            self._await(calls.values(), news, min(max(map(self._wrap_patience, asked)), patience_left), limit)
+            patience_left = max(0.0, patience_left - max(call.seconds for call in calls.values()))
             fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call, errors)) is not None)
             bundle = bundle.with_wraps(fresh, key_set)
+
+    def _await(self, calls: Iterable[Call], news: News, patience: float, limit: float) -> None:
+        """Until each has ended or is not worth waiting for: late, in a region that is out, or behind others in vain."""
+        pause = patience
+        while calls and time.monotonic() < limit:
+            news.wait(min(pause, limit - time.monotonic()))
+            calls = [call for call in calls if not call.future.done() and self._has_hope(call, patience)]
+            pauses = [call.patience_left(patience) for call in calls]
+            pause = min((left for left in pauses if left is not None), default=FOR_NEWS_ONLY)
+
+    def _has_hope(self, call: Call, patience: float) -> bool:
+        kms = self._kms[call.region]
+        if kms.went_out(call) or kms.passes_over(call):
+            return False
+        left = call.patience_left(patience)
+        if left is None or left > 0:
+            return True
+        kms.late(call)
+        return False
 
     def _worth_asking(self, members: Sequence[MemberKey], answer: Answer, *, may_try: bool) -> list[MemberKey]:
         """One of each family of related keys: its wrap opens in all their regions. If it fails, another is asked."""

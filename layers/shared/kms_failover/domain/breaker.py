@@ -13,6 +13,7 @@ class Breaker:
 
     faults_to_open: int
     open_seconds: float
+    openings: int = 0  # how often it has opened; whoever waits can tell that it did so meanwhile
     _faults: int = 0
     _opened_at: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -34,6 +35,7 @@ class Breaker:
         with self._lock:
             self._faults += 1
             if self._faults >= self.faults_to_open:
+                self.openings += self._opened_at is None
                 self._opened_at = now
             return self._opened_at is not None
 
