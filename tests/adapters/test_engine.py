@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ProxyConnectionError
+from urllib3.exceptions import ProxyError
 
 from kms_failover.adapters.engine import Made
 from kms_failover.domain.bundle import Bundle, Kind, Wrap
@@ -257,3 +258,30 @@ def once(world: World, region: str) -> Callable[[], Exception]:
         return timed_out()
 
     return fail
+
+
+def refused_by_proxy() -> Exception:
+    word = OSError("Tunnel connection failed: 502 Bad Gateway")
+    return ProxyConnectionError(proxy_url="http://proxy", error=ProxyError("Unable to connect to proxy", word))
+
+
+@pytest.mark.parametrize("region", [EAST, WEST], ids=["the first", "a wrap's"])
+def test_what_a_proxy_says_of_one_region_counts_where_another_was_answered(world: World, region: str) -> None:
+    world.kms[region].fails = refused_by_proxy
+
+    made = [make(world) for _ in range(3)]
+
+    assert {one.missing for one in made} == {(region,)}
+    assert world.faults == [(region, "ProxyConnectionError")]
+    assert len(world.kms[region].calls) <= 4
+
+
+def test_what_a_proxy_says_of_every_region_is_no_regions_fault(world: World) -> None:
+    for region in (EAST, WEST):
+        world.kms[region].fails = refused_by_proxy
+
+    for _ in range(3):
+        with pytest.raises(ProxyConnectionError):
+            make(world)
+
+    assert world.faults == []

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ProxyConnectionError
+
 from kms_failover.adapters.call import Call, News
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.adapters.regional_kms import RegionalKms
@@ -72,6 +74,7 @@ class _Race:
         self._waiting = list(attempts)
         self._running: dict[Call, Attempt] = {}
         self._failed: dict[str, BaseException] = {}
+        self._refused_by_proxy: list[RegionalKms] = []
         self._news = News()
         self._patience = FOR_NEWS_ONLY
 
@@ -151,7 +154,11 @@ class _Race:
             if attempt is self._first and not goes_on:
                 raise
             self._failed[region] = error
+            if isinstance(error, ProxyConnectionError):
+                self._refused_by_proxy.append(attempt.kms)
             return None
+        for kms in self._refused_by_proxy:
+            kms.refused_by_proxy()
         silent = tuple(rival.kms.region for call, rival in self._running.items() if rival.kms.is_silent_to(call))
         for call, rival in self._running.items():
             rival.kms.overtaken(call)

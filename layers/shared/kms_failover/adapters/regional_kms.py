@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+)
 
 from kms_failover import __version__
 from kms_failover.adapters.answers import answer_of
@@ -195,6 +201,10 @@ class RegionalKms:
         elif call.seconds >= self.latency.hedge_delay_seconds:
             self._fault_of_silence(call, "overtaken")
 
+    def refused_by_proxy(self) -> None:
+        """While another region was answered: so it is the way to this one that is broken."""
+        self._fault(ProxyConnectionError.__name__)
+
     def _count_silence(self) -> None:
         """Calls that were overtaken before the tail was known, and have not been answered since."""
         for call in tuple(self._silent):
@@ -249,8 +259,8 @@ class RegionalKms:
 
     def _record(self, call: Call, key_arn: str, error: Exception) -> None:
         fault = classify(error)
-        if call.sent_at is None:
-            return  # the credentials' fault, or a hook's
+        if call.sent_at is None or isinstance(error, ProxyConnectionError):
+            return  # the credentials' fault, or a hook's; what a proxy says counts once it is known to work
         if fault is FaultClass.REGION:
             if isinstance(error, _MAY_BE_OURS):
                 if not call.was_stalled:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from botocore.exceptions import ProxyConnectionError
+
 from kms_failover.adapters.call import Call, News
 from kms_failover.adapters.classify import classify, code_of
 from kms_failover.adapters.race import FOR_NEWS_ONLY, Answer
@@ -121,6 +123,8 @@ class Wraps:
         error = call.future.exception()
         if error is not None:
             errors.append(error)
+            if isinstance(error, ProxyConnectionError) and classify(error) is FaultClass.REGION:
+                self._kms[call.region].refused_by_proxy()
             logger.warning("no wrap for %s: %s", call.region, code_of(error))
             return None
         return Wrap(key_arn, call.future.result()["CiphertextBlob"])

@@ -56,8 +56,8 @@ _BY_CODE: dict[str, FaultClass] = {
 }
 
 # botocore's families (facts 3.3). A name stands for its subclasses too; the nearest ancestor that is named decides.
+# A proxy's word that it cannot reach the origin is among them (docs/decisions/0018).
 _BY_EXCEPTION: dict[str, FaultClass] = {
-    "ProxyConnectionError": FaultClass.CALLER,
     "ConnectionError": FaultClass.REGION,
     "HTTPClientError": FaultClass.REGION,
     "EndpointConnectionError": FaultClass.REGION,
