@@ -195,8 +195,16 @@ def test_a_silent_table_is_not_waited_for_by_every_caller_who_names_what_nobody_
 def test_where_nothing_is_known_the_error_says_what_to_do(world: World) -> None:
     world.table.fails = aws_error("ResourceNotFoundException")()
 
-    with pytest.raises(StateUnavailableError, match=r"key_sets=read_key_sets.*memory_folder"):
+    with pytest.raises(StateUnavailableError, match=r"no key set is known.*key_sets=read_key_sets.*memory_folder"):
         world.reader.find("orders")
+
+
+def test_where_others_are_known_the_error_does_not_say_that_none_is() -> None:
+    with closing(World(key_set())) as world:
+        world.table.fails = aws_error("ResourceNotFoundException")()
+
+        with pytest.raises(StateUnavailableError, match="not among the key sets that are known"):
+            world.reader.find("invoices")
 
 
 def test_an_unknown_name_is_looked_up_again_but_not_at_every_call(world: World) -> None:

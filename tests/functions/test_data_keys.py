@@ -12,7 +12,7 @@ import yaml
 from functions.data_keys import handler
 from functions.data_keys.handler import lambda_handler
 from kms_failover import bootstrap
-from tests.domain.strategies import WEST
+from tests.domain.strategies import EAST, WEST
 from tests.functions.lambdas import Stack, stack
 
 
@@ -43,6 +43,16 @@ def test_a_data_key_made_by_one_request_is_opened_by_the_next(prod: Stack) -> No
     assert status == 200
     assert opened["Plaintext"] == made["Plaintext"]
     assert opened["KmsFailover"]["AnsweredBy"] == WEST
+
+
+def test_an_answer_names_the_key_that_was_named(prod: Stack) -> None:
+    (named,) = [member.arn for member in prod.key_set.members if member.region == WEST]
+    made = invoke(prod, {"Operation": "GenerateDataKey", "KeyId": named, "KeySpec": "AES_256"})
+
+    opened = invoke(prod, {"Operation": "Decrypt", "KeyId": named, "CiphertextBlob": made["CiphertextBlob"]})
+
+    assert made["KeyId"] == opened["KeyId"] == named
+    assert made["KmsFailover"]["AnsweredBy"] == EAST
 
 
 def test_an_unknown_key_set_is_the_callers_error(prod: Stack) -> None:

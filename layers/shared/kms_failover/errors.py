@@ -40,7 +40,7 @@ class UnknownKeySetError(KmsFailoverError):
 
 
 class StateUnavailableError(KmsFailoverError):
-    """The state table has never been read in this process, so no key set is known. Another region has its own copy."""
+    """No such key set is known, and what is asked for it does not answer. Another region has its own copy."""
 
     another_region_may_succeed = True
 

@@ -19,7 +19,7 @@ from kms_failover.errors import StateUnavailableError, UnknownKeySetError, Unrea
 REFRESH_SECONDS = 2.0  # where no settings say otherwise
 NOTHING_REMEMBERED = KeySetMemory(None, "", "")
 WHAT_TO_DO = (
-    "no key set is known: give them to FailoverKms.connect(..., key_sets=read_key_sets(path).key_sets), "
+    "give key sets to FailoverKms.connect(..., key_sets=read_key_sets(path).key_sets), "
     "or have them remembered with Settings(memory_folder=...)"
 )
 
@@ -70,7 +70,7 @@ class RouteReader:
         if found is None:
             self._permitted.expect_some_of(key_id)
             if self._key_sets.error is not None:
-                raise self._unread() from self._key_sets.error
+                raise self._unread("this one is not among the key sets that are known") from self._key_sets.error
             raise next((one for one in self._unknown() if one.may_be(key_id)), UnknownKeySetError(key_id))
         return found, self._route(found)
 
@@ -85,7 +85,7 @@ class RouteReader:
         """StateUnavailableError where none are known and the table cannot be read."""
         known = self._key_sets.get()
         if not known and self._key_sets.error is not None:
-            raise self._unread() from self._key_sets.error
+            raise self._unread("no key set is known") from self._key_sets.error
         return known or ()
 
     def close(self) -> None:
@@ -142,10 +142,9 @@ class RouteReader:
         what = f"{what} in {self._region}'s state table"
         return Remembered(what, read, self._thread, self._clock, self._refresh_seconds, known)
 
-    def _unread(self) -> StateUnavailableError:
+    def _unread(self, consequence: str) -> StateUnavailableError:
         error = self._key_sets.error
         if isinstance(error, StateUnavailableError):
             return error
-        return StateUnavailableError(
-            f"the state table in {self._region} cannot be read ({type(error).__name__}), and {WHAT_TO_DO}"
-        )
+        why = f"the state table in {self._region} cannot be read ({type(error).__name__})"
+        return StateUnavailableError(f"{why}, and {consequence}: {WHAT_TO_DO}")
