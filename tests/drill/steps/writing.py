@@ -8,6 +8,7 @@ from tests.drill.waiting import poll
 
 REPLICATED_SECONDS = 60.0
 COVERED_SECONDS = 120.0
+BACKFILL_SECONDS = 240.0  # of a bucket, eight objects at a time
 AT_ONCE_SHARE = 0.5  # one wrap is enough to succeed: on a busy machine some second ones come a moment later
 
 
@@ -38,6 +39,7 @@ def run(drill: Drill) -> None:
     drill.figures["coverage_after"] = after[OTHER]
     drill.checks.add(f"coverage in {OTHER} after the service's work", expected=1.0, observed=after[OTHER])
     drill.checks.add(f"coverage in {PREFERRED} is as it was", expected=1.0, observed=after[PREFERRED])
+    _backfill(drill)
 
 
 def _wait_for_replicas(drill: Drill) -> None:
@@ -56,3 +58,27 @@ def _wait_for_replicas(drill: Drill) -> None:
         deadline_seconds=REPLICATED_SECONDS,
     )
     drill.checks.add("objects replicated by S3", expected=len(expected), observed=seen)
+
+
+def _backfill(drill: Drill) -> None:
+    """What the service itself says is covered: nothing before it has looked at every object."""
+    drill.checks.add(
+        f"coverage in {OTHER}, as the status has it before a backfill", expected=None, observed=_share(drill)
+    )
+    started = drill.aws.runbook("sweep", OTHER)["Backfills"]
+    machines = drill.aws.client("stepfunctions", OTHER)
+    succeeded = ["SUCCEEDED"] * len(started)
+    ended = poll(
+        drill.progress,
+        f"the backfills in {OTHER} to end",
+        lambda: [machines.describe_execution(executionArn=one)["status"] for one in started],
+        lambda seen: "RUNNING" not in seen,
+        deadline_seconds=BACKFILL_SECONDS,
+    )
+    drill.checks.add(f"backfills of both buckets in {OTHER}", expected=succeeded, observed=ended)
+    drill.checks.add(f"coverage in {OTHER}, as the status has it afterwards", expected=1.0, observed=_share(drill))
+
+
+def _share(drill: Drill) -> float | None:
+    share: float | None = drill.aws.runbook("status", OTHER)["Coverage"][REPLICA[PREFERRED]]["Share"]
+    return share
