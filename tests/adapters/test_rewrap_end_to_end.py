@@ -190,3 +190,31 @@ def test_a_refusal_is_kept_in_the_state_table_until_the_object_is_replaced(cloud
     assert refused.outcome is Outcome.REFUSED
     assert [(refusal.bucket, refusal.key) for refusal in kept] == [(BUCKET, KEY)]
     assert list(cloud.state.refusals("orders")) == []
+
+
+def test_an_object_under_a_strangers_key_is_a_debt_only_until_every_member_key_could_be_asked(cloud: Cloud) -> None:
+    stranger = cloud.kms[THERE].create_key()["KeyMetadata"]["Arn"]
+    made = cloud.kms[THERE].generate_data_key(KeyId=stranger, KeySpec="AES_256", EncryptionContext=CONTEXT)
+    cloud.put(made["CiphertextBlob"], made["Plaintext"])
+    cloud.silence(THERE)
+    owed = cloud.service.rewrap(BUCKET, KEY)
+    waits_for = [debt.waits_for for debt in cloud.state.debts("orders")]
+    cloud.end_silence(THERE)
+
+    refused = cloud.service.rewrap(BUCKET, KEY)
+
+    assert (owed.outcome, waits_for) == (Outcome.OWED, [(THERE,)])
+    assert refused.outcome is Outcome.REFUSED
+    assert "no member key opens it" in refused.reason
+    assert list(cloud.state.debts("orders")) == []
+
+
+def test_what_fails_is_owed_until_it_is_tried_again_and_succeeds(cloud: Cloud) -> None:
+    cloud.put_plain(THERE)
+    cloud.service.record_failure(BUCKET, KEY, "AccessDenied")
+    owed = cloud.state.uncovered("orders", HERE, BUCKET, 9)
+
+    cloud.service.rewrap(BUCKET, KEY)
+
+    assert (owed.owed, owed.objects) == (1, 1)
+    assert cloud.state.uncovered("orders", HERE, BUCKET, 9).objects == 0

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit, is_bundle
 from kms_failover.domain.debt import Debt, Held, Refusal
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.rewrapping import RewrapService, StoredObject
+from kms_failover.domain.rewrapping import RewrapService
 from kms_failover.domain.s3_envelope import commit as commit_v3
+from kms_failover.domain.stored_object import StoredObject
 from kms_failover.errors import (
     ObjectChangedError,
     ObjectFormatError,

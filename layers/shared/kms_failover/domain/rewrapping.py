@@ -6,7 +6,7 @@ CopyObject, and what was written is read back and opened before success is said.
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -15,6 +15,7 @@ from kms_failover.domain.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.object_record import Cause, Ledger, ObjectRecord, Seen
 from kms_failover.domain.s3_envelope import Envelope
+from kms_failover.domain.stored_object import ObjectStore, StoredObject
 from kms_failover.errors import (
     BundleError,
     CommitmentError,
@@ -53,44 +54,6 @@ class Keys(Protocol):
 
     def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
         """The bundle with the wraps it lacked, and the regions that still cannot open it. Raises as `open_anywhere`."""
-        ...
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """One version of an object. `settings` is the store's own: what a copy would lose if it were not resent.
-
-    `version_id` is empty where the bucket keeps no versions.
-    """
-
-    bucket: str
-    key: str
-    size: int
-    is_replica: bool
-    metadata: Mapping[str, str]
-    etag: str
-    settings: Mapping[str, object] = field(default_factory=dict, repr=False)
-    version_id: str = ""
-
-
-class ObjectStore(Protocol):
-    def head(self, bucket: str, key: str) -> StoredObject | None:
-        """The current version; None if there is none. ObjectFormatError if it is there and cannot be looked at."""
-        ...
-
-    def replace_metadata(self, stored: StoredObject, metadata: Mapping[str, str]) -> None:
-        """Write the metadata and keep all else; ObjectChangedError, with nothing written, if its ETag is another.
-
-        An ETag covers neither metadata nor settings: look at what was `replaced` for a change in that moment.
-        """
-        ...
-
-    def replaced(self, written: StoredObject) -> StoredObject | None:
-        """The version below this one, as it is now; None where the store keeps none."""
-        ...
-
-    def replicates_into(self, bucket: str) -> frozenset[str]:
-        """Names of the buckets into which this bucket replicates."""
         ...
 
 
