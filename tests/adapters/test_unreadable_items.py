@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,14 +11,17 @@ import pytest
 from moto import mock_aws
 
 from kms_failover.adapters import stored_key_sets, stored_observations
+from kms_failover.adapters.key_set_journal import KeySetJournal
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.unreadable import UnreadableLog
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Outcome, Source, Verdict
+from kms_failover.domain.key_set import Failback
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Mode, Route, first_route
 from kms_failover.errors import EpochConflictError, UnreadableItemError
+from tests.adapters.kms_world import aws_error
 from tests.adapters.tables import create_state_table
 from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set, observation
 
@@ -103,6 +107,37 @@ def test_a_key_set_that_cannot_be_read_any_more_stays_as_the_process_knows_it(wo
     assert known == (key_set(),)
     assert world.state.unknown_key_sets == ()
     assert world.items_told == {"key-sets/orders"}
+
+
+def test_after_a_cold_start_the_last_version_that_somebody_replaced_stays(world: World) -> None:
+    journal = KeySetJournal(world.table, WEST)
+    versions = [key_set(), key_set(EAST, WEST, failback=Failback.AUTOMATIC), key_set(WEST, EAST)]
+    for number, version in enumerate(versions):
+        seen = journal.in_force().get("orders")
+        journal.replace(version, seen, NOON + timedelta(seconds=number), "a")
+    world.spoil("key-sets", "orders", says(failback="scheduled"))
+    replaced_last = max(item["sk"] for item in world.table.scan()["Items"] if item["pk"] == "former#orders")
+    former = world.table.get_item(Key={"pk": "former#orders", "sk": replaced_last})["Item"]
+
+    first = world.anew().key_sets()
+    world.table.put_item(Item=has(body="{")(former))
+    second = world.anew().key_sets()
+
+    assert (first, second) == ((versions[1],), (versions[0],))
+    assert "key-sets/orders" in world.items_told
+
+
+def test_who_may_not_read_former_versions_reads_the_other_key_sets(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("invoices", "orders"):
+        world.state.put_key_set(key_set(name=name))
+    world.spoil("key-sets", "invoices", lacks("body"))
+    monkeypatch.setattr(
+        stored_key_sets, "former_key_sets", lambda *_: (_ for _ in ()).throw(aws_error("AccessDeniedException")())
+    )
+
+    assert world.state.key_sets() == (key_set(),)
 
 
 def test_a_key_set_that_is_deleted_does_not_stay(world: World) -> None:

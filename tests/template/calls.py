@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Intent, Mode, Route
 from kms_failover.domain.s3_envelope import MADE_BY_THE_CLIENT
 from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import ACCOUNT, NOON, key_set
 from tests.template.deployed import BUCKET_KEYS, BUCKETS, MEMBER_KEYS, Stack
 
@@ -35,7 +37,7 @@ class Call:
     context: dict[str, str] = field(default_factory=dict)
 
 
-LIBRARY = {"key_sets", "route", "history", "add_observation"}  # of the state table, by RouteReader and FaultReporter
+LIBRARY = {"key_sets", "route", "add_observation"}  # of the state table, by RouteReader and FaultReporter
 PORTS: dict[str, tuple[type | None, set[str]]] = {  # the state table's methods that a role's code asks for
     "data-keys": (None, LIBRARY),
     "probe": (probing.ProbeState, {"key_sets"}),
@@ -50,7 +52,7 @@ SOURCES = {"probe": Source.PROBE, "signals": Source.HEALTH_EVENT}  # of observat
 
 
 class _Table:
-    """In DynamoDB's place: takes down which partition each call is for."""
+    """In DynamoDB's place: takes down which partition each call is for. Nothing can be read, so all is asked for."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
@@ -69,7 +71,10 @@ class _Table:
 
     def _take(self, call: str, partition: str) -> dict[str, Any]:
         self.asked.append((call, partition))
-        return {"Items": []}
+        if (call, partition) in self.asked[:-1]:
+            return {"Items": []}  # whoever reads on comes to an end
+        item = {"pk": partition, "sk": "orders"}
+        return {"Items": [item], "Item": item}
 
 
 def _facts(region: str, source: Source) -> dict[str, Any]:
@@ -113,8 +118,9 @@ def _table_calls(role: str, place: Place) -> Iterator[Call]:
     ported = {name for name, _ in inspect.getmembers(port, inspect.isfunction) if not name.startswith("_")}
     for name in sorted(ported - {"noticing"} | more):
         method = getattr(state, name)
-        found = method(**{parameter: facts[parameter] for parameter in inspect.signature(method).parameters})
-        list(found if isinstance(found, Iterable) else ())
+        with suppress(UnreadableItemError):
+            found = method(**{parameter: facts[parameter] for parameter in inspect.signature(method).parameters})
+            list(found if isinstance(found, Iterable) else ())
     for call, partition in table.asked:
         yield Call(f"dynamodb:{call}", _table(place), {PARTITION: partition})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from kms_failover.adapters.items import Stored
-from kms_failover.adapters.stored_key_sets import MAX_KEY_SET_PAGES, MAX_KEY_SETS
+from kms_failover.adapters.stored_key_sets import MAX_KEY_SET_PAGES, MAX_KEY_SETS, former_key_sets
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.key_set_change import FormerKeySet, InForce
 from kms_failover.errors import EpochConflictError
@@ -19,7 +19,7 @@ WRITE = "TransactWriteItems"
 
 
 class KeySetJournal(Stored):
-    """The partition `key-sets`, which every process reads, and `former#<key set>`, which nobody reads but this."""
+    """The partition `key-sets`, which every process reads, and `former#<key set>`, which it reads where it must."""
 
     def __init__(self, table: "Table", region: str) -> None:
         super().__init__(table, region)
@@ -61,8 +61,7 @@ class KeySetJournal(Stored):
 
     def former(self, name: str) -> FormerKeySet | None:
         """What has been replaced last."""
-        items = self._items.query(f"former#{name}", most=1, newest_first=True)
-        return next(self._items.facts(FormerKeySet, items), None)
+        return next(former_key_sets(self._items, name), None)
 
 
 def _in_force(item: Mapping[str, Any]) -> InForce:

@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
 from kms_failover.adapters.items import Item, Stored, epoch_of, fact, unless_epoch
 from kms_failover.domain.judgement import Judgement, Last, rescued_judgement
 from kms_failover.domain.readiness import News
@@ -47,10 +49,10 @@ class ControlItems(Stored):
             self._items.tell([error])
             remains, version = _remains(item), epoch or 0
             last = Last(lambda: self._last_route(key_set), lambda: self._last_number(key_set))
-            rescued = rescued_judgement(key_set, self.region, version, remains, last)
-            if rescued is None:
-                raise
-            return rescued
+            with suppress(ValidationError):  # of a key set that has no name
+                if rescued := rescued_judgement(key_set, self.region, version, remains, last):
+                    return rescued
+            raise
         return judgement if epoch in {None, judgement.version} else judgement.model_copy(update={"version": epoch})
 
     def _is_own(self, judgement: Judgement, sort_key: str) -> bool:
@@ -139,7 +141,7 @@ def _is_whole(intent: Intent, _: str) -> bool:
 
 
 def _hold(item: Item, newest: int) -> Intent:
-    region, epoch = str(item["sk"]).partition("#")[2], epoch_of(item)
+    region, epoch = str(item["sk"]).partition("#")[2][:63], epoch_of(item)  # of a region's own name
     reason = "an order that this version cannot read"
     if epoch is None:
         return Intent(

@@ -1,14 +1,29 @@
 """The state table's key sets and what is known of their imported material."""
 
+import logging
+from collections.abc import Iterator
 from typing import Any
 
-from kms_failover.adapters.items import Stored, fact
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kms_failover.adapters.items import Items, Stored, fact
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set_change import FormerKeySet
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.errors import UnreadableItemError
 
 MAX_KEY_SETS = 1000  # a deployment's; its functions' rights and patterns end long before
+MAX_FORMER = 20  # versions of a key set that are looked at
 MAX_KEY_SET_PAGES = 16  # a key set with two members and two buckets has 1 KB
+
+
+logger = logging.getLogger(__name__)
+
+
+def former_key_sets(items: Items, name: str) -> Iterator[FormerKeySet]:
+    """What has been replaced, the newest first; those of the newest MAX_FORMER that can be read."""
+    kept = items.query(f"former#{name}", most=MAX_FORMER, newest_first=True)
+    return items.facts(FormerKeySet, kept, lambda former, _: former.name == name)
 
 
 class KeySetItems(Stored):
@@ -21,7 +36,10 @@ class KeySetItems(Stored):
         self._items.put("key-sets", key_set.name, key_set)
 
     def key_sets(self) -> tuple[KeySet, ...]:
-        """By name. Of an item that cannot be read the last version stays that this process has read."""
+        """By name. Of an item that cannot be read the last version stays that this process has read.
+
+        Where it has read none, as after a cold start, the last one that somebody replaced and that can be read.
+        """
         known: dict[str, KeySet] = {}
         unreadable: list[UnreadableItemError] = []
         for item in self._items.bounded("key-sets", most=MAX_KEY_SETS, pages=MAX_KEY_SET_PAGES):
@@ -30,12 +48,20 @@ class KeySetItems(Stored):
                 known[name] = fact(KeySet, item, lambda key_set, sort_key: key_set.name == sort_key)
             except UnreadableItemError as error:
                 unreadable.append(error)
-                if name in self._last:
-                    known[name] = self._last[name]
+                if stays := self._last.get(name) or self._former(name):
+                    known[name] = stays
         self._last = known
         self._items.tell(unreadable)
         self.unknown_key_sets = tuple(error for error in unreadable if error.sort_key not in known)
         return tuple(known.values())
+
+    def _former(self, name: str) -> KeySet | None:
+        try:
+            formers = former_key_sets(self._items, name)
+            return next((key_set for former in formers if (key_set := former.key_set) is not None), None)
+        except (BotoCoreError, ClientError) as error:  # not allowed to, say: it is no reason to know no key set at all
+            logger.warning("the former versions of %s cannot be read: %s", name, error)
+            return None
 
     def material(self, key_set: str, region: str) -> MaterialRecord | None:
         """None too where it cannot be read: it is imported anew, and KMS takes no other bytes than the key's own."""

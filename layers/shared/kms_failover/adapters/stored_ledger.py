@@ -105,10 +105,10 @@ class LedgerItems(Stored):
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None:
         """One that cannot be read is none: it proves nothing."""
         item = self._items.get(f"backfill#{key_set}", f"{bucket}#{phase}")
-        return next(self._items.facts(Backfill, [item] if item else []), None)
+        return next(self._items.facts(Backfill, [item] if item else [], _is_of_phase), None)
 
     def backfills(self, key_set: str) -> Iterator[Backfill]:
-        return self._items.facts(Backfill, self._items.query(f"backfill#{key_set}"))
+        return self._items.facts(Backfill, self._items.query(f"backfill#{key_set}"), _is_of_phase)
 
     def drop_backfill(self, backfill: Backfill) -> None:
         self._items.delete(f"backfill#{backfill.key_set}", backfill.id)
@@ -147,6 +147,10 @@ _ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
 def _belongs(record: Debt | Refusal, sort_key: str) -> bool:
     former = record.id.replace(f"in#{record.bucket}#", "", 1)
     return sort_key in {record.id, former}
+
+
+def _is_of_phase(backfill: Backfill, sort_key: str) -> bool:
+    return backfill.id == sort_key
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import Protocol, Self
 
 from pydantic import AwareDatetime
 
+from kms_failover.domain.debt import BucketName
 from kms_failover.domain.event_fields import json_object
-from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.key_set import Arn, KeySet, KeySetName, Model, Reason, Region
 from kms_failover.errors import EventFormatError, UnknownBucketError
 
 
@@ -25,16 +26,16 @@ class Backfill(Model):
     A `reason` says what ended it before it had looked at every object.
     """
 
-    key_set: str
-    bucket: str
-    region: str
-    key_arn: str
-    execution: str
+    key_set: KeySetName
+    bucket: BucketName
+    region: Region
+    key_arn: Arn
+    execution: Arn
     began_at: AwareDatetime
     ended_at: AwareDatetime | None = None
     listed: int | None = None
     failed: int | None = None
-    reason: str = ""
+    reason: Reason = ""
 
     @property
     def phase(self) -> Phase:

@@ -2,10 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Model
+from kms_failover.domain.key_set import Code, KeySetName, Model, Reason, Region
+
+BucketName = Annotated[str, Field(max_length=255)]  # the oldest buckets have names so long
+ObjectKey = Annotated[str, Field(max_length=1024)]  # S3's own limit, in bytes
 
 
 class Debt(Model):
@@ -15,16 +19,16 @@ class Debt(Model):
     are the regions any of which would do, if that is what it waits for. Those written before have none of these.
     """
 
-    key_set: str
-    owed_to: str
-    bucket: str
-    key: str
+    key_set: KeySetName
+    owed_to: Region
+    bucket: BucketName
+    key: ObjectKey
     since: AwareDatetime
-    code: str = ""
-    etag: str = ""
-    version_id: str = ""
-    region: str = ""
-    waits_for: tuple[str, ...] = ()
+    code: Code = ""
+    etag: Annotated[str, Field(max_length=200)] = ""
+    version_id: ObjectKey = ""
+    region: Region = ""
+    waits_for: tuple[Region, ...] = ()
     tries: int = 0
     tried_at: AwareDatetime | None = None
 
@@ -36,11 +40,11 @@ class Debt(Model):
 class Refusal(Model):
     """An object that the service will not touch, and why; shown to people until the object is overwritten."""
 
-    key_set: str
-    bucket: str
-    key: str
+    key_set: KeySetName
+    bucket: BucketName
+    key: ObjectKey
     since: AwareDatetime
-    reason: str
+    reason: Reason
 
     @property
     def id(self) -> str:

@@ -8,7 +8,17 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.doubts import Complaints, Doubt, Round, kept
-from kms_failover.domain.key_set import SKEW_SECONDS, Model, Rules
+from kms_failover.domain.key_set import (
+    SKEW_SECONDS,
+    Arn,
+    Code,
+    KeySetName,
+    Model,
+    Reason,
+    Region,
+    Rules,
+    at_most,
+)
 from kms_failover.domain.plain_text import shown
 
 LEAST_BETWEEN_ROUNDS = timedelta(seconds=4)  # the probe's own least pause; what lies closer is one round
@@ -46,15 +56,15 @@ class Observation(Model):
     subject of a probe of a key set's own key is that key's ARN.
     """
 
-    key_set: str = ""
-    observer: str
-    region: str
+    key_set: KeySetName = ""
+    observer: Region
+    region: Region
     source: Source
     outcome: Outcome
     at: AwareDatetime
-    id: str
-    subject: str = ""
-    code: str = ""
+    id: Annotated[str, Field(max_length=200)]
+    subject: Annotated[str, at_most(2048)] = ""
+    code: Code = ""
     latency_ms: Annotated[float, Field(ge=0)] = 0.0
 
 
@@ -73,13 +83,13 @@ class RegionHealth(Model):
     `doubts` are about those who were wrong about this region; `drill_at` is when the drill began that is on.
     """
 
-    region: str
-    key_arn: str = ""
+    region: Region
+    key_arn: Arn = ""
     verdict: Verdict = Verdict.UNKNOWN
-    reason: str = "nothing observed yet"
+    reason: Reason = "nothing observed yet"
     since: AwareDatetime
     key_usable: bool = True
-    key_reason: str = ""
+    key_reason: Reason = ""
     key_answers: bool | None = None
     key_word_at: AwareDatetime | None = None
     ready: bool = True

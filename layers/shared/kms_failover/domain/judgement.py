@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import AwareDatetime, Field, ValidationError
 
 from kms_failover.domain.health import RegionHealth
-from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.key_set import KeySet, KeySetName, Model, Region
 from kms_failover.domain.readiness import News, Said
 from kms_failover.domain.route import Route, first_route
 
@@ -35,15 +35,15 @@ class Judgement(Model):
     `keys_asked_at` is when the probe was last told to ask the keys.
     """
 
-    key_set: str
-    observer: str
+    key_set: KeySetName
+    observer: Region
     version: int = Field(0, ge=0)
     route: Route
     verdicts: tuple[RegionHealth, ...] = ()
     pending: tuple[Route, ...] = ()
     told_people: tuple[int, ...] = ()
     told_machines: tuple[int, ...] = ()
-    recovered: tuple[str, ...] = ()
+    recovered: tuple[Region, ...] = ()
     said: tuple[Said, ...] = ()
     news: tuple[News, ...] = ()
     news_count: int = Field(0, ge=0)

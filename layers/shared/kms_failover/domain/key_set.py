@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 KEY_ARN = re.compile(
@@ -19,6 +19,20 @@ MAX_MEMBER_KEYS = 8  # a bundle of eight wraps is 2 KB; S3 user metadata ends th
 
 KEY_SET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+def at_most(letters: int) -> BeforeValidator:
+    """Of a longer text the beginning: what others say is neither refused for its length nor kept whole."""
+    return BeforeValidator(
+        lambda said: f"{said[: letters - 1]}…" if isinstance(said, str) and len(said) > letters else said
+    )
+
+
+KeySetName = Annotated[str, StringConstraints(max_length=63)]  # of a fact; "" is no key set's own
+Region = Annotated[str, StringConstraints(max_length=64)]
+Arn = Annotated[str, StringConstraints(max_length=2048)]  # KMS's own limit of a KeyId
+Code = Annotated[str, at_most(200)]
+Reason = Annotated[str, at_most(2000)]  # an operator's, 1024 letters and their name, and what it is about
 
 
 class Model(BaseModel):
@@ -40,8 +54,8 @@ class Failback(StrEnum):
 class MemberKey(Model):
     """One region's CMK of a key set."""
 
-    region: str
-    arn: str
+    region: Region
+    arn: Arn
     origin: Origin = Origin.AWS_KMS
 
     @model_validator(mode="after")
@@ -150,7 +164,7 @@ class Bucket(Model):
     """A bucket whose objects are kept openable with the CMK of the bucket's own region."""
 
     name: str = Field(min_length=3, max_length=63)
-    region: str
+    region: Region
 
 
 class KeySet(Model):

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Annotated
 
 from pydantic import AwareDatetime, ValidationError
 
-from kms_failover.domain.key_set import KEY_ARN, KeySet, Model, Rules
+from kms_failover.domain.key_set import KEY_ARN, KeySet, KeySetName, Model, Rules, at_most
 
 ANY_KEY_ARN = KEY_ARN.pattern.removesuffix(r"\Z")
 
@@ -36,10 +37,10 @@ class InForce:
 class FormerKeySet(Model):
     """What was in force before somebody replaced it."""
 
-    name: str
+    name: KeySetName
     body: str
     replaced_at: AwareDatetime
-    replaced_by: str
+    replaced_by: Annotated[str, at_most(256)]
 
     @property
     def key_set(self) -> KeySet | None:

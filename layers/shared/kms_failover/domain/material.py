@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Material, Model
+from kms_failover.domain.key_set import Arn, KeySetName, Material, Model, Reason, Region
 
 MATERIAL_BYTES = 32  # a symmetric encryption key outside China Regions (facts 1.2)
 
@@ -13,14 +14,14 @@ MATERIAL_BYTES = 32  # a symmetric encryption key outside China Regions (facts 1
 class MaterialRecord(Model):
     """What was imported last into one member key. `sentinel` is a ciphertext that only the right material opens."""
 
-    key_set: str
-    region: str
-    key_arn: str
-    key_material_id: str = ""
-    sentinel: str = ""
+    key_set: KeySetName
+    region: Region
+    key_arn: Arn
+    key_material_id: Annotated[str, Field(max_length=200)] = ""
+    sentinel: Annotated[str, Field(max_length=10_000)] = ""
     imported_at: AwareDatetime | None = None
     valid_to: AwareDatetime | None = None
-    reason: str = ""
+    reason: Reason = ""
 
 
 class Action(StrEnum):

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from kms_failover.domain.event_fields import json_object, problem_in
 from kms_failover.domain.health import LEAST_BETWEEN_ROUNDS, Observation, Outcome, Source
-from kms_failover.domain.key_set import SECONDS_A_ROUND, KeySet, MemberKey, Model
+from kms_failover.domain.key_set import SECONDS_A_ROUND, Code, KeySet, MemberKey, Model
 from kms_failover.domain.probe_memory import LOOK_BACK, WATCHED, Attention, OwnKeyTurns, ProbeKeys
 from kms_failover.errors import EventFormatError
 
@@ -35,7 +35,7 @@ class RoundTrip(Model):
     """What became of one GenerateDataKey and the Decrypt of its answer."""
 
     outcome: Outcome
-    code: str = ""
+    code: Code = ""
     latency_ms: float = 0.0
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.health import RegionHealth
-from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.key_set import Code, KeySet, KeySetName, Model, Reason, Region
 from kms_failover.domain.route import Health, Intent, Mode, Route, prevented, reason_of_loss
 
 SETTLED_AFTER = timedelta(seconds=120)  # a dozen rounds; a key that is new here has answered long before
@@ -48,8 +48,8 @@ class Serving(StrEnum):
 class Said(Model):
     """What was said last, and since when something else has been seen."""
 
-    of: str
-    what: str
+    of: Region
+    what: Code
     differs_since: AwareDatetime | None = None
 
 
@@ -59,14 +59,14 @@ class News(Model):
     `regions` is the route after it. `region` is the one that it is about: the leading one where the route is stuck.
     """
 
-    key_set: str
-    observer: str
+    key_set: KeySetName
+    observer: Region
     number: int = Field(ge=1)
     kind: Kind
-    region: str
-    regions: tuple[str, ...]
+    region: Region
+    regions: tuple[Region, ...]
     at: AwareDatetime
-    reason: str
+    reason: Reason
 
 
 class _Change(NamedTuple):

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.health import CLOCK_SKEW, RegionHealth, Verdict
-from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Model
+from kms_failover.domain.key_set import Failback, KeySet, KeySetName, MemberKey, Model, Reason, Region, at_most
 
 type Health = Mapping[str, RegionHealth]
 
@@ -31,13 +32,13 @@ class Intent(Model):
     """
 
     mode: Mode = Mode.AUTOMATIC
-    region: str | None = None
+    region: Region | None = None
     failback: bool = False
     insist: bool = False
     epoch: int = Field(0, ge=0)
-    written_in: str = ""
-    author: str = ""
-    reason: str = ""
+    written_in: Region = ""
+    author: Annotated[str, at_most(256)] = ""
+    reason: Reason = ""
     at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
 
@@ -56,16 +57,16 @@ class Route(Model):
     `moved_at` is when the first one last became the first; `changes` are the times of the past hour's changes.
     """
 
-    key_set: str
-    observer: str
-    regions: tuple[str, ...] = Field(min_length=1)
+    key_set: KeySetName
+    observer: Region
+    regions: tuple[Region, ...] = Field(min_length=1)
     epoch: int = Field(0, ge=0)
     intent_epoch: int = Field(0, ge=0)
-    intent_written_in: str = ""
+    intent_written_in: Region = ""
     decided_at: AwareDatetime
     moved_at: AwareDatetime
-    reason: str
-    evidence: tuple[str, ...] = ()
+    reason: Reason
+    evidence: tuple[Reason, ...] = ()
     changes: tuple[AwareDatetime, ...] = ()
 
 

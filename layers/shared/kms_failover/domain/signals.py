@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.aws_events import Signal, event_time, read
 from kms_failover.domain.event_fields import shown
 from kms_failover.domain.health import CLOCK_SKEW, Observation, Outcome, Source
-from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.key_set import KeySet, Model, Reason
 from kms_failover.errors import LONGEST_SHOWN, EventFormatError, NotAskedError
 
 LONGEST_DELIVERY = timedelta(days=1)  # EventBridge tries for 24 hours (facts 8.2)
@@ -19,11 +19,11 @@ LONGEST_DELIVERY = timedelta(days=1)  # EventBridge tries for 24 hours (facts 8.
 class IgnoredEvent(Model):
     """An event that no handler knows, kept for a month for people to look at; never its content."""
 
-    id: str
-    source: str
-    detail_type: str
+    id: Annotated[str, Field(max_length=200)]
+    source: Reason
+    detail_type: Reason
     at: AwareDatetime
-    reason: str
+    reason: Reason
 
 
 class Taken(Model):
