@@ -91,7 +91,7 @@ def test_rewrap_wraps_nothing_under_it(prod: Stack, called: list[str]) -> None:
     prod.state.put_key_set(KeySet(name="orders", members=(east, foreign(WEST)), buckets=buckets))
     called.clear()
 
-    with pytest.raises(ConfigurationError, match="no member key in us-west-2"):
+    with pytest.raises(ConfigurationError, match="may not use its member key in us-west-2"):
         bootstrap.rewrap_service(prod.context("rewrap")).rewrap("orders-west", "order")
 
     assert called == []

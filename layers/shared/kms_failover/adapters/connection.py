@@ -1,7 +1,7 @@
 """Connects a process to its region's state and to every region's KMS.
 
-A cold start pays for what it uses: making a connection loads boto3 and one KMS client; the state table, pydantic and
-the cryptography come with the first call.
+A cold start pays for what it uses: making a connection loads boto3 and a KMS client for each region that it is told
+of; the state table, pydantic and the cryptography come with the first call.
 """
 
 import functools

@@ -21,7 +21,8 @@ class KeySetKeys:
     def __init__(self, engine: Engine, key_set: KeySet, route: Route) -> None:
         member = key_set.member_in(engine.region)
         if member is None:
-            raise ConfigurationError(f"key set {key_set.name!r} has no member key in {engine.region}")
+            lacks = "may not use its" if engine.region in key_set.wanted_regions else "has no"  # decision 21
+            raise ConfigurationError(f"key set {key_set.name!r} {lacks} member key in {engine.region}")
         self.region = engine.region
         self._engine = engine
         self._key_set = key_set
