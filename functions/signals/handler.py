@@ -25,6 +25,8 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
 
 def _announce(ignored: IgnoredEvent, deployment: str) -> None:
     logger.error("event ignored", extra={"ignored": ignored.model_dump(mode="json")})
+    if not ignored.rings:
+        return
     with single_metric(name="EventIgnored", unit=MetricUnit.Count, value=1, namespace=EVENT_SOURCE) as metric:
         metric.add_dimension("Deployment", deployment)
         metric.add_dimension("Function", "signals")

@@ -796,7 +796,7 @@ def test_what_flaps_with_each_round_is_told_once_it_has_lasted() -> None:
 
 def test_a_region_that_could_not_be_fled_to_and_can_be_again_is_told() -> None:
     world = World()
-    for seconds in range(0, 1200, 10):
+    for seconds in range(0, 1300, 10):
         word = Outcome.REFUSED if seconds < 600 else OK
         world.see(*(observation(seconds, OK, region=region) for region in (EAST, WEST)))
         world.see(observation(seconds, OK, key_set="orders"), observation(seconds, word, region=WEST, key_set="orders"))
@@ -804,6 +804,18 @@ def test_a_region_that_could_not_be_fled_to_and_can_be_again_is_told() -> None:
         world.controller.run()
 
     assert world.announcements.people_know == [("not ready", WEST), ("ready", WEST)]
+
+
+def test_what_comes_and_goes_for_minutes_brings_ten_messages_an_hour_at_most() -> None:
+    world = World()
+    for seconds in range(0, 3600, 10):
+        word = Outcome.REFUSED if seconds % 260 < 130 else OK
+        world.see(*(observation(seconds, OK, region=region) for region in (EAST, WEST)))
+        world.see(observation(seconds, OK, key_set="orders"), observation(seconds, word, region=WEST, key_set="orders"))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+    assert len(world.announcements.messages) <= 10
 
 
 def test_a_hundred_key_sets_that_the_same_has_become_of_are_one_message() -> None:

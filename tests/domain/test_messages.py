@@ -127,6 +127,13 @@ def test_together_are_those_of_whom_the_same_is_so_whether_or_not_they_had_to_mo
     assert together([moved, was_there, stuck]) == [(moved, was_there), (stuck,)]
 
 
+def test_who_was_only_reordered_is_not_said_to_have_moved() -> None:
+    moved = bulletin(route(WEST, EAST))
+    reordered = bulletin(route(WEST, EAST, name="b", moved=False), name="b")
+
+    assert together([moved, reordered]) == [(moved,), (reordered,)]
+
+
 changes = st.lists(
     st.builds(news, st.sampled_from(Kind), st.sampled_from([EAST, WEST]), at=st.integers(0, 99), reason=st.text())
     | st.builds(route, st.just(WEST), st.just(IRELAND), reason=st.text(), moved=st.booleans()),

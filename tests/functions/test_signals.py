@@ -264,3 +264,28 @@ def test_an_event_that_comes_before_its_time_is_taken_when_it_comes_again(
 
     assert ignored["observations"] == 0
     assert taken == {"observations": 1}
+
+
+@pytest.mark.parametrize(
+    ("ignored", "rings"),
+    [
+        (event("drill-region-impaired") | {"detail": {"deployment": "prod", "region": "us-wset-1"}}, False),
+        (event("drill-region-impaired") | {"detail": {}}, False),
+        (event("aws-health-abuse-event"), True),
+    ],
+    ids=["a drill of an unknown region", "a drill of an unknown shape", "an event of AWS's"],
+)
+def test_only_an_event_that_aws_alone_can_put_rings_the_alarm_when_it_is_ignored(
+    prod: World,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    ignored: dict[str, Any],
+    *,
+    rings: bool,
+) -> None:
+    """Anybody in the account can put a drill: it is ignored with a line, which the status shows as well."""
+    lambda_handler(ignored, CONTEXT)
+
+    assert ("EventIgnored" in capsys.readouterr().out) is rings
+    assert "event ignored" in caplog.text
+    assert len(prod.state.ignored_events(9)) == 1

@@ -43,10 +43,14 @@ class Bulletin(NamedTuple):
         return sorted([*self.routes, *self.news], key=_time)
 
     @property
+    def has_moved(self) -> bool:
+        return any(route.moved_at == route.decided_at for route in self.routes)
+
+    @property
     def gist(self) -> tuple[object, ...]:
         """Equal for those that one message tells of."""
         if not self.news:
-            return (self.observer, self.regions)
+            return (self.observer, self.regions, self.has_moved)
         return (self.observer, self.regions[0], *((each.kind, each.region) for each in self.news))
 
 
@@ -84,8 +88,7 @@ def _headline(bulletins: Sequence[Bulletin]) -> str:
     whom = f"{len(bulletins)} key sets" if len(bulletins) > 1 else _brief(first.key_set)
     last, head = _last(first), first.regions[0]
     if last is None:
-        moved = any(len(b.routes) != 0 and b.routes[-1].moved_at == b.routes[-1].decided_at for b in bulletins)
-        return f"MOVED {whom} to {head}" if moved else f"REORDERED {whom}: still served from {head}"
+        return f"MOVED {whom} to {head}" if first.has_moved else f"REORDERED {whom}: still served from {head}"
     return {
         Kind.ALL_LOST: f"ALL LOST: no region can be used for {whom}",
         Kind.NO_TARGET: f"LOST {last.region} for {whom}: NO OTHER REGION ANSWERS",

@@ -16,6 +16,9 @@ from kms_failover.domain.key_set import Code, KeySet, KeySetName, Model, Reason,
 from kms_failover.domain.route import Health, Intent, Mode, Route, prevented, reason_of_loss
 
 SETTLED_AFTER = timedelta(seconds=120)  # a dozen rounds; a key that is new here has answered long before
+WELL_AFTER = timedelta(
+    seconds=600
+)  # as a lost region's by default: so whatever flaps is told ten times an hour at most
 
 
 class Kind(StrEnum):
@@ -43,6 +46,9 @@ class Serving(StrEnum):
     HELD = "held"
     NO_TARGET = "no target"
     ALL_LOST = "all lost"
+
+
+_PRESSING = frozenset({Standing.NOT_READY, Serving.HELD})
 
 
 class Said(Model):
@@ -128,7 +134,7 @@ class Situation(NamedTuple):
         if found == said.what:
             return said if said.differs_since is None else said.model_copy(update={"differs_since": None})
         since = said.differs_since or self.now
-        if abs(self.now - since) >= SETTLED_AFTER:
+        if abs(self.now - since) >= (SETTLED_AFTER if found in _PRESSING else WELL_AFTER):
             return Said(of=said.of, what=found)
         return said if said.differs_since else said.model_copy(update={"differs_since": since})
 

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.aws_events import Signal, event_time, read
+from kms_failover.domain.aws_events import DRILL_SOURCE, Signal, event_time, read
 from kms_failover.domain.event_fields import shown
 from kms_failover.domain.health import CLOCK_SKEW, Observation, Outcome, Source
 from kms_failover.domain.key_set import KeySet, Model, Reason
@@ -24,6 +24,11 @@ class IgnoredEvent(Model):
     detail_type: Reason
     at: AwareDatetime
     reason: Reason
+
+    @property
+    def rings(self) -> bool:
+        """Whether an alarm tells of it: anybody in the account can put a drill, and whoever drills looks himself."""
+        return self.source != DRILL_SOURCE
 
 
 class Taken(Model):
