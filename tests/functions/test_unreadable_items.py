@@ -1,16 +1,26 @@
 """What the functions do about items of the state table that they cannot read: they go on, count them and show them."""
 
 import json
+import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 
+from functions.controller.handler import lambda_handler as controller
+from functions.data_keys.handler import lambda_handler as data_keys
+from functions.probe.handler import lambda_handler as probe
+from functions.reimport.handler import lambda_handler as reimport
 from functions.runbook.handler import lambda_handler as runbook
+from functions.signals.handler import lambda_handler as signals
+from functions.sweep.handler import lambda_handler as sweep
+from kms_failover.adapters.once import _as_stored
 from kms_failover.cli_text import text
 from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import WEST
-from tests.functions.lambdas import Stack, stack
+from tests.functions.lambdas import Stack, event, stack
 
 
 @pytest.fixture
@@ -82,3 +92,50 @@ def test_an_operator_is_never_told_that_it_is_the_commands_mistake(
 
     assert "Error" not in answer
     assert "/".join(item) in json.dumps(answer)
+
+
+def spoil_every_partition(prod: Stack) -> None:
+    now = datetime.now(UTC).isoformat()
+    names = {f"{kind}#{WEST}": now for kind in ("observations", "reports", "signals", "ignored")}
+    names |= {"key-sets": "invoices", f"control#{WEST}": "invoices", "intents": "invoices#us-west-2"}
+    names |= {
+        "debt#orders": f"{WEST}#in#bucket#1",
+        "refusal#orders": "in#bucket#1",
+        f"history#{WEST}#orders": "0000000009",
+    }
+    for partition, sort_key in names.items():
+        spoil(prod, partition, sort_key)
+
+
+READERS: dict[str, tuple[Any, Any]] = {
+    "controller": (controller, {}),
+    "probe": (probe, {"key_sets": ["orders"]}),
+    "sweep": (sweep, {}),
+    "reimport": (reimport, {}),
+    "signals": (signals, "drill-region-impaired"),
+    "runbook": (runbook, {"Action": "status", "KeySet": "orders"}),
+    "data-keys": (data_keys, {"Operation": "GenerateDataKey", "KeyId": "orders", "KeySpec": "AES_256"}),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_every_function_goes_on_beside_items_that_it_cannot_read(
+    prod: Stack, reader: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    boto3.client("sqs", region_name=WEST).create_queue(QueueName="prod-rewrap")
+    spoil_every_partition(prod)
+    handler, given = READERS[reader]
+    context = prod.context(reader)
+    context.get_remaining_time_in_millis = lambda: 30_000
+
+    with caplog.at_level(logging.ERROR):
+        answer = handler(event(given) if isinstance(given, str) else given, context)
+
+    assert "Error" not in answer
+    assert "key-sets/invoices" in caplog.text
+    assert ("ItemsUnreadable" in capsys.readouterr().out) == (reader != "data-keys")  # the library measures nothing
+
+
+def test_a_record_of_another_version_is_of_an_event_that_was_taken() -> None:
+    assert _as_stored({"observations": 2, "later": 1}).observations == 2
+    assert _as_stored({"observations": "many"}).ignored is None

@@ -1,5 +1,6 @@
 """Each event once, by Powertools' idempotency: a repeat gets the answer of the first time."""
 
+import logging
 from typing import TYPE_CHECKING, Protocol, cast
 
 from aws_lambda_powertools.utilities.idempotency import (
@@ -8,6 +9,7 @@ from aws_lambda_powertools.utilities.idempotency import (
     idempotent_function,
 )
 from aws_lambda_powertools.utilities.idempotency.serialization.custom_dict import CustomDictSerializer
+from pydantic import ValidationError
 
 from kms_failover.domain.aws_events import repeat_key
 from kms_failover.domain.signals import LONGEST_DELIVERY, SignalService, Taken
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext as PowertoolsContext
     from mypy_boto3_dynamodb import DynamoDBClient
+
+logger = logging.getLogger(__name__)
 
 
 class RemainingTime(Protocol):
@@ -51,7 +55,7 @@ class OnceEach:
             data_keyword_argument="repeat",
             persistence_store=store,
             config=self._config,
-            output_serializer=CustomDictSerializer(_stored, Taken.model_validate),
+            output_serializer=CustomDictSerializer(_stored, _as_stored),
             key_prefix="signals",
         )
         self._once = cast("Callable[..., Taken]", once)
@@ -66,6 +70,15 @@ class OnceEach:
 
     def _take(self, event: object, *, repeat: str) -> Taken:  # noqa: ARG002  # read by Powertools
         return self._service.take(event)
+
+
+def _as_stored(record: object) -> Taken:
+    """What another version has written down was taken all the same: once is enough."""
+    try:
+        return Taken.model_validate(record, extra="ignore")
+    except ValidationError:
+        logger.exception("the record of an event that was taken cannot be read")
+        return Taken()
 
 
 def _stored(taken: Taken) -> dict[str, object]:

@@ -17,7 +17,7 @@ class StateTable(KeySetItems, ObservationItems, ControlItems, LedgerItems):
 
     `pk` is `key-sets`, `observations#<observer>` (the probe's), `reports#<observer>` (the data plane's),
     `signals#<observer>` (AWS's and drills'), `control#<observer>`, `history#<observer>#<key set>`,
-    `news#<observer>#<key set>`, `intents`, `former#<key set>` (the key set journal's), `key-set#<key set>` (material),
+    `news#<observer>#<key set>`, `intents`, `former#<key set>`, `key-set#<key set>` (material),
     `debt#<key set>`, `refusal#<key set>`, `backfill#<key set>`, `ignored#<observer>` or, Powertools' own,
     `idempotency#<observer>`.
     """
