@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 
+from .bursts import bursts_into_silence
 from .cold_start import import_and_first_client, layer_size
 from .data_plane import breaker_open, first_request_into_silence, steady_state
 from .envelopes import from_the_cache, peer_in_an_outage, two_region_wraps
@@ -14,6 +15,7 @@ from .kms import REPOSITORY
 from .local_kms import data_keys_over_http
 from .measure import Figure
 from .memory import data_keys_memory
+from .own_delays import degraded_by_own_delays
 
 HEAD = """# Benchmarks
 
@@ -30,6 +32,8 @@ def main() -> int:
             "steady-state": steady_state,
             "two-region-wraps": two_region_wraps,
             "breaker-open": breaker_open,
+            "bursts": bursts_into_silence,
+            "own-delays": degraded_by_own_delays,
             "cache": from_the_cache,
             "cold-start": import_and_first_client,
             "layer": layer_size,

@@ -71,6 +71,7 @@ class Relay(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128  # a burst of connections must not wait for TCP to try again
 
     def __init__(self, behind: tuple[str, int]) -> None:
         super().__init__((LOOPBACK, 0), _Relayed)
