@@ -206,7 +206,26 @@ def test_a_region_that_came_back_meanwhile_is_asked() -> None:
     assert course.run().region == "b"
 
 
-# What was not sent
+# What was not sent, and time that was not the region's
+
+
+def test_time_in_which_this_process_did_not_run_is_no_regions_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kms_failover.adapters.call.AWAKE", SimpleNamespace(now=lambda: 0.0))
+    course = Course(a=None, b=GOOD, hedge=AT_ONCE)
+
+    with pytest.raises(RegionUnavailableError):
+        course.run(deadline=AT_ONCE * 5)
+
+    assert course.asked == ["a"]
+
+
+def test_what_still_waits_for_a_thread_at_the_end_is_not_called_any_more() -> None:
+    course = Course(a=None, b=GOOD, queued=("a",))
+
+    with pytest.raises(NotSentError):
+        course.run(deadline=AT_ONCE)
+
+    assert not course.runners["a"]._under_way
 
 
 @pytest.mark.parametrize("kept", [{"unsent": ("a",)}, {"queued": ("a",)}], ids=repr)

@@ -249,7 +249,7 @@ def _answer_of_one(kms: RegionalKms, operation: str, parameters: dict[str, Any],
         if call.future.done():
             break
         if kms.went_out(call) or time.monotonic() >= deadline:
-            call.future.cancel()
+            kms.give_up(call)
             raise RegionUnavailableError(kms.region, FAILED) if kms.went_out(call) else no_answer((call,))
     try:
         return call.future.result()

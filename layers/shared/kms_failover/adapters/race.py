@@ -64,7 +64,11 @@ def race(attempts: Sequence[Attempt], terms: Terms) -> Answer:
     Raises:
         Exception: where nobody answers well, of all errors the one that may pass, else the one that says most.
     """
-    return _Race(attempts, terms).run()
+    running = _Race(attempts, terms)
+    try:
+        return running.run()
+    finally:
+        running.give_up()
 
 
 class _Race:
@@ -100,6 +104,11 @@ class _Race:
             if self._waiting and (ended or self._may_overtake()):
                 self._begin_next()
         raise self._verdict()
+
+    def give_up(self) -> None:
+        """What still waits for a thread would be called for nobody."""
+        for call, attempt in self._running.items():
+            attempt.kms.give_up(call)
 
     def _has_no_rival(self) -> bool:
         """Nobody could overtake the only one, it is known to answer, and its time-outs keep the deadline.

@@ -192,14 +192,18 @@ class RegionalKms:
         A call that was not sent says nothing about the region. Before its tail is known a region may only be far: then
         its silence counts once it has lasted longer than a wrap may take.
         """
-        if call.future.cancel():
-            self._under_way.discard(call)
-        elif call.future.done() or call.sent_at is None:
+        self.give_up(call)
+        if call.future.done() or call.sent_at is None:
             return
-        elif not self.latency.is_known:
+        if not self.latency.is_known:
             self._silent.append(call)
         elif call.seconds >= self.latency.hedge_delay_seconds:
             self._fault_of_silence(call, "overtaken")
+
+    def give_up(self, call: Call) -> None:
+        """Nobody waits for it any more: what has no thread yet is not called at all."""
+        if call.future.cancel():
+            self._under_way.discard(call)
 
     def refused_by_proxy(self) -> None:
         """While another region was answered: so it is the way to this one that is broken."""
