@@ -17,6 +17,7 @@ from kms_failover.domain.rewrapping import Outcome, RewrapService
 from kms_failover.errors import TamperedError
 
 logger = Logger(service=EVENT_SOURCE)
+NOT_FINISHED = "NotFinished"  # the code of a debt whose try ended without a word, as with a function that is killed
 
 
 @logger.inject_lambda_context
@@ -35,6 +36,8 @@ def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) 
         name = None
         try:
             name = from_message(record.body)
+            if _was_received_before(record):
+                service.record_failure(name.bucket, name.key, NOT_FINISHED)
             counts[_rewrap(service, name)] += 1
         except Exception as error:
             where = {"bucket": name.bucket, "key": name.key} if name else {"message_id": record.message_id}
@@ -75,6 +78,11 @@ def _rewrap(service: RewrapService, name: ObjectName) -> Outcome:
             reason=result.reason,
         )
     return result.outcome
+
+
+def _was_received_before(record: SQSRecord) -> bool:
+    """A try that was killed could write nothing down, so the next one does it before it begins."""
+    return int(record.attributes.get("ApproximateReceiveCount") or 1) > 1
 
 
 def _is_recorded(service: RewrapService, name: ObjectName, error: Exception) -> bool:

@@ -128,6 +128,17 @@ def test_a_debt_that_fails_again_is_the_sweeps_to_send_and_makes_no_dead_letter(
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
 
 
+def test_a_try_that_was_killed_leaves_a_debt_before_the_next_one_begins(service: FakeService, invoke: Any) -> None:
+    first, again = queued(arrival("first")), queued(arrival("again"))
+    first["Records"][0]["attributes"] = {"ApproximateReceiveCount": "1"}
+    again["Records"][0]["attributes"] = {"ApproximateReceiveCount": "2"}
+
+    for event in (first, again):
+        invoke(event)
+
+    assert service.failures == [("again", "NotFinished")]
+
+
 def test_what_was_tampered_with_is_a_refusal_and_no_debt(service: FakeService, invoke: Any) -> None:
     service.answers = {"a": TamperedError("x")}
 
