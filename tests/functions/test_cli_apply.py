@@ -407,6 +407,20 @@ def test_what_was_never_replaced_has_no_former_version(operator: Operator) -> No
     assert f"no former version of key set 'orders' is kept in {EAST} and {WEST}" in operator.err
 
 
+@pytest.mark.parametrize("body", ["{}", None, json.dumps({"name": "orders", "body": "{}", "replaced_by": "ana"})])
+def test_a_former_version_that_cannot_be_read_is_not_said_to_be_missing(operator: Operator, body: str | None) -> None:
+    operator.has_applied(operator.orders())
+    item = {"pk": "former#orders", "sk": "2026-11-28T12:00:00+00:00\x1b[2J"}
+    operator.tables[EAST].put_item(Item=item | ({"body": body} if body else {}))
+
+    status = operator.types("--previous", "--key-set", "orders", *REGIONS, "--yes")
+
+    assert status == EXIT_FAILED
+    assert "cannot be read by this version" in operator.err
+    assert "no former version" not in operator.err
+    assert all(line.isprintable() for line in operator.err.split("\n"))
+
+
 def test_what_an_older_version_has_applied_is_compared_replaced_and_kept(operator: Operator) -> None:
     """Its items have neither the newest fields nor, from the first days, an epoch."""
     body = json.dumps(operator.orders())

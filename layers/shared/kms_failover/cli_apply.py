@@ -27,7 +27,7 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.key_set_plan import Plan
 from kms_failover.domain.member_check import Look
 from kms_failover.domain.naming import Deployment
-from kms_failover.errors import EpochConflictError
+from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})  # seconds; a person waits
 AWS_ERRORS = (ClientError, BotoCoreError, ValueError)  # ValueError: an endpoint URL that is none
@@ -85,7 +85,11 @@ def _plan(options: argparse.Namespace, wanted: Sequence[KeySet], regions: Sequen
 
 def _journal(deployment: str, region: str) -> KeySetJournal:
     tables = boto3.resource("dynamodb", region_name=region, config=PATIENCE)
-    return KeySetJournal(tables.Table(Deployment(deployment).state_table), region)
+    return KeySetJournal(tables.Table(Deployment(deployment).state_table), region, _tell_unread)
+
+
+def _tell_unread(errors: Sequence[UnreadableItemError]) -> None:
+    complain([f"  UNREAD {error.item}: {error.reason}" for error in errors])
 
 
 def _unread(options: argparse.Namespace, region: str, regions: Sequence[str], error: Exception) -> CommandError:

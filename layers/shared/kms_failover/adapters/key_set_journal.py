@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from kms_failover.adapters.items import Stored
-from kms_failover.adapters.stored_key_sets import MAX_KEY_SET_PAGES, MAX_KEY_SETS, former_key_sets
+from kms_failover.adapters.items import OnUnreadable, Stored, fact
+from kms_failover.adapters.stored_key_sets import MAX_KEY_SET_PAGES, MAX_KEY_SETS
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.key_set_change import FormerKeySet, InForce
-from kms_failover.errors import EpochConflictError
+from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -21,8 +21,8 @@ WRITE = "TransactWriteItems"
 class KeySetJournal(Stored):
     """The partition `key-sets`, which every process reads, and `former#<key set>`, which it reads where it must."""
 
-    def __init__(self, table: "Table", region: str) -> None:
-        super().__init__(table, region)
+    def __init__(self, table: "Table", region: str, on_unreadable: OnUnreadable | None = None) -> None:
+        super().__init__(table, region, on_unreadable)
         self._name = table.name
         self.client = table.meta.client
 
@@ -56,12 +56,16 @@ class KeySetJournal(Stored):
 
     def _after_the_last(self, name: str, at: datetime) -> datetime:
         """Than which nothing is kept that is newer, whatever the clocks of operators' machines say."""
-        last = self.former(name)
+        try:
+            last = self.former(name)
+        except UnreadableItemError:
+            return at
         return max(at, last.replaced_at + timedelta(milliseconds=1)) if last else at
 
     def former(self, name: str) -> FormerKeySet | None:
-        """What has been replaced last."""
-        return next(former_key_sets(self._items, name), None)
+        """What has been replaced last. UnreadableItemError where this version cannot read it."""
+        items = self._items.query(f"former#{name}", most=1, newest_first=True)
+        return next((fact(FormerKeySet, item, lambda former, _: former.name == name) for item in items), None)
 
 
 def _in_force(item: Mapping[str, Any]) -> InForce:
