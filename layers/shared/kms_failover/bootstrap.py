@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.account_filter import AccountFilter
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.adapters.transport_logs import hold_back_transport_debug
 from kms_failover.domain.accounts import accounts_of
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.naming import Place
@@ -108,6 +109,7 @@ def _data_keys(place: Place, configuration: Path | None) -> "DataKeyApi":
     from kms_failover.adapters.data_key_api import DataKeyApi
     from kms_failover.adapters.failover_kms import FailoverKms
 
+    hold_back_transport_debug()
     key_sets: tuple[KeySet, ...] = ()
     if configuration is not None and configuration.exists():
         from kms_failover.adapters.key_sets_file import read_key_sets
@@ -122,6 +124,7 @@ def _probe(place: Place) -> "ProbeService":
     from kms_failover.adapters.prober import KmsProber
     from kms_failover.domain.probing import ProbeService
 
+    hold_back_transport_debug()
     quick = Config(
         connect_timeout=PROBE_SECONDS,
         read_timeout=PROBE_SECONDS,
@@ -158,6 +161,7 @@ def _rewrap(place: Place) -> "RewrapService":
     from kms_failover.adapters.objects import S3Objects
     from kms_failover.domain.rewrapping import RewrapService
 
+    hold_back_transport_debug()
     settings = Settings(accounts=tuple(_accounts(place)))
     connection = Connection(place.region, place.deployment.name, settings=settings)
 
@@ -200,6 +204,7 @@ def _reimport(place: Place) -> "ReimportService":
     from kms_failover.adapters.key_import import ImportableKeys
     from kms_failover.domain.reimporting import ReimportService
 
+    hold_back_transport_debug()
     state = _state(place)
     custody = SecretsManagerCustody(_client("secretsmanager", place), place.region)
     keys = ImportableKeys(_client("kms", place), place.region)
