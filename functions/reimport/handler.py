@@ -1,47 +1,81 @@
 """Renews and restores imported key material in this region, and proves it."""
 
+from collections.abc import Sequence
+
 from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
-from kms_failover.domain.material import Action
+from kms_failover.domain.material import Concern
+from kms_failover.domain.material_plan import Action
+from kms_failover.domain.material_turn import Reimport
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.reimport_request import reimport_request
-from kms_failover.domain.reimporting import Reimport
 
 logger = Logger(service=EVENT_SOURCE)
 
 
+NAMED = 10  # keys in the message of an error
+
+
 @logger.inject_lambda_context
 def lambda_handler(event: object, context: LambdaContext) -> list[dict[str, str | None]]:
-    """One entry a member key that was looked at; raises at the end, naming the key sets, if any of them failed."""
+    """One entry a member key; empty where another run is at work, which then looks at all keys once more.
+
+    Raises, naming the key sets, where an order failed, or anything that a repeat of the event may mend. What waits for
+    people does not fail the function: it is told to them, in the metrics, and in `status`.
+    """
     request = reimport_request(event)
     deployment = bootstrap.deployment(context)
-    results = []
-    for result in bootstrap.reimport_service(context).run(request):
+    run = bootstrap.reimport_service(context).run(request, lambda: context.get_remaining_time_in_millis() / 1000)
+    for result in run.results:
         _tell(result, deployment)
-        results.append(result)
-    if request.key_id is not None and not results:
-        logger.info("event ignored: no key set has this key here", key_id=request.key_id)
-    if errors := [result.error for result in results if result.error is not None]:
-        failed = ", ".join(f"{result.key_set} ({result.reason})" for result in results if result.error is not None)
-        raise ExceptionGroup(f"not reimported: {failed}", errors)
-    return [_answer(result) for result in results]
+    if run.at_risk is not None:
+        _count_at_risk(deployment, run.at_risk)
+        _count_run(deployment)
+    if not run.results:
+        logger.info("no key looked at: another run is at work, or no key set has this key here", key_id=request.key_id)
+    _raise(run.results, ordered=request.force)
+    return [_answer(result) for result in run.results]
+
+
+def _raise(results: Sequence[Reimport], *, ordered: bool) -> None:
+    failed = [result for result in results if result.error is not None and (ordered or result.may_pass)]
+    if not failed:
+        return
+    named = ", ".join(f"{result.key_set} ({result.reason})" for result in failed[:NAMED])
+    more = f", and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+    errors = [result.error for result in failed if result.error is not None]
+    raise ExceptionGroup(f"not reimported: {named}{more}", errors)
 
 
 def _tell(result: Reimport, deployment: str) -> None:
-    if result.error is not None:
-        logger.error("material not imported", extra=_answer(result))
-    else:
+    kept = result.error is None and result.concern is Concern.NONE
+    if kept:
         logger.info("material looked at", extra=_answer(result))
-    if result.error is None and result.action is Action.NOTHING:
+    else:
+        logger.error("material not imported", extra=_answer(result))
+    if kept and result.action is Action.NOTHING:
         return
-    name = "MaterialNotImported" if result.error else "MaterialImported"
-    with single_metric(name=name, unit=MetricUnit.Count, value=1, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("Deployment", deployment)
-        metric.add_dimension("KeySet", result.key_set)
-        metric.add_dimension("Region", result.region)
+    name = "MaterialImported" if kept else "MaterialNotImported"
+    _emit(name, 1, Deployment=deployment, KeySet=result.key_set, Region=result.region)
+
+
+def _count_at_risk(deployment: str, at_risk: int) -> None:
+    """Of a run over all keys, how many wait for people."""
+    _emit("MaterialAtRisk", at_risk, Deployment=deployment, Function="reimport")
+
+
+def _count_run(deployment: str) -> None:
+    """That there was a run over all keys."""
+    _emit("MaterialLookedAt", 1, Deployment=deployment, Function="reimport")
+
+
+def _emit(name: str, value: float, **dimensions: str) -> None:
+    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=EVENT_SOURCE) as metric:
+        for dimension, of in dimensions.items():
+            metric.add_dimension(dimension, of)
 
 
 def _answer(result: Reimport) -> dict[str, str | None]:
@@ -52,4 +86,6 @@ def _answer(result: Reimport) -> dict[str, str | None]:
         "reason": result.reason,
         "key_material_id": result.key_material_id,
         "valid_to": result.valid_to.isoformat() if result.valid_to else None,
+        "state": result.state,
+        "concern": result.concern.value,
     }

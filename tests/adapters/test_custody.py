@@ -54,3 +54,15 @@ def test_a_secret_marked_for_deletion_is_missing_material(secrets: Any) -> None:
 
     with pytest.raises(MaterialMissingError):
         SecretsManagerCustody(secrets, REGION).fetch("orders", "material-of-orders")
+
+
+def test_the_error_about_wrong_bytes_carries_none_in_its_frames(secrets: Any) -> None:
+    secrets.create_secret(Name="material-of-orders", SecretBinary=BYTES[:31])
+
+    with pytest.raises(MaterialMissingError) as raised:
+        SecretsManagerCustody(secrets, REGION).fetch("orders", "material-of-orders")
+
+    frames = [entry.frame for entry in raised.traceback if "kms_failover" in str(entry.path)]
+    assert frames
+    assert not [value for frame in frames for value in frame.f_locals.values() if "secret bytes" in repr(value)]
+    assert not [value for frame in frames for value in frame.f_locals.values() if hasattr(value, "value")]

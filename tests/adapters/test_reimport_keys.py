@@ -7,12 +7,13 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from kms_failover.adapters.key_import import PARAMETERS_PAUSE_SECONDS, ImportableKeys
-from kms_failover.domain.reimporting import PlainMaterial
-from kms_failover.errors import ImportRefusedError, KeyNotReadyError, RegionUnavailableError
-from local.strict_kms import mock_strict_kms
+from kms_failover.domain.material_ports import PlainMaterial
+from kms_failover.errors import ImportRefusedError, KeyNotReadyError, RegionUnavailableError, ThrottledError
+from local.strict_kms import ReusedPairs, mock_strict_kms
+from local.strict_kms.owner import import_material
 
 REGION = "eu-west-1"
 BYTES = b"the secret bytes of orders' key."
@@ -45,7 +46,7 @@ class Bench:
 
     def imported(self, material: bytes = BYTES) -> str:
         arn = self.key()
-        self.keys.import_material(arn, PlainMaterial(material), self.now + VALID_DAYS, first=True)
+        self.keys.import_material(arn, lambda: PlainMaterial(material), self.now + VALID_DAYS, first=True)
         return arn
 
     def calls(self, operation: str) -> list[dict[str, Any]]:
@@ -59,7 +60,7 @@ def benches() -> Iterator[list[Bench]]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        with mock_strict_kms(clock=lambda: benches[-1].now):
+        with mock_strict_kms(clock=lambda: benches[-1].now, key_pairs=ReusedPairs(2)):
             yield benches
 
 
@@ -72,7 +73,7 @@ def bench(benches: list[Bench]) -> Bench:
 def test_an_import_makes_the_key_usable_until_the_given_day(bench: Bench) -> None:
     arn = bench.key()
 
-    material_id = bench.keys.import_material(arn, PlainMaterial(BYTES), bench.now + VALID_DAYS, first=True)
+    material_id = bench.keys.import_material(arn, lambda: PlainMaterial(BYTES), bench.now + VALID_DAYS, first=True)
 
     view = bench.keys.describe(arn)
     assert (view.state, view.valid_to, view.material_id) == ("Enabled", bench.now + VALID_DAYS, material_id)
@@ -89,7 +90,7 @@ def test_the_wrapping_and_the_import_type_are_named_explicitly(bench: Bench) -> 
     """Facts 1.2: the API's text and the guide disagree about the default import type."""
     arn = bench.imported()
 
-    bench.keys.import_material(arn, PlainMaterial(BYTES), bench.now + VALID_DAYS, first=False)
+    bench.keys.import_material(arn, lambda: PlainMaterial(BYTES), bench.now + VALID_DAYS, first=False)
 
     assert [call["ImportType"] for call in bench.calls("ImportKeyMaterial")] == [
         "NEW_KEY_MATERIAL",
@@ -108,7 +109,7 @@ def test_a_renewal_while_enabled_moves_the_expiry_only(bench: Bench) -> None:
     sentinel = bench.keys.make_sentinel(arn, CONTEXT)
     bench.now += timedelta(days=150)
 
-    bench.keys.import_material(arn, PlainMaterial(BYTES), bench.now + VALID_DAYS, first=False)
+    bench.keys.import_material(arn, lambda: PlainMaterial(BYTES), bench.now + VALID_DAYS, first=False)
 
     assert bench.keys.describe(arn).valid_to == bench.now + VALID_DAYS
     assert bench.keys.opens_sentinel(arn, sentinel, CONTEXT)
@@ -121,7 +122,7 @@ def test_expired_material_comes_back_and_opens_the_sentinel(bench: Bench) -> Non
     with pytest.raises(KeyNotReadyError):
         bench.keys.opens_sentinel(arn, sentinel, CONTEXT)
 
-    bench.keys.import_material(arn, PlainMaterial(BYTES), bench.now + VALID_DAYS, first=False)
+    bench.keys.import_material(arn, lambda: PlainMaterial(BYTES), bench.now + VALID_DAYS, first=False)
 
     assert bench.keys.opens_sentinel(arn, sentinel, CONTEXT)
 
@@ -130,7 +131,7 @@ def test_other_bytes_are_refused_and_not_tried_again(bench: Bench) -> None:
     arn = bench.imported()
 
     with pytest.raises(ImportRefusedError) as raised:
-        bench.keys.import_material(arn, PlainMaterial(BYTES[::-1]), bench.now + VALID_DAYS, first=False)
+        bench.keys.import_material(arn, lambda: PlainMaterial(BYTES[::-1]), bench.now + VALID_DAYS, first=False)
 
     assert len(bench.calls("ImportKeyMaterial")) == 2
     assert BYTES[::-1].decode() not in str(raised.value) + repr(raised.value.__cause__)
@@ -148,7 +149,7 @@ def test_an_expired_token_is_replaced_once(bench: Bench) -> None:
 
     bench.kms.get_parameters_for_import = slow_once
 
-    bench.keys.import_material(arn, PlainMaterial(BYTES), bench.now + VALID_DAYS, first=True)
+    bench.keys.import_material(arn, lambda: PlainMaterial(BYTES), bench.now + VALID_DAYS, first=True)
 
     assert len(bench.calls("GetParametersForImport")) == 2
     assert bench.keys.describe(arn).state == "Enabled"
@@ -166,7 +167,7 @@ def test_a_second_expired_token_is_an_error(bench: Bench) -> None:
     bench.kms.get_parameters_for_import = slow
 
     with pytest.raises(bench.kms.exceptions.ExpiredImportTokenException):
-        bench.keys.import_material(arn, PlainMaterial(BYTES), bench.now + VALID_DAYS, first=True)
+        bench.keys.import_material(arn, lambda: PlainMaterial(BYTES), bench.now + VALID_DAYS, first=True)
 
     assert len(bench.calls("GetParametersForImport")) == 2
 
@@ -213,3 +214,81 @@ def test_a_silent_region_is_called_one(bench: Bench) -> None:
 def test_a_missing_key_is_kms_own_error(bench: Bench) -> None:
     with pytest.raises(bench.kms.exceptions.NotFoundException):
         bench.keys.describe(f"arn:aws:kms:{REGION}:123456789012:key/none")
+
+
+def test_all_materials_are_listed_the_first_one_too(bench: Bench) -> None:
+    """Facts 1.5: the default leaves out the material that was never rotated to."""
+    arn = bench.imported()
+    first = bench.keys.describe(arn).material_id
+    second = import_material(bench.kms, arn, BYTES[::-1], ImportType="NEW_KEY_MATERIAL")
+    bench.kms.rotate_key_on_demand(KeyId=arn)
+
+    view = bench.keys.view(arn)
+
+    assert [(one.id, one.state, one.imported) for one in view.permanent] == [
+        (first, "NON_CURRENT", True),
+        (second, "CURRENT", True),
+    ]
+    assert view.permanent[0].valid_to == view.valid_to == bench.now + VALID_DAYS
+
+
+def test_the_pages_of_materials_are_read_and_have_an_end(bench: Bench) -> None:
+    arn = bench.imported()
+    real, pages = bench.kms.list_key_rotations, []
+
+    def endless(**params: Any) -> Any:
+        pages.append(params.get("Marker"))
+        return real(**{name: value for name, value in params.items() if name != "Marker"}) | {
+            "Truncated": True,
+            "NextMarker": str(len(pages)),
+        }
+
+    bench.kms.list_key_rotations = endless
+
+    bench.keys.view(arn)
+
+    assert pages == [None, "1", "2"]
+
+
+def test_a_kind_of_key_that_has_one_material_only_lists_none(bench: Bench) -> None:
+    arn = bench.kms.create_key(Origin="EXTERNAL", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"][
+        "Arn"
+    ]
+
+    assert bench.keys.view(arn).materials is None
+
+
+def test_a_replica_says_that_it_is_one(bench: Bench) -> None:
+    primary: Any = boto3.client("kms", region_name="eu-central-1")
+    made = primary.create_key(Origin="EXTERNAL", MultiRegion=True)["KeyMetadata"]
+    replica = primary.replicate_key(KeyId=made["KeyId"], ReplicaRegion=REGION)["ReplicaKeyMetadata"]["Arn"]
+
+    assert bench.keys.describe(replica).is_replica
+    assert not bench.keys.describe(bench.key()).is_replica
+
+
+def test_custody_is_opened_when_all_else_is_at_hand(bench: Bench) -> None:
+    """Findings F12: nobody holds the bytes while KMS is asked for its parameters."""
+    arn = bench.key()
+    asked_before = []
+
+    def fetch() -> PlainMaterial:
+        asked_before.append([name for name, _ in bench.requests])
+        return PlainMaterial(BYTES)
+
+    bench.keys.import_material(arn, fetch, bench.now + VALID_DAYS, first=True)
+
+    assert [calls[-1] for calls in asked_before] == ["GetParametersForImport"]
+
+
+def test_a_throttled_import_says_so_and_is_no_region_fault(bench: Bench) -> None:
+    arn = bench.key()
+
+    def throttled(**_: object) -> None:
+        error: Any = {"Error": {"Code": "ThrottlingException"}}
+        raise ClientError(error, "GetParametersForImport")
+
+    bench.kms.get_parameters_for_import = throttled
+
+    with pytest.raises(ThrottledError):
+        bench.keys.import_material(arn, lambda: PlainMaterial(BYTES), bench.now + VALID_DAYS, first=True)

@@ -15,7 +15,7 @@ from kms_failover.domain.backfilling import Backfill, Phase
 from kms_failover.domain.coverage import Uncovered
 from kms_failover.domain.debt import Debt, Refusal, Standing
 from kms_failover.domain.health import Outcome, Source, Verdict
-from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Intent, Mode, Route, first_route
 from kms_failover.domain.signals import IgnoredEvent
@@ -285,6 +285,18 @@ def test_material_records_are_kept_by_region(state: State) -> None:
 
     assert state.material("orders", EAST) == record
     assert state.material("orders", WEST) is None
+
+
+def test_of_each_kind_of_loss_the_newest_is_kept_in_whatever_order_they_come(state: State) -> None:
+    def loss(kind: LossKind, seconds: int) -> MaterialLoss:
+        at = NOON + timedelta(seconds=seconds)
+        return MaterialLoss(key_set="orders", region=EAST, key_arn=arn(EAST), kind=kind, at=at)
+
+    for kind, seconds in ((LossKind.DELETED, 5), (LossKind.DELETED, 1), (LossKind.EXPIRED, 3), (LossKind.DELETED, 9)):
+        state.put_loss(loss(kind, seconds))
+
+    assert state.losses("orders", EAST) == (loss(LossKind.DELETED, 9), loss(LossKind.EXPIRED, 3))
+    assert state.losses("orders", WEST) == ()
 
 
 # DynamoDB's own

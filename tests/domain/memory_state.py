@@ -12,7 +12,7 @@ from kms_failover.domain.debt import Debt, Held, Refusal, Standing, debt_id, dig
 from kms_failover.domain.health import Observation, Source
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Route
 from kms_failover.domain.signals import IgnoredEvent
@@ -38,6 +38,7 @@ class MemoryState:
         self._refusals: dict[tuple[str, str], Refusal] = {}
         self._backfills: dict[tuple[str, str], Backfill] = {}
         self._materials: dict[tuple[str, str], MaterialRecord] = {}
+        self._losses: dict[tuple[str, str, LossKind], MaterialLoss] = {}
 
     @contextmanager
     def noticing(self) -> Iterator[Sequence[UnreadableItemError]]:
@@ -181,6 +182,15 @@ class MemoryState:
 
     def put_material(self, record: MaterialRecord) -> None:
         self._materials[record.key_set, record.region] = record
+
+    def losses(self, key_set: str, region: str) -> tuple[MaterialLoss, ...]:
+        found = (self._losses.get((key_set, region, kind)) for kind in LossKind)
+        return tuple(loss for loss in found if loss is not None)
+
+    def put_loss(self, loss: MaterialLoss) -> None:
+        known = self._losses.get((loss.key_set, loss.region, loss.kind))
+        if known is None or known.at < loss.at:
+            self._losses[loss.key_set, loss.region, loss.kind] = loss
 
 
 def held[R: Debt | Refusal](record: R) -> Held[R]:

@@ -1,12 +1,14 @@
 """Which keys an event asks to look at."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kms_failover.domain.reimport_request import ReimportRequest, reimport_request
+from kms_failover.domain.material import LossKind
+from kms_failover.domain.reimport_request import Loss, ReimportRequest, reimport_request
 from kms_failover.errors import EventFormatError
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -23,7 +25,7 @@ def event(name: str) -> dict[str, Any]:
     "name", ["kms-imported-key-material-expiration.json", "cloudtrail-delete-imported-key-material.json"]
 )
 def test_lost_material_names_its_key(name: str) -> None:
-    assert reimport_request(event(name)) == ReimportRequest(key_id=KEY_ARN)
+    assert reimport_request(event(name)).key_id == KEY_ARN
 
 
 def test_without_resources_the_details_name_the_key() -> None:
@@ -31,7 +33,7 @@ def test_without_resources_the_details_name_the_key() -> None:
     deleted = event("cloudtrail-delete-imported-key-material.json")
     deleted["detail"]["resources"] = []
 
-    assert reimport_request(expired) == reimport_request(deleted) == ReimportRequest(key_id=KEY_ID)
+    assert reimport_request(expired).key_id == reimport_request(deleted).key_id == KEY_ID
 
 
 def test_kms_own_deletion_of_expired_material_names_its_key() -> None:
@@ -39,7 +41,51 @@ def test_kms_own_deletion_of_expired_material_names_its_key() -> None:
 
     request = reimport_request({"detail-type": "AWS Service Event via CloudTrail", "detail": detail})
 
-    assert request == ReimportRequest(key_id=KEY_ID)
+    assert request == ReimportRequest(key_id=KEY_ID, loss=Loss(LossKind.EXPIRED))
+
+
+def test_a_deletion_names_who_did_it_what_and_when() -> None:
+    loss = reimport_request(event("cloudtrail-delete-imported-key-material.json")).loss
+
+    assert loss == Loss(
+        LossKind.DELETED,
+        datetime(2026, 11, 23, 12, tzinfo=UTC),
+        "arn:aws:sts::111122223333:assumed-role/operator/alice",
+        "ab" * 32,
+    )
+
+
+@pytest.mark.parametrize("name", ["kms-imported-key-material-expiration", "cloudtrail-delete-expired-key-material"])
+def test_an_expiry_is_nobodys_deletion(name: str) -> None:
+    loss = reimport_request(event(f"{name}.json")).loss
+
+    assert loss is not None
+    assert (loss.kind, loss.at) == (LossKind.EXPIRED, datetime(2026, 11, 23, 12, tzinfo=UTC))
+    assert loss.key_material_id == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("identity", "principal"),
+    [
+        (None, ""),
+        ("x", ""),
+        ({"invokedBy": "backup.amazonaws.com"}, "backup.amazonaws.com"),
+        ({"arn": "a\x1b[31m"}, "a\\x1b[31m"),
+        ({"arn": "x" * 5000}, "x" * 200 + "…"),
+    ],
+)
+def test_a_principal_is_bounded_and_fit_to_be_shown(identity: object, principal: str) -> None:
+    deleted = event("cloudtrail-delete-imported-key-material.json")
+    deleted["detail"]["userIdentity"] = identity
+
+    loss = reimport_request(deleted).loss
+
+    assert loss is not None
+    assert loss.principal == principal
+
+
+def test_a_run_that_goes_on_says_how_many_there_were() -> None:
+    assert reimport_request({"continued": 3}) == ReimportRequest(continued=3)
 
 
 DELETED = event("cloudtrail-delete-imported-key-material.json")
@@ -86,6 +132,9 @@ def test_an_operator_names_a_key_set() -> None:
         {"detail-type": "AWS API Call via CloudTrail"},
         {"detail-type": "KMS Imported Key Material Expiration", "resources": [], "detail": {}},
         {"detail-type": "KMS Imported Key Material Expiration", "resources": "x", "detail": {}},
+        {"detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": ["DeleteImportedKeyMaterial"]}},
+        {"continued": -1},
+        {"continued": True},
         {"key_set": 7},
         {"key_set": "orders", "force": "yes"},
         {"force": True},

@@ -74,9 +74,9 @@ def test_reimport_gives_it_no_material(prod: Stack, called: list[str]) -> None:
     written = {"name": "orders", "members": [ours, theirs], "material": {"secret": "orders"}}
     prod.state.put_key_set(KeySet.model_validate(written))
 
-    brought = list(bootstrap.reimport_service(prod.context("reimport")).run(ReimportRequest()))
+    brought = bootstrap.reimport_service(prod.context("reimport")).run(ReimportRequest(), lambda: 100.0)
 
-    assert brought == []
+    assert brought.results == ()
     assert called == []
 
 

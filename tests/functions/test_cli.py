@@ -168,7 +168,7 @@ def test_before_anything_is_decided_the_status_says_so() -> None:
     lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
 
     assert "  since    ever: nothing has been decided yet" in lines
-    assert f"  material {EAST}: NONE: reimport imports it" in lines
+    assert f"  material {EAST}: NOT LOOKED AT: no run of reimport in {EAST} has seen the key" in lines
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 
 from functions.controller import handler as controller
 from functions.probe import handler as probe
+from functions.reimport import handler as reimport
 from functions.signals import handler as signals
 from kms_failover.adapters.unreadable_metric import UnreadableMetric
 from kms_failover.domain.aws_events import ALARM_INFIX, read
@@ -64,6 +65,8 @@ def _expected(stack: Stack) -> Iterator[Metric]:
     yield _emitted(lambda: signals._announce(ignored, deployment))
     unreadable = UnreadableItemError("key-sets", "orders", "")
     yield _emitted(lambda: UnreadableMetric(deployment)([unreadable]))
+    yield _emitted(lambda: reimport._count_at_risk(deployment, 1))
+    yield _emitted(lambda: reimport._count_run(deployment))
     yield from _lost(stack)
     for queue in _destinations(stack):
         yield _of_queue("ApproximateNumberOfMessagesVisible", queue)

@@ -8,12 +8,12 @@ from typing import Any
 
 from kms_failover.adapters.prober import CONTEXT
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain import controlling, object_record, operating, probing, reimporting, signals, sweeping
+from kms_failover.domain import controlling, material_ports, object_record, operating, probing, signals, sweeping
 from kms_failover.domain.backfilling import Backfill, Phase
 from kms_failover.domain.debt import Debt, Held, Refusal
 from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.judgement import Judgement, first_judgement
-from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.naming import Place
 from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Intent, Mode, Route
@@ -45,7 +45,7 @@ PORTS: dict[str, tuple[type | None, set[str]]] = {  # the state table's methods 
     "controller": (controlling.ControlState, set()),
     "rewrap": (object_record.Ledger, LIBRARY),
     "sweep": (sweeping.DebtLedger, {"key_sets"}),
-    "reimport": (reimporting.MaterialLedger, {"key_sets"}),
+    "reimport": (material_ports.MaterialLedger, {"key_sets"}),
     "runbook": (operating.OperatorState, set()),
 }
 SOURCES = {"probe": Source.PROBE, "signals": Source.HEALTH_EVENT}  # of observations that are written; else of callers
@@ -108,6 +108,7 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
         "debt": debt,
         "refusal": refusal,
         "record": MaterialRecord(**of, region=region, key_arn=""),
+        "loss": MaterialLoss(**of, region=region, key_arn="", kind=LossKind.DELETED, at=NOON),
     }
 
 
@@ -192,11 +193,16 @@ def _sweep(stack: Stack) -> Iterator[Call]:
 
 def _reimport(stack: Stack) -> Iterator[Call]:
     own = [key for key in MEMBER_KEYS if f":{stack.region}:" in key]
-    yield from _kms("DescribeKey GetParametersForImport ImportKeyMaterial", own, region=stack.region)
+    importing = "DescribeKey ListKeyRotations GetParametersForImport ImportKeyMaterial"
+    yield from _kms(importing, own, region=stack.region)
     sentinel = {"encryption_context": "sentinel", "region": stack.region}
     yield from _kms("GenerateDataKeyWithoutPlaintext Decrypt", own, **sentinel)
     secrets = f"arn:aws:secretsmanager:{stack.region}:{ACCOUNT}:secret:{stack.place.deployment.name}"
     yield Call("secretsmanager:GetSecretValue", f"{secrets}/orders-AbCdEf")
+    for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem"):  # adapters/lease.py
+        yield Call(f"dynamodb:{action}", _table(stack.place), {PARTITION: f"lease#{stack.region}"})
+    yield _function(stack.place, "reimport")
+    yield Call("sns:Publish", stack.place.changes_topic)
 
 
 def _runbook(stack: Stack) -> Iterator[Call]:

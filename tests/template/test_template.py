@@ -244,6 +244,7 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "reimport": {
         "kms:DescribeKey": ("kms_failover.adapters.key_import", ".describe_key("),
+        "kms:ListKeyRotations": ("kms_failover.adapters.key_import", ".list_key_rotations("),
         "kms:GetParametersForImport": ("kms_failover.adapters.key_import", ".get_parameters_for_import("),
         "kms:ImportKeyMaterial": ("kms_failover.adapters.key_import", ".import_key_material("),
         "kms:GenerateDataKeyWithoutPlaintext": (
@@ -255,6 +256,10 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "dynamodb:Query": ("kms_failover.adapters.items", ".query("),
         "dynamodb:GetItem": ("kms_failover.adapters.items", ".get_item("),
         "dynamodb:PutItem": ("kms_failover.adapters.items", ".put_item("),
+        "dynamodb:UpdateItem": ("kms_failover.adapters.lease", "_table.update_item,"),
+        "dynamodb:DeleteItem": ("kms_failover.adapters.lease", "_table.delete_item,"),
+        "lambda:InvokeFunction": ("kms_failover.adapters.waker", ".invoke("),
+        "sns:Publish": ("kms_failover.adapters.people", ".publish("),
     },
     "runbook": {
         "dynamodb:Query": ("kms_failover.adapters.items", ".query("),
@@ -434,7 +439,7 @@ WRITES = {  # whose partitions each function may write: what comes from outside 
     "runbook": {"intents", "control#${AWS::Region}"},
     "rewrap": {"debt#*", "refusal#*", "reports#${AWS::Region}"},
     "sweep": {"debt#*", "refusal#*", "backfill#*"},
-    "reimport": {"key-set#*"},
+    "reimport": {"key-set#*", "lease#${AWS::Region}"},
 }
 
 

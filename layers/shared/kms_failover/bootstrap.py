@@ -22,6 +22,8 @@ from kms_failover.domain.naming import Place
 from kms_failover.domain.settings import Settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
     from kms_failover.adapters.data_key_api import DataKeyApi
     from kms_failover.adapters.once import OnceEach
     from kms_failover.domain.backfilling import BackfillService
@@ -202,13 +204,22 @@ def _backfill(place: Place) -> "BackfillService":
 def _reimport(place: Place) -> "ReimportService":
     from kms_failover.adapters.custody import SecretsManagerCustody
     from kms_failover.adapters.key_import import ImportableKeys
+    from kms_failover.adapters.lease import TableLease
+    from kms_failover.adapters.people import SnsPeople
+    from kms_failover.adapters.waker import FunctionWaker
+    from kms_failover.domain.material_ports import Ports
     from kms_failover.domain.reimporting import ReimportService
 
     hold_back_transport_debug()
     state = _state(place)
     custody = SecretsManagerCustody(_client("secretsmanager", place), place.region)
     keys = ImportableKeys(_client("kms", place), place.region)
-    return ReimportService(_permitted(place, state.key_sets), state, custody, keys, place.region, now, time.sleep)
+    ports = Ports(state, custody, keys, place.region, now)
+    people = SnsPeople(_impatient("sns", place), place.changes_topic)
+    myself = FunctionWaker(_client("lambda", place), place.deployment.function("reimport"))
+    lease = TableLease(_table(place), place.region, "reimport", now)
+    key_sets = _permitted(place, state.key_sets)
+    return ReimportService(key_sets, ports, lease, people, lambda nth: myself(continued=nth), time.sleep)
 
 
 @functools.cache
@@ -225,9 +236,12 @@ def _runbook(place: Place) -> "Runbook":
 def _state(place: Place, config: Config | None = None) -> StateTable:
     from kms_failover.adapters.unreadable_metric import UnreadableMetric
 
+    return StateTable(_table(place, config), place.region, UnreadableMetric(place.deployment.name))
+
+
+def _table(place: Place, config: Config | None = None) -> "Table":
     dynamodb = boto3.resource("dynamodb", region_name=place.region, config=config or _config())
-    table = dynamodb.Table(place.deployment.state_table)
-    return StateTable(table, place.region, UnreadableMetric(place.deployment.name))
+    return dynamodb.Table(place.deployment.state_table)
 
 
 def _waker(place: Place, config: Config | None = None) -> Callable[[], None]:

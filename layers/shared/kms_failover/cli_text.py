@@ -11,6 +11,9 @@ from kms_failover.domain.plain_text import shown
 
 SHOWN_CHANGES = 5
 
+STATES_THAT_OPEN = frozenset({"Enabled", "Updating"})  # facts 1.8
+_WORDS = {"PendingImport": "pending import", "PendingDeletion": "pending deletion", "Disabled": "disabled"}
+
 type Answer = Mapping[str, Any]
 
 
@@ -85,7 +88,8 @@ def _status(answer: Answer) -> Iterator[str]:
     for bucket, cover in answer["Coverage"].items():
         yield f"  bucket   {bucket}: {_coverage(cover)}"
     for region, material in answer["Material"].items():
-        yield f"  material {region}: {_material(material)}"
+        yield f"  material {region}: {_material(region, material)}"
+        yield from (f"           - {line}" for line in _material_troubles(material))
     yield from (f"  ignored  {e['source']} {e['detail_type']}: {e['reason']}" for e in answer["IgnoredEvents"])
     yield from _history(answer["History"], answer["News"])
 
@@ -129,11 +133,37 @@ def _intent(intent: Answer) -> str:
     return f"{what} {intent['region'] or ''}".rstrip() + insist + said + reason
 
 
-def _material(material: Answer | None) -> str:
+def _material(region: str, material: Answer | None) -> str:
+    """What cannot be used comes first; and how old all of it is."""
     if material is None:
-        return "NONE: reimport imports it"
-    left = ", never expires" if material["DaysLeft"] is None else f", {material['DaysLeft']} days left"
-    return f"valid to {_time(material['ValidTo'])}{left}" if material["ValidTo"] else f"valid{left}"
+        return f"NOT LOOKED AT: no run of reimport in {region} has seen the key"
+    state, valid_to, days = material["KeyState"], material["ValidTo"], material["DaysLeft"]
+    valid = f"valid to {_time(valid_to)}, {days} days left" if valid_to else "never expires"
+    if state is None:
+        return f"{valid}, as imported; NOT LOOKED AT since"
+    seen = f"KMS showed {state} {_ago(material['SecondsSinceSeen'])} ago"
+    if state in STATES_THAT_OPEN:
+        return f"{valid}; {seen}"
+    in_words = _WORDS.get(state, state)
+    return f"NOT USABLE: {in_words}; {seen}" + (f"; {valid}" if state == "Disabled" else "")
+
+
+def _material_troubles(material: Answer | None) -> Iterator[str]:
+    if material is None:
+        return
+    if material["Concern"]:
+        yield f"NEEDS YOU ({material['Concern']}): {material['Reason']}"
+    if material["Failure"]:
+        again = material["FailuresInARow"]
+        times = f"{again} failures in a row, the last" if again > 1 else "failed" if again else "last failed"
+        yield f"{times} at {_time(material['FailedAt'])}: {material['Failure']}"
+
+
+def _ago(seconds: int) -> str:
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{max(seconds, 0)} s"
 
 
 def _time(iso: str) -> str:

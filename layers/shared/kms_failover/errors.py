@@ -145,6 +145,14 @@ class ImportRefusedError(KmsFailoverError):
     """KMS says that these bytes are not this key's material. Never try again blindly; page a human."""
 
 
+class SeveralMaterialsError(KmsFailoverError):
+    """The key has more key materials than the one in custody, so it lapses with another one. Page a human, early."""
+
+
+class ThrottledError(KmsFailoverError):
+    """AWS is asked more often than it answers; nothing has happened. Ask again, later."""
+
+
 class KeyNotReadyError(KmsFailoverError):
     """The key is not usable yet after an import, or another of its materials is missing; the next run looks again."""
 

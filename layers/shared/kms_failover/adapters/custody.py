@@ -1,4 +1,4 @@
-"""Custody of key material in this region's Secrets Manager (the port `domain.reimporting.Custody`)."""
+"""Custody of key material in this region's Secrets Manager (the port `domain.material_ports.Custody`)."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from kms_failover.adapters.classify import code_of
 from kms_failover.domain.material import MATERIAL_BYTES
-from kms_failover.domain.reimporting import PlainMaterial
+from kms_failover.domain.material_ports import PlainMaterial
 from kms_failover.errors import MaterialMissingError
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ class SecretsManagerCustody:
         """From SecretBinary: material is bytes, and text would have an encoding."""
         where = f"secret {secret!r} in {self._region}, for key set {key_set!r}"
         try:
-            value = self._client.get_secret_value(SecretId=secret).get("SecretBinary", b"")
+            material = PlainMaterial(self._client.get_secret_value(SecretId=secret).get("SecretBinary", b""))
         except ClientError as error:
             if code_of(error) in _MISSING:
                 raise MaterialMissingError(f"there is no {where}: {code_of(error)}") from error
             raise
-        if len(value) != MATERIAL_BYTES:
+        if len(material.value) != MATERIAL_BYTES:
+            del material  # an error carries its frames along
             raise MaterialMissingError(f"no {MATERIAL_BYTES} bytes of SecretBinary in {where}")
-        return PlainMaterial(value)
+        return material

@@ -17,9 +17,9 @@ class StateTable(KeySetItems, ObservationItems, ControlItems, LedgerItems):
 
     `pk` is `key-sets`, `observations#<observer>` (the probe's), `reports#<observer>` (the data plane's),
     `signals#<observer>` (AWS's and drills'), `control#<observer>`, `history#<observer>#<key set>`,
-    `news#<observer>#<key set>`, `intents`, `former#<key set>`, `key-set#<key set>` (material),
-    `debt#<key set>`, `refusal#<key set>`, `backfill#<key set>`, `ignored#<observer>` or, Powertools' own,
-    `idempotency#<observer>`.
+    `news#<observer>#<key set>`, `intents`, `former#<key set>`, `key-set#<key set>` (material, and its losses),
+    `debt#<key set>`, `refusal#<key set>`, `backfill#<key set>`, `ignored#<observer>`, `lease#<region>`
+    (adapters/lease.py) or, Powertools' own, `idempotency#<observer>`.
     """
 
     def noticing(self) -> AbstractContextManager[list[UnreadableItemError]]:

@@ -6,11 +6,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.adapters.items import Items, Stored, fact
+from kms_failover.adapters.items import Items, Stored, fact, unless_epoch
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.key_set_change import FormerKeySet
-from kms_failover.domain.material import MaterialRecord
-from kms_failover.errors import UnreadableItemError
+from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
+from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 MAX_KEY_SETS = 1000  # a deployment's; its functions' rights and patterns end long before
 MAX_FORMER = 20  # versions of a key set that are looked at
@@ -71,3 +71,18 @@ class KeySetItems(Stored):
 
     def put_material(self, record: MaterialRecord) -> None:
         self._items.put(f"key-set#{record.key_set}", f"material#{record.region}", record)
+
+    def losses(self, key_set: str, region: str) -> tuple[MaterialLoss, ...]:
+        """The newest of each kind."""
+        items = [self._items.get(f"key-set#{key_set}", f"loss#{region}#{kind}") for kind in LossKind]
+        found = self._items.facts(MaterialLoss, filter(None, items), lambda loss, _: loss.key_set == key_set)
+        return tuple(found)
+
+    def put_loss(self, loss: MaterialLoss) -> None:
+        """An older one than is there changes nothing: events come in any order."""
+        at = int(loss.at.timestamp())
+        condition = unless_epoch("attribute_not_exists(pk) OR epoch < :epoch", {":epoch": at})
+        try:
+            self._items.put_if(f"key-set#{loss.key_set}", f"loss#{loss.region}#{loss.kind}", loss, at, condition)
+        except EpochConflictError:
+            return

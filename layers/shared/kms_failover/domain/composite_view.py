@@ -11,7 +11,7 @@ from kms_failover.domain.debt import Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import Failback, KeySet, Origin
-from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.material import PRESENT, MaterialRecord
 from kms_failover.domain.readiness import News, Situation
 from kms_failover.domain.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to, without_order
 from kms_failover.domain.signals import IgnoredEvent
@@ -204,13 +204,26 @@ def _drill(health: RegionHealth, key_set: KeySet) -> dict[str, Any] | None:
 
 
 def _material(record: MaterialRecord | None, now: datetime) -> dict[str, Any] | None:
-    """None: nothing has been imported by the service yet."""
+    """What KMS showed at the last look, which may be long ago. None: no run has looked at this key yet.
+
+    A record of an older version knows of an import only, and not what has become of it: `KeyState` is None.
+    """
     if record is None:
         return None
+    gone = bool(record.state) and record.state not in PRESENT
+    valid_to = None if gone else record.shown_valid_to if record.seen_at else record.valid_to
     return {
         "KeyMaterialId": record.key_material_id,
-        "ValidTo": _iso(record.valid_to),
-        "DaysLeft": (record.valid_to - now).days if record.valid_to else None,
+        "KeyState": record.state or None,
+        "ValidTo": _iso(valid_to),
+        "DaysLeft": (valid_to - now).days if valid_to else None,
+        "SeenAt": _iso(record.seen_at),
+        "SecondsSinceSeen": int((now - record.seen_at).total_seconds()) if record.seen_at else None,
+        "Concern": record.concern,
+        "Reason": record.reason,
+        "Failure": record.failure,
+        "FailedAt": _iso(record.failed_at),
+        "FailuresInARow": record.failures,
     }
 
 

@@ -51,6 +51,13 @@ class Failback(StrEnum):
     HELD = "held"
 
 
+class RestoreAfterDeletion(StrEnum):
+    """What happens to material that a person deleted: it waits for `kms-failover reimport`, or comes back by itself."""
+
+    ASK = "ask"
+    ALWAYS = "always"
+
+
 class MemberKey(Model):
     """One region's CMK of a key set."""
 
@@ -152,6 +159,7 @@ class Material(Model):
     secret: str = Field(min_length=1, max_length=512)
     valid_for_days: int = Field(180, ge=1, le=365)  # facts 1.2: ValidTo lies at most 365 days ahead
     renew_before_days: int = Field(30, ge=1, le=364)
+    restore_after_deletion: RestoreAfterDeletion = RestoreAfterDeletion.ASK
 
     @model_validator(mode="after")
     def _renewal_precedes_expiry(self) -> Self:

@@ -1,0 +1,17 @@
+"""What people must know of, by SNS (the port `domain.reimporting.People`)."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+MAX_SUBJECT = 100  # SNS's own limit
+
+
+class SnsPeople:
+    def __init__(self, sns: "SNSClient", topic: str) -> None:
+        self._sns = sns
+        self._topic = topic
+
+    def tell(self, subject: str, text: str) -> None:
+        self._sns.publish(TopicArn=self._topic, Subject=subject[:MAX_SUBJECT], Message=text)

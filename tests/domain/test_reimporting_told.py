@@ -1,0 +1,282 @@
+"""What is written down of a key at each run, and what people are told, once."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from kms_failover.domain.material import Concern, KeyMaterial, LossKind, MaterialRecord
+from kms_failover.domain.material_plan import Action
+from kms_failover.domain.reimport_request import Loss, ReimportRequest
+from kms_failover.errors import ImportRefusedError, RegionUnavailableError, SeveralMaterialsError
+from tests.domain.reimport_world import HERE, NOW, World, arn, key_set
+
+ALICE = "arn:aws:sts::111122223333:assumed-role/officer/alice"
+FORCE = ReimportRequest(key_set="orders", force=True)
+
+
+def rotate(world: World, valid_days: int) -> None:
+    """As its owner does; the older material stays, and so does its expiry."""
+    expiry = world.now + timedelta(days=valid_days)
+    world.keys.keys[arn("orders")].others = (KeyMaterial("older", "NON_CURRENT", expiry, imported=True),)
+
+
+def deletion(by: str = ALICE) -> ReimportRequest:
+    return ReimportRequest(key_id=arn("orders"), loss=Loss(LossKind.DELETED, NOW, by, "ab12"))
+
+
+def test_a_key_with_two_materials_is_refused_at_the_next_look_and_told_once() -> None:
+    """Findings F1: it was renewed with success every 15 minutes for a month, and then lapsed."""
+    world = World()
+    world.run()
+    rotate(world, 150)
+
+    (first,), (second,) = world.run(), world.run()
+
+    assert isinstance(first.error, SeveralMaterialsError)
+    assert isinstance(second.error, SeveralMaterialsError)
+    assert "2 key materials, the service keeps one" in first.reason
+    assert first.concern is Concern.SEVERAL_MATERIALS
+    ((subject, text),) = world.people.told
+    assert subject == f"Key material in {HERE}: 1 of your keys needs you"
+    assert "2 key materials" in text
+
+
+def test_the_service_still_renews_its_own_of_two_materials_and_claims_no_success() -> None:
+    world = World()
+    world.run()
+    rotate(world, 170)
+    world.later(151)
+
+    (result,) = world.run()
+
+    assert len(world.keys.imports) == 2
+    assert isinstance(result.error, SeveralMaterialsError)
+
+
+def test_an_import_that_kms_does_not_show_is_a_failure_now() -> None:
+    """The role may not list materials: the expiry that stays where it was gives the second one away."""
+    world = World()
+    world.run()
+    view = world.keys.view
+    world.keys.view = lambda arn: replace(view(arn), materials=None)  # type: ignore[method-assign]  # not listed
+    rotate(world, 160)
+    world.later(151)
+
+    (result,) = world.run()
+
+    assert isinstance(result.error, SeveralMaterialsError)
+    assert "although its material was imported until" in result.reason
+    assert result.concern is Concern.SEVERAL_MATERIALS
+
+
+def test_a_deletion_is_not_undone_and_the_message_names_who_did_it() -> None:
+    world = World()
+    world.run()
+    world.keys.lose()
+
+    (result,) = world.run(deletion())
+
+    assert (result.action, result.concern, result.error) == (Action.NOTHING, Concern.DELETED, None)
+    assert len(world.keys.imports) == 1
+    ((_, text),) = world.people.told
+    assert ALICE in text
+    assert "ab12" in text
+
+
+def test_an_order_restores_it_and_people_hear_that_it_is_well() -> None:
+    world = World()
+    world.run()
+    world.keys.lose()
+    world.run(deletion())
+
+    (result,) = world.run(FORCE)
+
+    assert (result.action, result.concern) == (Action.RESTORE, Concern.NONE)
+    assert [subject for subject, _ in world.people.told] == [
+        f"Key material in {HERE}: 1 of your keys needs you",
+        f"Key material in {HERE}: kept by the service again",
+    ]
+
+
+def test_the_schedule_does_not_undo_the_deletion_later() -> None:
+    world = World()
+    world.run()
+    world.keys.lose()
+    world.run(deletion())
+    world.later(400)
+
+    (result,) = world.run()
+
+    assert (result.action, result.concern) == (Action.NOTHING, Concern.DELETED)
+
+
+def test_a_repeated_event_of_a_deletion_that_was_ordered_back_deletes_nothing() -> None:
+    world = World()
+    world.run()
+    world.keys.lose()
+    world.run(deletion())
+    world.now += timedelta(minutes=5)
+    world.run(FORCE)
+    world.expire()
+
+    (result,) = world.run(deletion())
+
+    assert result.action is Action.RESTORE
+
+
+def test_one_message_tells_of_all_keys_that_changed_in_a_run() -> None:
+    world = World(key_set("orders"), key_set("invoices"), key_set("payments"))
+    world.run()
+    for name in ("orders", "invoices"):
+        world.keys.lose(name)
+
+    world.run()
+
+    ((subject, text),) = world.people.told
+    assert "2 of your keys need you" in subject
+    assert "orders" in text
+    assert "invoices" in text
+    assert "payments" not in text
+
+
+def test_what_could_not_be_told_is_told_by_the_next_run() -> None:
+    world = World()
+    world.run()
+    world.keys.lose()
+    world.people.error = RuntimeError("SNS is away")
+    with pytest.raises(RuntimeError):
+        world.run()
+    world.people.error = None
+
+    world.run()
+
+    assert len(world.people.told) == 1
+
+
+def test_a_fault_that_passes_by_the_third_try_wakes_nobody() -> None:
+    world = World()
+    world.run()
+    world.later(151)
+    key = world.keys.keys[arn("orders")]
+    key.error = RegionUnavailableError(HERE, "ReadTimeoutError")
+    world.run()
+    world.run()
+    key.error = None
+
+    world.run()
+
+    assert world.people.told == []
+
+
+def test_a_fault_that_stays_is_told() -> None:
+    world = World()
+    world.run()
+    world.later(151)
+    world.keys.keys[arn("orders")].error = RegionUnavailableError(HERE, "ReadTimeoutError")
+
+    for _ in range(4):
+        world.run()
+
+    assert len(world.people.told) == 1
+
+
+def test_each_run_writes_what_it_saw_and_the_last_failure_stays() -> None:
+    world = World()
+    world.run()
+    seen = world.ledger.records["orders"]
+    world.later(1)
+    world.keys.keys[arn("orders")].error = ImportRefusedError("other bytes")
+    world.keys.lose()
+    world.ledger.records["orders"] = seen.model_copy(update={"shown_valid_to": NOW})
+
+    world.run()
+    failed = world.ledger.records["orders"]
+    world.keys.keys[arn("orders")].error = None
+    world.run(FORCE)
+    healed = world.ledger.records["orders"]
+
+    assert (seen.state, seen.seen_at, seen.shown_valid_to) == ("Enabled", NOW, NOW + timedelta(days=180))
+    assert (failed.state, failed.seen_at, failed.failures) == ("PendingImport", world.now, 1)
+    assert "other bytes" in failed.failure
+    assert (healed.state, healed.failures, healed.failed_at) == ("Enabled", 0, world.now)
+
+
+def test_a_look_that_fails_keeps_what_was_seen_before() -> None:
+    world = World()
+    world.run()
+    world.later(1)
+
+    def silent(_: str) -> None:
+        raise RegionUnavailableError(HERE, "ReadTimeoutError")
+
+    world.keys.view = silent  # type: ignore[method-assign,assignment]  # a region that does not answer
+
+    world.run()
+
+    record = world.ledger.records["orders"]
+    assert (record.state, record.seen_at, record.failed_at) == ("Enabled", NOW, world.now)
+
+
+def test_a_record_that_cannot_be_read_is_not_written_over() -> None:
+    world = World(key_set("orders"), key_set("invoices"))
+    world.run()
+    before = world.ledger.records["orders"]
+    material = world.ledger.material
+
+    def unreadable(key_set: str, region: str) -> MaterialRecord | None:
+        if key_set == "orders":
+            raise ValueError("of a newer version")
+        return material(key_set, region)
+
+    world.ledger.material = unreadable  # type: ignore[method-assign]  # as its adapter would
+    world.later(1)
+
+    results = {result.key_set: result for result in world.run()}
+
+    assert isinstance(results["orders"].error, ValueError)
+    assert results["invoices"].error is None
+    assert world.ledger.records["orders"] == before
+
+
+def test_a_replica_is_never_sent_new_material_and_waits_for_its_primary() -> None:
+    world = World()
+    world.keys.keys[arn("orders")].is_replica = True
+
+    (result,) = world.run()
+
+    assert world.keys.imports == []
+    assert (result.action, result.error, result.concern) == (Action.NOTHING, None, Concern.NONE)
+    assert "waits for the primary" in result.reason
+
+
+def test_a_replica_takes_the_existing_material_of_its_primary() -> None:
+    world = World()
+    key = world.keys.keys[arn("orders")]
+    key.is_replica, key.material = True, world.custody.held["material-of-orders"]
+
+    (result,) = world.run()
+
+    assert (result.action, result.error) == (Action.RESTORE, None)
+    assert world.keys.imports == [(arn("orders"), False)]
+
+
+def test_the_longest_validity_is_an_hour_short_of_kms_own_for_clocks_that_differ() -> None:
+    """Findings F13: with a clock 0.9 s ahead, every run of `valid_for_days: 365` was refused."""
+    world = World(key_set("orders", valid_for_days=365))
+
+    (result,) = world.run()
+
+    assert result.valid_to == NOW + timedelta(days=365) - timedelta(hours=1)
+
+
+def test_the_service_counts_the_keys_that_wait_for_people() -> None:
+    world = World(key_set("orders"), key_set("invoices"))
+    world.run()
+    world.keys.lose()
+
+    run = world.whole_run()
+
+    assert run.at_risk == 1
+    assert world.whole_run(FORCE).at_risk is None
+    assert world.whole_run().at_risk == 0
