@@ -188,3 +188,16 @@ def test_the_client_that_hands_on_has_boto3s_own_patience(world: World) -> None:
         assert config["user_agent_extra"].startswith("kms-failover/")
         assert plain.endpoint_url == connected.meta.endpoint_url
         assert set(dir(world.kms[EAST].client)) <= set(dir(connected))
+
+
+def test_a_forked_child_hands_on_by_a_connection_of_its_own(world: World) -> None:
+    with FailoverKms.connect(EAST, None, (world.key_set,)) as connected:
+        client: Any = connected
+        parents = connected._connection
+        connected.forget_parent()  # as a fork does
+
+        described = client.describe_key(KeyId="orders")
+
+        assert described["KeyMetadata"]["Arn"] == world.arn(EAST)
+        assert connected._connection is not parents
+        assert parents.kms._plain == {}

@@ -16,7 +16,7 @@ ATTEMPTS = 2
 
 
 def own_account(region: str, session: "Session | None" = None) -> str:
-    """As STS says, who needs no permission for it.
+    """As STS says, which needs no permission for it (facts 8.8).
 
     Raises:
         StateUnavailableError: it did not answer; says what to set, so that nobody has to ask it.
