@@ -191,7 +191,7 @@ def epoch_of(item: Item) -> int | None:
 
 def unless_epoch(condition: str, values: dict[str, Any]) -> dict[str, Any]:
     """`condition`, or an item without an epoch that `epoch_of` knows: nobody could ever write over it otherwise."""
-    no_epoch = "attribute_exists(pk) AND (NOT attribute_type(epoch, :number) OR NOT epoch BETWEEN :least AND :most)"
+    no_epoch = "attribute_exists(pk) AND (NOT attribute_type(epoch, :number) OR epoch < :least OR epoch > :most)"
     return {
         "ConditionExpression": f"({no_epoch}) OR ({condition})",
         "ExpressionAttributeValues": values | {":number": "N", ":least": 0, ":most": MAX_EPOCH},
