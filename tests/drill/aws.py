@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 
 from tests.drill.context import DEPLOYMENT, KEY_SET
 
-READ_SECONDS = 400.0  # a cold start on two busy cores takes some; a function's own time-outs are shorter
+READ_SECONDS = 60.0  # a cold start on two busy cores takes some; a function's own time-outs are shorter
 CONNECTIONS = 24
 
 

@@ -6,9 +6,9 @@ from tests.drill.covering import as_written, coverage, share, wait_until_covered
 from tests.drill.objects import clients_in, write
 from tests.drill.waiting import poll
 
-REPLICATED_SECONDS = 200.0
-COVERED_SECONDS = 400.0
-BACKFILL_SECONDS = 600.0  # of a bucket, eight objects at a time
+REPLICATED_SECONDS = 60.0
+COVERED_SECONDS = 120.0
+BACKFILL_SECONDS = 240.0  # of a bucket, eight objects at a time
 AT_ONCE_SHARE = 0.5  # one wrap is enough to succeed: on a busy machine some second ones come a moment later
 
 

@@ -201,14 +201,14 @@ class FailoverKms(BaseClient):
         if name.startswith("__") or "_connection" not in self.__dict__:  # not made yet, as copy and pickle leave it
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         if name not in self.meta.method_to_api_mapping:
-            return getattr(self._connection.client, name)
+            return getattr(self._own_connection().client, name)
         return self._of_the_local_region(name)
 
     def __dir__(self) -> Iterable[str]:
         return {*super().__dir__(), *dir(self._connection.client)}
 
     def _of_the_local_region(self, operation: str) -> Callable[..., Any]:
-        @functools.wraps(getattr(self._connection.plain, operation))
+        @functools.wraps(getattr(self._own_connection().plain, operation))
         def call(*args: Any, **request: Any) -> Any:
             connection = self._open()
             if operation in _TAKE_A_NAME:
@@ -249,9 +249,13 @@ class FailoverKms(BaseClient):
         return self._made
 
     def _open(self) -> Connection:
-        """RuntimeError once it is closed. A forked child has a connection of its own."""
+        """RuntimeError once it is closed."""
         if self._closed:
             raise RuntimeError("this FailoverKms is closed")
+        return self._own_connection()
+
+    def _own_connection(self) -> Connection:
+        """A forked child's is its own: a lock of the parent's may have been held for ever."""
         if self._forked:
             with self._lock:
                 if self._forked:
