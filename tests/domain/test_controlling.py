@@ -858,4 +858,16 @@ def test_news_that_people_could_not_be_told_are_told_later_and_once() -> None:
     world.controller.run()
 
     assert world.announcements.people_know == [("lost", WEST)]
-    assert [news.number for news in world.announcements.readiness] == [1]
+    assert len({news.number for news in world.announcements.readiness}) == 1
+
+
+def test_news_have_new_numbers_although_an_older_version_has_dropped_the_count() -> None:
+    world = World()
+    lose(world, WEST)
+    stored = world.state.judgement("orders")
+    assert stored is not None
+    world.state._judgements[WEST, "orders"] = stored.model_copy(update={"news_count": 0, "said": ()})
+
+    lose(world, WEST, at=(30,))
+
+    assert len(world.state.news("orders")) == 2

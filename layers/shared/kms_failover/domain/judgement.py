@@ -30,7 +30,7 @@ class Judgement(Model):
     """`pending` are the changes, `recovered` the regions, `news` the news that not everybody has heard of yet.
 
     `told_people` and `told_machines` are the epochs of those pending that these have heard of already, and the same of
-    news their numbers; `news_count` is the number of the latest. `said` is what news have said last.
+    news their numbers; `news_count` is the latest number. `said` is what news have said last.
     `announcing_since` is when somebody began to: others leave it to them, and take over only if it takes too long.
     `keys_asked_at` is when the probe was last told to ask the keys.
     """

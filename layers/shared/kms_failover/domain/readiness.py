@@ -60,8 +60,9 @@ class Said(Model):
 
 
 class News(Model):
-    """One change of a key set's readiness, seen from one region; `number` counts them and is the same in a repeat.
+    """One change of a key set's readiness, seen from one region; the greater `number` is the newer.
 
+    It is the clock's seconds at least, so that no number comes twice where an older version has dropped the count.
     `regions` is the route after it. `region` is the one that it is about: the leading one where the route is stuck.
     """
 
@@ -100,7 +101,7 @@ class Situation(NamedTuple):
                 before = known.get(region, Said(of=region, what=Standing.READY))
                 after.append(self._of_region(self.health[region], before, changes))
         after.append(self._of_route(known.get("", Said(of="", what=Serving.WELL)), changes))
-        numbered = enumerate(changes, start=count + 1)
+        numbered = enumerate(changes, start=max(count + 1, int(self.now.timestamp())))
         return tuple(after), tuple(self._news(number, change) for number, change in numbered)
 
     def _news(self, number: int, change: _Change) -> News:
