@@ -19,7 +19,7 @@ from kms_failover.domain.health import Observation, Outcome, RegionHealth, Sourc
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import Bucket, KeySet, Material, MemberKey, Model, Origin
 from kms_failover.domain.key_set_change import FormerKeySet
-from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.readiness import Kind, News, Said
 from kms_failover.domain.route import Intent, Mode, Route
 from kms_failover.domain.signals import IgnoredEvent
@@ -151,9 +151,21 @@ def _refusal(name: str) -> Refusal:
 
 
 def _material(name: str) -> MaterialRecord:
-    moments = {"imported_at": NOON, "valid_to": NOON}
+    named = ("imported_at", "valid_to", "seen_at", "shown_valid_to", "present_at", "tried_at", "failed_at")
+    moments = dict.fromkeys(named, NOON)
+    seen = dict.fromkeys(("state", "present_state", "failure", "concern", "told"), "s")
     texts = {"key_set": name, "region": WEST, "key_arn": arn(WEST), "key_material_id": "i", "sentinel": "s"}
-    return MaterialRecord.model_validate({**texts, **moments, "reason": "r"})
+    return MaterialRecord.model_validate({**texts, **moments, **seen, "failures": 1, "reason": "r"})
+
+
+def _loss(name: str) -> MaterialLoss:
+    place = {"key_set": name, "region": WEST, "key_arn": arn(WEST), "key_material_id": "i"}
+    return MaterialLoss.model_validate({**place, "kind": LossKind.DELETED, "at": NOON, "principal": "p"})
+
+
+def _losses(state: StateTable) -> list[MaterialLoss]:
+    names = (GOOD, *map("p{}".format, range(MOST_SPOILED)))
+    return [loss for name in names for loss in state.losses(name, WEST)]
 
 
 def _number(name: str) -> int:
@@ -198,6 +210,7 @@ SAMPLES: dict[type[Model], Sample] = {
     Backfill: Sample(
         lambda state, name: state.put_backfill(_backfill(name)), lambda state: list(state.backfills(GOOD))
     ),
+    MaterialLoss: Sample(lambda state, name: state.put_loss(_loss(name)), _losses),
     MaterialRecord: Sample(lambda state, name: state.put_material(_material(name)), _materials),
 }
 
@@ -257,7 +270,7 @@ def item_of(kind: type[Model], name: str) -> dict[str, Any]:
 def spoiled_items(kind: type[Model]) -> dict[str, dict[str, Any]]:
     """By what is wrong with it; each with a name of its own, so that it stands beside the good one."""
     wrongs = [*_wrong_items(), *_wrong_bodies(json.loads(item_of(kind, GOOD)["body"]))]
-    if kind is not MaterialRecord:  # which is asked for by its name
+    if kind not in {MaterialRecord, MaterialLoss}:  # which are asked for by its name
         wrongs.append(("named at length", _with("sk", "z" * 1000)))
     return {wrong: spoil(item_of(kind, f"p{number}")) for number, (wrong, spoil) in enumerate(wrongs, start=1)}
 
