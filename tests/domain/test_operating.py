@@ -182,6 +182,7 @@ def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
         "Reason": "nothing observed yet",
         "KeyUsable": True,
         "KeyAnswers": None,
+        "Drill": None,
     }
     assert answer["Debt"] == {EAST: 2, WEST: 0}
     assert answer["Refusals"] == [{"bucket": "orders-west", "key": "x", "reason": "no format"}]
