@@ -6,6 +6,7 @@ Exit status 0: no surprise. 1: one, with a small event that causes it. 2: wrong 
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     print(f"seed {options.seed}, {options.runs} events a target, {options.at_once} targets at a time", flush=True)
     print(COLUMNS.format(*HEAD), flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     surprised = False
     try:
         for tally in _run(names, options):
@@ -49,6 +51,8 @@ def _run(names: list[str], options: argparse.Namespace) -> Iterator[Tally]:
             for future in as_completed(futures):
                 yield future.result()
         except KeyboardInterrupt:
+            for process in multiprocessing.active_children():  # a target takes minutes to its own end
+                process.terminate()
             processes.shutdown(wait=False, cancel_futures=True)
             raise
 
