@@ -88,20 +88,21 @@ def _recover(kms: FailoverKms) -> None:
 
 
 def burst(call: Callable[[], Any], callers: int) -> Burst:
-    start = threading.Barrier(callers)
+    """Timed from the moment in which all are let go: a thread that gets to run later has waited as well."""
+    let_go: list[float] = []
+    start = threading.Barrier(callers, action=lambda: let_go.append(time.perf_counter()))
 
     def one(_number: int) -> tuple[bool, float]:
         start.wait()
-        started = time.perf_counter()
         try:
             call()
         except (ClientError, BotoCoreError):
-            return True, time.perf_counter() - started
-        return False, time.perf_counter() - started
+            return True, time.perf_counter()
+        return False, time.perf_counter()
 
     with ThreadPoolExecutor(callers) as threads:
         results = list(threads.map(one, range(callers)))
-    return Burst(sum(failed for failed, _ in results), max(seconds for _, seconds in results))
+    return Burst(sum(failed for failed, _ in results), max(ended for _, ended in results) - let_go[0])
 
 
 def _figures(operation: str, callers: int, rounds: list[tuple[Burst, Burst, Burst]]) -> list[Figure]:
