@@ -9,7 +9,7 @@ from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Observation
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet, Model
-from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Route
 from kms_failover.domain.signals import IgnoredEvent
 from tests.fuzz.surprise import Surprise
@@ -22,8 +22,8 @@ KINDS: Mapping[str, type[Model]] = {
     "signals": Observation,
     "control": Judgement,
     "history": Route,
+    "news": News,
     "intents": Intent,
-    "key-set": MaterialRecord,
     "debt": Debt,
     "refusal": Refusal,
     "ignored": IgnoredEvent,
@@ -80,7 +80,9 @@ def _expect_storable(item: dict[str, Any]) -> None:
         raise Surprise(f"an item of {size} bytes under {item['pk']}")
     if not 0 < keys[0] <= MAX_PARTITION_KEY_BYTES or not 0 < keys[1] <= MAX_SORT_KEY_BYTES:
         raise Surprise(f"a key of {keys} bytes under {item['pk']!r}")
-    kind = KINDS[item["pk"].split("#")[0]]
+    kind = KINDS.get(item["pk"].split("#")[0])
+    if kind is None:
+        raise Surprise(f"an item of a kind that is not among KINDS: {item['pk']}")
     try:
         again = kind.model_validate_json(item["body"]).model_dump_json()
     except ValueError as error:
