@@ -11,7 +11,6 @@ import pytest
 from kms_failover.domain.debt import Debt
 from tests.domain.strategies import NOON
 from tests.fuzz.__main__ import main
-from tests.fuzz.functions import stored_state
 from tests.fuzz.mutation import Mutator, places, smaller
 from tests.fuzz.running import TARGETS, event_of, fuzz, shown
 from tests.fuzz.surprise import Surprise, expect_sendable
@@ -92,12 +91,19 @@ def test_a_line_that_cannot_be_written_is_a_surprise() -> None:
         logging.getLogger("kms-failover").error("lost: %s", "\ud800")
 
 
-def test_what_the_table_would_not_take_is_a_surprise() -> None:
-    state = stored_state()
-    debt = Debt(key_set="orders", owed_to="us-east-1", bucket="b", key="k" * 400_000, since=NOON)
-
-    with pytest.raises(Surprise, match="an item of"):
-        state.put_debt(debt)
+@pytest.mark.parametrize(
+    ("item", "surprise"),
+    [
+        ({"body": "x" * 400_000}, "an item of 4"),
+        ({"sk": "k" * 1025}, "a key of"),
+        ({"sk": "\ud800"}, "no Unicode"),
+        ({"body": "{}"}, "cannot be read again"),
+        ({"pk": "of-nobody"}, "not among KINDS"),
+    ],
+)
+def test_what_the_table_would_not_take_is_a_surprise(item: dict[str, Any], surprise: str) -> None:
+    with pytest.raises(Surprise, match=surprise):
+        MemoryTable().put_item({"pk": "debt#orders", "sk": "s", "epoch": 0, "body": ""} | item)
 
 
 def test_a_condition_that_does_not_hold_is_no_surprise() -> None:
