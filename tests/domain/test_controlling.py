@@ -871,3 +871,14 @@ def test_news_have_new_numbers_although_an_older_version_has_dropped_the_count()
     lose(world, WEST, at=(30,))
 
     assert len(world.state.news("orders")) == 2
+
+
+def test_news_of_one_second_and_of_the_next_have_numbers_of_their_own() -> None:
+    world = World()
+    for region, seconds in ((EAST, 20), (WEST, 21)):
+        world.see(*(observation(seconds - before, FAULT, region=region) for before in (0, 10, 20)))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+    told = [(news.kind, news.region) for news in reversed(world.state.news("orders"))]
+    assert told == [("lost", EAST), ("no target", EAST), ("lost", WEST), ("all lost", EAST)]

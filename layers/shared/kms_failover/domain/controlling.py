@@ -155,7 +155,7 @@ class Controller:
             "recovered": (*before.recovered, *(r for r in recovered if r not in before.recovered)),
             "said": said,
             "news": newest((*before.news, *news)) if news else before.news,
-            "news_count": before.news_count + len(news),
+            "news_count": news[-1].number if news else before.news_count,
         }
         new = {name: value for name, value in after.items() if value != getattr(before, name)}
         return before.model_copy(update=new) if new else before
