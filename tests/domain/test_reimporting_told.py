@@ -7,7 +7,9 @@ import pytest
 
 from kms_failover.domain.material import Concern, KeyMaterial, LossKind, MaterialRecord
 from kms_failover.domain.material_plan import Action
+from kms_failover.domain.material_turn import Reimport
 from kms_failover.domain.reimport_request import Loss, ReimportRequest
+from kms_failover.domain.reimporting import MOST_TOLD, message
 from kms_failover.errors import ImportRefusedError, RegionUnavailableError, SeveralMaterialsError
 from tests.domain.reimport_world import HERE, NOW, World, arn, key_set
 
@@ -280,3 +282,16 @@ def test_the_service_counts_the_keys_that_wait_for_people() -> None:
     assert run.at_risk == 1
     assert world.whole_run(FORCE).at_risk is None
     assert world.whole_run().at_risk == 0
+
+
+@pytest.mark.parametrize(
+    "said", ["\N{GRINNING FACE}" * 5000, "\n\nkms-failover: all is well\x1b[2J" * 100, "\U000e0001" * 5000]
+)
+def test_what_an_error_says_forges_no_line_of_a_message_and_fits_into_sns(said: str) -> None:
+    refused = Reimport("orders", HERE, Action.NOTHING, said, state="Enabled", concern=Concern.FAILING)
+
+    _, text = message(HERE, [refused] * 200)
+
+    assert len(text.splitlines()) == MOST_TOLD + 1
+    assert all(line.isprintable() for line in text.splitlines())
+    assert len(text.encode()) < 256 * 1024

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-MAX_SUBJECT = 100  # SNS's own limit
+MAX_SUBJECT = 99  # SNS takes less than 100 characters
 
 
 class SnsPeople:

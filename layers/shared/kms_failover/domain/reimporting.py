@@ -9,12 +9,16 @@ from kms_failover.domain.material import Concern, MaterialLoss
 from kms_failover.domain.material_ports import Ports
 from kms_failover.domain.material_round import ENOUGH_SECONDS, Round
 from kms_failover.domain.material_turn import Reimport, Turn
+from kms_failover.domain.plain_text import shown
 from kms_failover.domain.reimport_request import EVERY_KEY, ReimportRequest
 from kms_failover.errors import UnknownKeySetError
 
 MAX_ROUNDS = 5  # of one run, for those who knocked meanwhile
 LEASE_ATTEMPTS = 3  # it may be given back between being refused and knocking
-MOST_TOLD = 100  # keys in one message: at most 100 KB of the 256 KB that SNS takes
+MOST_TOLD = 100  # keys in one message
+LONGEST_REASON = (
+    500  # characters, escapes counted, of up to 4 bytes: MOST_TOLD of them fit into the 256 KB that SNS takes
+)
 MAX_CONTINUED = 12  # runs that follow each other at once: a thousand keys; then the schedule's next one
 
 
@@ -161,7 +165,10 @@ def message(region: str, results: Sequence[Reimport]) -> tuple[str, str]:
     again = [result for result in results if result.concern is Concern.NONE]
     need = "needs" if len(needing) == 1 else "need"
     what = f"{len(needing)} of your keys {need} you" if needing else "kept by the service again"
-    lines = [f"{result.key_set} in {region}, {result.state or 'not seen'}: {result.reason}" for result in needing]
+    lines = [
+        f"{result.key_set} in {region}, {result.state or 'not seen'}: {shown(shown(result.reason), LONGEST_REASON)}"
+        for result in needing
+    ]
     lines += [f"{result.key_set} in {region}, {result.state}: kept by the service again" for result in again]
     more = [f"and {len(lines) - MOST_TOLD} more: `kms-failover status` shows each"] if len(lines) > MOST_TOLD else []
     return f"Key material in {region}: {what}", "\n".join([*lines[:MOST_TOLD], *more])
