@@ -1,6 +1,8 @@
 """What people read: whether it is bad, since when, why, and what they must do; one message for all that share it."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -96,6 +98,19 @@ def test_a_text_says_what_since_why_and_what_to_do_with_the_command_to_paste() -
     assert lines["LOOK"] == "kms-failover status --deployment prod --region us-west-2 --key-set orders"
     assert lines["READ"] == 'runbooks/README.md, "I got this message", HELD.'
     assert lines["FROM"] == f"deployment prod, account {ACCOUNT}, region us-west-2."
+
+
+@pytest.mark.parametrize("change", [*map(news, Kind), route(WEST, EAST), route(WEST, EAST, moved=False)])
+def test_the_runbook_has_a_line_for_each_text_and_its_subject(change: Route | News) -> None:
+    runbook = (Path(__file__).parents[2] / "runbooks" / "README.md").read_text("utf-8")
+    table = runbook.split("| subject begins |")[1].split("\n\n")[0]
+    row = re.compile(r"^\| `([A-Z]+(?: [A-Z]+)*)\b[^|]*?(?:\(([A-Z ]+)\) )?\|", re.MULTILINE)
+    subjects = {found[2] or found[1]: found[1] for found in row.finditer(table)}
+
+    told = message([bulletin(change)], PROD)
+
+    (word,) = re.findall(r'^READ: runbooks/README.md, "I got this message", (.*)\.$', told.text, re.MULTILINE)
+    assert told.subject.startswith(f"[kms-failover prod] {subjects[word]}")
 
 
 def test_a_hundred_key_sets_are_one_message_that_names_some_and_counts_the_others() -> None:

@@ -129,11 +129,18 @@ def _text(bulletins: Sequence[Bulletin], sender: Sender) -> Iterator[str]:
     yield from _reasons(bulletins)
     yield f"WHAT YOU MUST DO: {_what_to_do(first, last, sender)}"
     yield f"LOOK: {_command('status', first, sender)}"
-    yield f'READ: runbooks/README.md, "I got this message", {last.kind.upper() if last else "MOVED"}.'
+    yield f'READ: runbooks/README.md, "I got this message", {_row(first, last)}.'
     yield f"FROM: deployment {sender.deployment}, account {sender.account}, region {first.observer}."
     yield f"KEY SETS ({len(bulletins)}): {_names([b.key_set for b in bulletins])}."
     yield f"WHAT WAS SEEN, for {first.key_set}:"
     yield from (f"- {line}" for line in _seen(first))
+
+
+def _row(bulletin: Bulletin, last: News | None) -> str:
+    """Of the runbook's table."""
+    if last is not None:
+        return last.kind.upper()
+    return "MOVED" if bulletin.has_moved else "REORDERED"
 
 
 def _time(change: Route | News) -> datetime:
