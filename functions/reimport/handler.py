@@ -12,6 +12,7 @@ from kms_failover.domain.material_plan import Action
 from kms_failover.domain.material_turn import Reimport
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.reimport_request import reimport_request
+from kms_failover.domain.reimporting import Run
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -36,18 +37,25 @@ def lambda_handler(event: object, context: LambdaContext) -> list[dict[str, str 
         _count_run(deployment)
     if not run.results:
         logger.info("no key looked at: another run is at work, or no key set has this key here", key_id=request.key_id)
-    _raise(run.results, ordered=request.force)
+    for error in run.untold:
+        logger.error("people could not be told; the next run tells them", exc_info=error)
+    _raise(run, ordered=request.force)
     return [_answer(result) for result in run.results]
 
 
-def _raise(results: Sequence[Reimport], *, ordered: bool) -> None:
-    failed = [result for result in results if result.error is not None and (ordered or result.may_pass)]
-    if not failed:
-        return
+def _raise(run: Run, *, ordered: bool) -> None:
+    failed = [result for result in run.results if result.error is not None and (ordered or result.may_pass)]
+    if failed:
+        raise _not_reimported(failed)
+    if run.untold and not ordered:  # an order that was carried out has not failed
+        raise ExceptionGroup("people could not be told", run.untold)
+
+
+def _not_reimported(failed: Sequence[Reimport]) -> ExceptionGroup[Exception]:
     named = ", ".join(f"{result.key_set} ({result.reason})" for result in failed[:NAMED])
     more = f", and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
     errors = [result.error for result in failed if result.error is not None]
-    raise ExceptionGroup(f"not reimported: {named}{more}", errors)
+    return ExceptionGroup(f"not reimported: {named}{more}", errors)
 
 
 def _tell(result: Reimport, deployment: str) -> None:

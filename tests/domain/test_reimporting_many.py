@@ -7,6 +7,7 @@ import pytest
 
 from kms_failover.domain.material import Concern, KeyView
 from kms_failover.domain.material_plan import Action
+from kms_failover.domain.material_round import Round
 from kms_failover.domain.material_turn import LONGEST_WAIT
 from kms_failover.domain.reimport_request import ReimportRequest
 from kms_failover.domain.reimporting import MAX_CONTINUED, MAX_ROUNDS
@@ -218,10 +219,13 @@ def test_knocks_without_end_do_not_keep_a_runner() -> None:
     assert world.continued == [1]
 
 
-def test_a_run_that_fails_gives_the_lease_back() -> None:
+def test_a_run_that_fails_gives_the_lease_back(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of("orders")
-    world.keys.keys[arn("orders")].error = ImportRefusedError("other bytes")
-    world.people.error = RuntimeError("SNS is away")
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(Round, "run", fails)
 
     with pytest.raises(RuntimeError):
         world.run()

@@ -123,3 +123,33 @@ def test_an_unknown_event_is_an_error_and_touches_nothing(world: World) -> None:
         invoke({"detail-type": "KMS CMK Rotation", "source": "aws.kms", "detail": {}})
 
     assert world.keys.imports == []
+
+
+def test_a_topic_that_is_away_hides_no_material_at_risk(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    invoke({})
+    world.keys.lose()
+    world.people.error = RuntimeError("SNS is away")
+    capsys.readouterr()
+
+    with pytest.raises(ExceptionGroup, match="people could not be told"):
+        invoke({})
+
+    measured = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [blob["MaterialAtRisk"] for blob in measured if "MaterialAtRisk" in blob] == [[1.0]]
+
+
+def test_a_topic_that_is_away_fails_no_order(world: World) -> None:
+    invoke({})
+    world.keys.lose()
+    invoke({})
+    world.people.error = RuntimeError("SNS is away")
+
+    answer = invoke({"key_set": "orders", "force": True})
+
+    assert [(entry["key_set"], entry["action"]) for entry in answer] == [("orders", "restore")]
+    world.people.error = None
+    invoke({})
+    assert [subject.partition(": ")[2] for subject, _ in world.people.told] == [
+        "1 of your keys needs you",
+        "kept by the service again",
+    ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.material import Concern, MaterialLoss
@@ -46,10 +46,22 @@ class People(Protocol):
 
 @dataclass(frozen=True)
 class Run:
-    """`at_risk` counts the keys that the service does not keep by itself; None where not all were looked at."""
+    """`at_risk` counts the keys that the service does not keep by itself; None where not all were looked at.
+
+    `untold` is why people could not be told of what has changed: the next run tells it.
+    """
 
     results: tuple[Reimport, ...] = ()
     at_risk: int | None = None
+    untold: tuple[Exception, ...] = ()
+
+
+class _Looked(NamedTuple):
+    """`finished`: before the run's time was over."""
+
+    results: tuple[Reimport, ...]
+    finished: bool
+    untold: tuple[Exception, ...]
 
 
 @dataclass(frozen=True)
@@ -76,8 +88,8 @@ class ReimportService:
         if request.key_set is not None:
             if not any(key_set.name == request.key_set for key_set in key_sets):
                 raise UnknownKeySetError(request.key_set)
-            results, _ = self._round(named, request, seconds_left)
-            return Run(results)
+            looked = self._round(named, request, seconds_left)
+            return Run(looked.results, untold=looked.untold)
         if request.key_id is not None and not named:
             return Run()
         return self._alone(request, seconds_left)
@@ -115,21 +127,24 @@ class ReimportService:
         if not self._has_lease(seconds_left):
             return Run()
         results: dict[str, Reimport] = {}
+        untold: tuple[Exception, ...] = ()
         done = False
         try:
             for _ in range(MAX_ROUNDS):
-                found, finished = self._round(self._turns(self.key_sets(), EVERY_KEY), request, seconds_left)
-                for result in found:
+                found = self._round(self._turns(self.key_sets(), EVERY_KEY), request, seconds_left)
+                untold = found.untold
+                for result in found.results:
                     results[result.key_set] = result.after(results.get(result.key_set))
-                done = finished and self.lease.release()
-                if done or not finished or seconds_left() < ENOUGH_SECONDS:
+                done = found.finished and self.lease.release()
+                if done or not found.finished or seconds_left() < ENOUGH_SECONDS:
                     break
         finally:
             if not done:
                 self.lease.give_up()
         if not done and request.continued < MAX_CONTINUED:
             self.go_on(request.continued + 1)
-        return Run(tuple(results.values()), sum(result.concern is not Concern.NONE for result in results.values()))
+        at_risk = sum(result.concern is not Concern.NONE for result in results.values())
+        return Run(tuple(results.values()), at_risk, untold)
 
     def _has_lease(self, seconds_left: Callable[[], float]) -> bool:
         """False: its holder knows that somebody has asked."""
@@ -140,23 +155,24 @@ class ReimportService:
                 return False
         return False
 
-    def _round(
-        self, turns: list[Turn], request: ReimportRequest, seconds_left: Callable[[], float]
-    ) -> tuple[tuple[Reimport, ...], bool]:
-        """And whether it ended before its time did."""
+    def _round(self, turns: list[Turn], request: ReimportRequest, seconds_left: Callable[[], float]) -> _Looked:
         looked, finished = Round(request, seconds_left, self.sleep, self.ports.clock).run(turns)
-        self._tell(looked)
-        return tuple(turn.result for turn in turns), finished
+        untold = self._tell(looked)
+        return _Looked(tuple(turn.result for turn in turns), finished, untold)
 
-    def _tell(self, turns: Iterable[Turn]) -> None:
-        """Once, of all that changed; where that fails, the next run tells it."""
+    def _tell(self, turns: Iterable[Turn]) -> tuple[Exception, ...]:
+        """Once, of all that changed; where that fails, why: what was done and found is so all the same."""
         changed = [turn for turn in turns if turn.record.told != turn.record.concern]
         if not changed:
-            return
+            return ()
         subject, text = message(self.ports.region, [turn.result for turn in changed])
-        self.people.tell(subject, text)
+        try:
+            self.people.tell(subject, text)
+        except Exception as error:  # noqa: BLE001  # whoever runs it says so at the end
+            return (error,)
         for turn in changed:
             turn.told()
+        return ()
 
 
 def message(region: str, results: Sequence[Reimport]) -> tuple[str, str]:
