@@ -1,9 +1,11 @@
 """What putting key sets into force changes."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.key_set import Failback, KeySet, MemberKey
+from kms_failover.domain.key_set import Bucket, Failback, KeySet, MemberKey
 from kms_failover.domain.key_set_change import InForce, Kind, changes
 from kms_failover.domain.key_set_plan import Plan
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, WEST, key_set, key_sets, member, related_key_set
@@ -17,7 +19,8 @@ def in_force(*there: KeySet) -> dict[str, InForce]:
 def test_there_is_a_detail_exactly_where_something_differs(before: KeySet, after: KeySet) -> None:
     (change,) = changes(in_force(before), [after], whole=True)
 
-    assert (change.kind is Kind.UNCHANGED) == (before == after) == (not change.details)
+    assert (change.kind is Kind.UNCHANGED) == (not change.details)
+    assert change.kind is Kind.UNCHANGED or before != after
     assert all(detail.before != detail.after for detail in change.details)
 
 
@@ -27,6 +30,31 @@ def test_another_order_is_a_change_and_loses_no_member(order: list[str]) -> None
 
     assert change.kind is (Kind.UNCHANGED if order == [EAST, WEST, IRELAND] else Kind.CHANGED)
     assert not change.lost
+
+
+def test_the_order_of_buckets_is_no_change() -> None:
+    buckets = [Bucket(name="invoices", region=EAST), Bucket(name="archive", region=WEST)]
+    before, after = (key_set().model_copy(update={"buckets": tuple(order)}) for order in (buckets, buckets[::-1]))
+
+    (change,) = changes(in_force(before), [after], whole=True)
+
+    assert change.kind is Kind.UNCHANGED
+
+
+def test_what_a_newer_version_has_put_into_force_is_shown_to_go_when_it_is_written_anew() -> None:
+    body = key_set().model_dump(mode="json") | {"callers": ["arn:aws:iam::111122223333:role/app"]}
+    body["rules"]["patience"] = 3
+    there = {"orders": InForce("orders", json.dumps(body))}
+    held = key_set().model_copy(update={"failback": Failback.AUTOMATIC})
+
+    (written,), (not_written,) = changes(there, [held], whole=True), changes(there, [key_set()], whole=True)
+
+    assert {detail.field: detail.after for detail in written.details} == {
+        "failback": "automatic",
+        "rules.patience": None,
+        "callers": None,
+    }
+    assert not_written.kind is Kind.UNCHANGED
 
 
 def test_a_member_is_lost_unless_a_related_key_opens_what_it_has_wrapped() -> None:

@@ -4,12 +4,13 @@ For example, a key set whose `failback: held` becomes `automatic` is `Kind.CHANG
 `Detail(field="failback", before="held", after="automatic")`.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, ValidationError
 
@@ -32,6 +33,13 @@ class InForce:
         except ValidationError:
             return None
         return found if found.name == self.name else None
+
+    @cached_property
+    def of_newer_versions(self) -> dict[str, str]:
+        """What it says beyond what this version knows, by field: who writes it anew drops that."""
+        if self.key_set is None:
+            return {}
+        return dict(_beyond(json.loads(self.body or ""), self.key_set.model_dump(mode="json")))
 
 
 class FormerKeySet(Model):
@@ -85,7 +93,7 @@ def changes(in_force: Mapping[str, InForce], wanted: Sequence[KeySet], *, whole:
 
 def _change(before: InForce | None, after: KeySet) -> Change:
     known = before.key_set if before else None
-    if known == after:
+    if known is not None and _in_one_order(known) == _in_one_order(after):
         return Change(key_set=after.name, kind=Kind.UNCHANGED)
     there = [] if before is None else _members(before)
     come = [member for member in after.members if member.arn not in there]
@@ -93,7 +101,7 @@ def _change(before: InForce | None, after: KeySet) -> Change:
     return Change(
         key_set=after.name,
         kind=Kind.NEW if before is None else Kind.CHANGED if known else Kind.UNREADABLE,
-        details=tuple(_details(_fields(known) if known else {}, _fields(after, of_new=known is None))),
+        details=tuple(_details(_fields_in_force(before), _fields(after, of_new=known is None))),
         accounts=tuple(accounts) if len(accounts) > 1 else (),
         lost=tuple(arn for arn in there if not any(member.opens(arn) for member in after.members)),
     )
@@ -109,6 +117,30 @@ def _details(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[De
     for field in (*after, *(field for field in before if field not in after)):
         if before.get(field) != after.get(field):
             yield Detail(field=field, before=before.get(field), after=after.get(field))
+
+
+def _in_one_order(key_set: KeySet) -> KeySet:
+    """The order of buckets says nothing."""
+    return key_set.model_copy(update={"buckets": tuple(sorted(key_set.buckets, key=lambda bucket: bucket.name))})
+
+
+def _beyond(said: Any, known: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Of two JSON values, the fields that only the first has."""
+    if isinstance(said, dict) and isinstance(known, dict):
+        for name, value in said.items():
+            if name in known:
+                yield from _beyond(value, known[name], f"{path}{name}.")
+            else:
+                yield f"{path}{name}", f"{json.dumps(value)}, which this version does not know"
+    elif isinstance(said, list) and isinstance(known, list):
+        for number, (one, other) in enumerate(zip(said, known, strict=False)):
+            yield from _beyond(one, other, f"{path}{number}.")
+
+
+def _fields_in_force(before: InForce | None) -> dict[str, str]:
+    if before is None or before.key_set is None:
+        return {}
+    return _fields(before.key_set) | before.of_newer_versions
 
 
 def _fields(key_set: KeySet, *, of_new: bool = False) -> dict[str, str]:
