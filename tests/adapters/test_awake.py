@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -17,9 +17,13 @@ ON_TIME = BEAT_SECONDS / 2
 class Monotonic:
     def __init__(self) -> None:
         self.now = 0.0
+        self.then: Callable[[], None] = lambda: None  # between the reading and what is done with it, once
 
     def __call__(self) -> float:
-        return self.now
+        now = self.now
+        then, self.then = self.then, lambda: None
+        then()
+        return now
 
 
 @pytest.fixture
@@ -114,3 +118,14 @@ def test_many_who_need_it_at_once_start_one_thread(beating: AwakeClock) -> None:
         beating.keep(60.0)
 
     assert beating._thread is first
+
+
+def test_a_stall_while_it_is_read_is_not_counted_afterwards(clock: AwakeClock, monotonic: Monotonic) -> None:
+    def stall() -> None:
+        monotonic.now += 60.0
+        clock.beat()
+
+    monotonic.then = stall
+    read = clock.now()
+
+    assert clock.now() - read <= BEAT_SECONDS

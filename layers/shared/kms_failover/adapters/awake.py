@@ -25,8 +25,8 @@ class AwakeClock:
 
     def now(self) -> float:
         """Seconds; never backwards."""
+        beat_at, lost = self._beat  # first: a stall between these lines must not be taken off a time before it
         now = self._monotonic()
-        beat_at, lost = self._beat
         return now - lost - max(0.0, now - beat_at - BEAT_SECONDS)
 
     def keep(self, seconds: float) -> None:
