@@ -459,3 +459,24 @@ def test_cloudtrail_can_tell_whose_calls_these_are_and_what_a_library_adds(world
 
     assert sent
     assert all(one.startswith("b'kms-failover/") and "S3EncryptionClient" in one for one in sent)
+
+
+def test_who_waits_is_told_when_a_region_goes_out_again_in_the_moment_in_which_it_came_back(
+    world: World, kms: RegionalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault_twice(world, kms)
+    world.kms[EAST].fails = None
+    waiting = start_silent(world, kms)
+    told: list[object] = []
+    monkeypatch.setattr(waiting, "tell", lambda: told.append(waiting))
+    faulted = kms.breaker.faulted
+
+    def after_an_answer(now: float) -> bool:
+        kms.breaker.succeeded()
+        faulted(now)
+        return faulted(now)
+
+    monkeypatch.setattr(kms.breaker, "faulted", after_an_answer)
+    kms.refused_by_proxy()
+
+    assert told == [waiting]

@@ -291,9 +291,9 @@ class RegionalKms:
             self._fault(code)
 
     def _fault(self, code: str) -> None:
-        was_out = self.breaker.is_open
+        openings = self.breaker.openings
         if self.breaker.faulted(time.monotonic()):
-            if not was_out:
+            if self.breaker.openings > openings:
                 logger.warning("KMS in %s is out: %s", self.region, code)
                 for call in tuple(self._under_way):
                     call.tell()
