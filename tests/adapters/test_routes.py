@@ -1,8 +1,9 @@
 """Routes as the data plane reads them: from memory, seconds old, and static when the table fails."""
 
 from collections.abc import Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -105,6 +106,34 @@ def test_a_changed_route_is_used_after_a_refresh_and_no_caller_waits_for_it(worl
 
     assert still == (EAST, WEST)
     assert world.reader.find("orders")[1].regions == (WEST, EAST)
+
+
+def test_threads_that_outlive_the_main_one_still_learn_of_a_changed_route(world: World) -> None:
+    """Executors take nothing more from that moment on, as when they are closed."""
+    world.reader.find("orders")
+    world.reader.close()
+    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    world.table.put_judgement(judgement(moved))
+    world.now += REFRESH_SECONDS + 0.1
+
+    world.reader.find("orders")
+
+    wait([reading for reading in [world.reader._routes["orders"]._reading] if reading], FOREVER)
+    assert world.reader.find("orders")[1].regions == (WEST, EAST)
+
+
+def test_where_no_thread_can_be_started_any_more_a_caller_reads_for_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(_thread: Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    world.reader.close()
+    monkeypatch.setattr(Thread, "start", end)
+
+    found, _ = world.reader.find("orders")
+
+    assert found.name == "orders"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
+from contextlib import suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -73,12 +74,36 @@ class Remembered[T]:
     def _refresh(self) -> Future[None]:
         with self._lock:
             if self._reading is None or self._reading.done():
-                self._reading = self._executor.submit(self._read)
+                self._reading = self._begin()
             return self._reading
 
+    def _begin(self) -> Future[None]:
+        """In a thread of its own where the executor takes no more: closed, or the main thread has ended.
+
+        Other threads can go on for as long as they like after that, and need routes.
+        """
+        with suppress(RuntimeError):
+            return self._executor.submit(self._read_unless_it_ends)
+        reading: Future[None] = Future()
+
+        def read() -> None:
+            try:
+                self._read()
+            finally:
+                reading.set_result(None)
+
+        try:
+            threading.Thread(target=read, name="kms-failover-late-routes", daemon=True).start()
+        except RuntimeError:  # the interpreter itself ends: its last callers read for themselves
+            read()
+        return reading
+
+    def _read_unless_it_ends(self) -> None:
+        """A process that ends waits for the executor's threads, not for the other kind."""
+        if threading.main_thread().is_alive():
+            self._read()
+
     def _read(self) -> None:
-        if not threading.main_thread().is_alive():
-            return  # the process ends, and waits for this thread
         began_at = self._clock()
         try:
             self._known, self.error = self._read_it(), None
