@@ -55,6 +55,11 @@ def test_a_key_sets_name_stands_for_the_local_member_where_kms_takes_an_alias(
     assert kms.describe_key(KeyId=name)["KeyMetadata"]["Arn"] == world.arn(EAST)
 
 
+def test_another_regions_member_key_is_not_answered_for_by_the_local_one(kms: Any, world: World) -> None:
+    with pytest.raises(kms.exceptions.NotFoundException):
+        kms.describe_key(KeyId=world.arn(WEST))
+
+
 @pytest.mark.parametrize("operation", ["disable_key", "schedule_key_deletion", "enable_key_rotation"])
 def test_a_key_sets_name_changes_no_key(kms: Any, world: World, operation: str) -> None:
     with pytest.raises(ClientError):

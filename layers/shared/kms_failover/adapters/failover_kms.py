@@ -264,8 +264,11 @@ class FailoverKms(BaseClient):
 
 
 def _member_named(connection: Connection, key_id: object) -> dict[str, str]:
-    """The local member key's ARN, where `key_id` is the name of a key set; a bare key id is KMS's own."""
-    if not isinstance(key_id, str) or _BARE_KEY_ID.match(key_id):
+    """The local member key's ARN, where `key_id` is the name of a key set; a bare key id and an ARN are KMS's own.
+
+    Whoever names another region's key by its ARN must not be answered for this region's.
+    """
+    if not isinstance(key_id, str) or key_id.startswith("arn:") or _BARE_KEY_ID.match(key_id):
         return {}
     key_set = connection.routes.named(key_id)
     member = None if key_set is None else key_set.member_in(connection.region)
