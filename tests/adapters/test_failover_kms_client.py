@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Iterator
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.domain.key_set import KeySet
 from tests.adapters.kms_world import World, aws_error, generate, kms_world
 from tests.domain.strategies import EAST, WEST
+
+LONG_SECONDS = 10.0  # for what takes none
 
 
 @pytest.fixture
@@ -206,3 +209,30 @@ def test_a_forked_child_hands_on_by_a_connection_of_its_own(world: World) -> Non
         assert described["KeyMetadata"]["Arn"] == world.arn(EAST)
         assert connected._connection is not parents
         assert parents.kms._plain == {}
+
+
+def test_a_forked_child_adds_to_the_user_agent_of_its_own_client(world: World) -> None:
+    with FailoverKms.connect(EAST, None, (world.key_set,)) as connected:
+        connected.forget_parent()  # as a fork does
+
+        connected.generate_random(NumberOfBytes=20)
+
+        assert connected.meta is connected._connection.client.meta
+
+
+def test_a_forked_child_that_is_closed_first_takes_no_lock_of_its_parents(world: World) -> None:
+    connected = FailoverKms.connect(EAST, None, (world.key_set,))
+    parents = connected._connection
+    ended = Event()
+
+    def close_in_child() -> None:
+        connected.forget_parent()  # as a fork does
+        connected.close()
+        ended.set()
+
+    with parents._lock:  # of another thread of the parent, which the child has not
+        Thread(target=close_in_child, daemon=True).start()
+        closed = ended.wait(LONG_SECONDS)
+    parents.close()
+
+    assert closed

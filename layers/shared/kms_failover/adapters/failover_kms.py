@@ -222,7 +222,8 @@ class FailoverKms(BaseClient):
         self._closed = True
         if self._made is not None:
             self._made.close()
-        self._connection.close()
+        if not self._forked:  # else it is the parent's still, whose locks may be held for ever
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -260,6 +261,7 @@ class FailoverKms(BaseClient):
             with self._lock:
                 if self._forked:
                     self._connection, self._forked = self._connection.renewed(), False
+                    self.meta = self._connection.client.meta
         return self._connection
 
 
