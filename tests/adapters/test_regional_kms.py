@@ -1,11 +1,13 @@
 """One region's KMS: its breaker knows an answer from a silence, and its threads are its own."""
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from botocore.parsers import JSONParser
 
 from kms_failover.adapters.call import Call, News
@@ -13,7 +15,7 @@ from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.domain.latency import FEWEST
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import MalformedAnswerError
-from tests.adapters.kms_world import FOREVER, Later, World, aws_error, kms_world, timed_out
+from tests.adapters.kms_world import FOREVER, Later, World, aws_error, kms_world, timed_out, unreachable
 from tests.domain.strategies import EAST, WEST
 
 
@@ -480,3 +482,19 @@ def test_who_waits_is_told_when_a_region_goes_out_again_in_the_moment_in_which_i
     kms.refused_by_proxy()
 
     assert told == [waiting]
+
+
+def test_a_process_without_descriptors_blames_no_region(
+    world: World, kms: RegionalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many_open_files(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "open", too_many_open_files)
+    world.kms[EAST].fails = unreachable
+    for _ in range(2):
+        with pytest.raises(EndpointConnectionError):
+            encrypt(world, kms)
+
+    assert not kms.breaker.is_open
+    assert world.faults == []

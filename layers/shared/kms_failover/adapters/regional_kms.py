@@ -26,6 +26,7 @@ from kms_failover.adapters.answers import answer_of
 from kms_failover.adapters.awake import AWAKE
 from kms_failover.adapters.call import Call, News
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
+from kms_failover.adapters.own_limits import lacks_descriptors
 from kms_failover.domain.breaker import Breaker
 from kms_failover.domain.budget import Budget
 from kms_failover.domain.fault import FaultClass
@@ -265,6 +266,8 @@ class RegionalKms:
         fault = classify(error)
         if call.sent_at is None or isinstance(error, ProxyConnectionError):
             return  # the credentials' fault, or a hook's; what a proxy says counts once it is known to work
+        if not isinstance(error, ClientError) and lacks_descriptors():
+            return  # no region can be reached without a socket
         if fault is FaultClass.REGION:
             if isinstance(error, _MAY_BE_OURS):
                 if not call.was_stalled:
