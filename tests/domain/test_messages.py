@@ -69,6 +69,18 @@ LOST_AND_LEFT = (route(WEST, EAST), news(Kind.LOST, EAST, WEST, EAST))
             "ALL LOST: no region can be used for orders",
         ),
         ((news(Kind.NOT_READY, WEST),), "NOT READY us-west-2 for orders: serving from us-east-1"),
+        (
+            (route(IRELAND, EAST, WEST), *(news(Kind.LOST, region, IRELAND, EAST, WEST) for region in (EAST, WEST))),
+            "LOST us-east-1, us-west-2 for orders: serving from eu-west-1",
+        ),
+        (
+            (news(Kind.NOT_READY), news(Kind.NOT_READY, WEST)),
+            "NOT READY us-east-1, us-west-2 for orders: serving from us-east-1",
+        ),
+        (
+            (news(Kind.LOST, WEST), news(Kind.RECOVERED, WEST, at=1), news(Kind.LOST, IRELAND, at=1)),
+            "LOST eu-west-1 for orders: serving from us-east-1",
+        ),
         ((news(Kind.READY, WEST),), "READY AGAIN us-west-2 for orders: serving from us-east-1"),
         ((news(Kind.RECOVERED, EAST, WEST, EAST),), "RECOVERED us-east-1 for orders: serving from us-west-2"),
         ((route(WEST, EAST),), "MOVED orders to us-west-2"),

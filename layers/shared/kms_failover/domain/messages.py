@@ -3,7 +3,7 @@
 A subject fits into SNS's (ASCII, below 100 characters), a text far below its 256 KB, whatever key sets and reasons say.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
@@ -89,14 +89,15 @@ def _headline(bulletins: Sequence[Bulletin]) -> str:
     last, head = _last(first), first.regions[0]
     if last is None:
         return f"MOVED {whom} to {head}" if first.has_moved else f"REORDERED {whom}: still served from {head}"
+    regions = ", ".join(each.region for each in _latest(first) if each.kind is last.kind)
     return {
         Kind.ALL_LOST: f"ALL LOST: no region can be used for {whom}",
-        Kind.NO_TARGET: f"LOST {last.region} for {whom}: NO OTHER REGION ANSWERS",
-        Kind.HELD: f"LOST {last.region} for {whom}: AN ORDER KEEPS IT THERE",
-        Kind.LOST: f"LOST {last.region} for {whom}: serving from {head}",
-        Kind.NOT_READY: f"NOT READY {last.region} for {whom}: serving from {head}",
-        Kind.RECOVERED: f"RECOVERED {last.region} for {whom}: serving from {head}",
-        Kind.READY: f"READY AGAIN {last.region} for {whom}: serving from {head}",
+        Kind.NO_TARGET: f"LOST {regions} for {whom}: NO OTHER REGION ANSWERS",
+        Kind.HELD: f"LOST {regions} for {whom}: AN ORDER KEEPS IT THERE",
+        Kind.LOST: f"LOST {regions} for {whom}: serving from {head}",
+        Kind.NOT_READY: f"NOT READY {regions} for {whom}: serving from {head}",
+        Kind.RECOVERED: f"RECOVERED {regions} for {whom}: serving from {head}",
+        Kind.READY: f"READY AGAIN {regions} for {whom}: serving from {head}",
     }[last.kind]
 
 
@@ -105,7 +106,12 @@ def _brief(name: str) -> str:
 
 
 def _last(bulletin: Bulletin) -> News | None:
-    """Of what is so now the worst: a region's latest news, and whether the route is stuck."""
+    """Of what is so now the worst."""
+    return min(_latest(bulletin), key=lambda each: _WORST_FIRST.index(each.kind), default=None)
+
+
+def _latest(bulletin: Bulletin) -> Collection[News]:
+    """What is so now: of each region the latest news, and whether the route is stuck."""
     latest: dict[str, News] = {}
     for each in bulletin.news:
         latest["" if each.kind in _STUCK else each.region] = each
@@ -114,7 +120,7 @@ def _last(bulletin: Bulletin) -> News | None:
         del latest[""]  # it is back meanwhile
     if stuck is not None and bulletin.regions[0] != stuck.region:
         latest.pop("", None)  # the route has left it meanwhile
-    return min(latest.values(), key=lambda each: _WORST_FIRST.index(each.kind), default=None)
+    return latest.values()
 
 
 # The text
@@ -187,8 +193,8 @@ def _what_to_do(bulletin: Bulletin, last: News | None, sender: Sender) -> str:
         " go on trying every region.",
         Kind.NO_TARGET: "find out what the other regions lack; the route leaves as soon as one of them answers.",
         Kind.HELD: f"let it move, unless you mean it to stay: {_command('release', bulletin, sender, reason)}",
-        Kind.LOST: "nothing for the callers: they are served. There is one region less to flee to until it is back."
-        " A key that is not usable is yours to mend.",
+        Kind.LOST: "nothing for the callers: they are served. There is less to flee to until it is back. A key"
+        " that is not usable is yours to mend.",
         Kind.NOT_READY: "find out why it does not answer the probe; until it does no route flees to it.",
         Kind.RECOVERED: "nothing, if the route is where it belongs or its failback is automatic; else, once nothing is"
         f" owed: {_command('failback', bulletin, sender, reason)}",
