@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,10 +16,11 @@ from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.unreadable import UnreadableLog
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Outcome, Source, Verdict
-from kms_failover.domain.key_set import Failback
+from kms_failover.domain.key_set import Bucket, Failback
 from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Mode, Route, first_route
+from kms_failover.domain.sweeping import Chance, RewrapMessage, SweepService
 from kms_failover.errors import EpochConflictError, UnreadableItemError
 from tests.adapters.kms_world import aws_error
 from tests.adapters.tables import create_state_table
@@ -125,6 +126,32 @@ def test_after_a_cold_start_the_last_version_that_somebody_replaced_stays(world:
 
     assert (first, second) == ((versions[1],), (versions[0],))
     assert "key-sets/orders" in world.items_told
+
+
+def test_no_debt_is_dropped_because_an_older_version_of_its_key_set_stands_in(world: World) -> None:
+    """The former version has no bucket yet; the one in force has, and an object of it opens in one region alone."""
+    with_bucket = key_set().model_copy(update={"buckets": (Bucket(name="invoices", region=WEST),)})
+    journal = KeySetJournal(world.table, WEST)
+    journal.replace(key_set(), None, NOON, "ana")
+    journal.replace(with_bucket, journal.in_force()["orders"], NOON, "ana")
+    owed = Debt(key_set="orders", owed_to=WEST, bucket="invoices", key="k", since=NOON - timedelta(days=9), region=WEST)
+    world.state.put_debt(owed)
+    world.spoil("key-sets", "orders", says(failback="scheduled"))
+    state = world.anew()
+
+    swept = SweepService(
+        state.key_sets, state, _NoQueue(), WEST, Chance(lambda: "0", lambda _: None), lambda: NOON
+    ).sweep()
+
+    assert swept.dropped == 0
+    assert state.owed("orders", WEST, 10) == 1
+    world.state.put_key_set(key_set())
+    assert (state.key_sets(), state.stands_in("orders")) == ((key_set(),), False)
+
+
+class _NoQueue:
+    def send(self, messages: Sequence[RewrapMessage]) -> None:
+        raise NotImplementedError
 
 
 def test_who_may_not_read_former_versions_reads_the_other_key_sets(

@@ -44,6 +44,9 @@ class MemoryState:
     def noticing(self) -> Iterator[Sequence[UnreadableItemError]]:
         yield ()
 
+    def stands_in(self, name: str) -> bool:
+        return False
+
     def put_key_set(self, key_set: KeySet) -> None:
         self._key_sets[key_set.name] = key_set
 

@@ -30,6 +30,7 @@ class KeySetItems(Stored):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._last: dict[str, KeySet] = {}
+        self._stand_ins: frozenset[str] = frozenset()
         self.unknown_key_sets: tuple[UnreadableItemError, ...] = ()  # of the last reading: nothing stands in for them
 
     def put_key_set(self, key_set: KeySet) -> None:
@@ -51,9 +52,14 @@ class KeySetItems(Stored):
                 if stays := self._last.get(name) or self._former(name):
                     known[name] = stays
         self._last = known
+        self._stand_ins = frozenset(error.sort_key for error in unreadable) & known.keys()
         self._items.tell(unreadable)
         self.unknown_key_sets = tuple(error for error in unreadable if error.sort_key not in known)
         return tuple(known.values())
+
+    def stands_in(self, name: str) -> bool:
+        """Whether what `key_sets` last gave of this name is an older version, for the one in force cannot be read."""
+        return name in self._stand_ins
 
     def _former(self, name: str) -> KeySet | None:
         try:

@@ -53,6 +53,7 @@ class Swept:
 class DebtLedger(Protocol):
     """Satisfied by the state table."""
 
+    def stands_in(self, name: str) -> bool: ...
     def adopt_former(self, key_set: str, regions: Sequence[str], at_most: int) -> int: ...
     def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]: ...
     def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]: ...
@@ -118,16 +119,20 @@ class SweepService:
         return oldest + sorted(rest, key=lambda debt: debt.since)
 
     def _read(self, key_set: KeySet) -> "_Run":
-        """Whomever it is owed to: an object is rewrapped where its bucket lies."""
+        """Whomever it is owed to: an object is rewrapped where its bucket lies.
+
+        Of a key set of which an older version stands in nobody knows which buckets and regions have left it.
+        """
         self.ledger.adopt_former(key_set.name, key_set.regions, MAX_ADOPTED)
         now, run, health = self.clock(), _Run([]), self._health(key_set)
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         known = {bucket.name for bucket in key_set.buckets}
-        for backfill in self.ledger.backfills(key_set.name):
+        is_current = not self.ledger.stands_in(key_set.name)
+        for backfill in self.ledger.backfills(key_set.name) if is_current else ():
             if backfill.region == self.region and backfill.bucket not in here:
                 self.ledger.drop_backfill(backfill)  # nobody looks at its objects; if it comes back, nothing is proved
         for owed_to, bucket in self.ledger.debt_groups(key_set.name):
-            if bucket not in known or owed_to not in key_set.regions:
+            if is_current and (bucket not in known or owed_to not in key_set.regions):
                 run.dropped += self._drop(key_set, owed_to, bucket, now)
             elif bucket in here:
                 for debt in self._some(key_set, owed_to, bucket, MAX_READ):
