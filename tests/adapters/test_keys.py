@@ -1,12 +1,20 @@
 """KMS as rewrapping sees it: locally, anywhere, and never with a guess."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
 
 from kms_failover.adapters.keys import KeySetKeys
-from kms_failover.errors import ConfigurationError, RegionUnavailableError, WrapRefusedError, WrapUnavailableError
+from kms_failover.domain.bundle import Bundle, Wrap
+from kms_failover.errors import (
+    BundleError,
+    ConfigurationError,
+    RegionUnavailableError,
+    WrapRefusedError,
+    WrapUnavailableError,
+)
 from tests.adapters.kms_world import CONTEXT, World, aws_error, kms_world, unreachable
 from tests.domain.strategies import EAST, IRELAND, WEST, key_set
 
@@ -97,6 +105,39 @@ def test_a_bundle_that_every_key_refuses_is_refused(world: World, keys: KeySetKe
     for attempt in (keys.open_anywhere, keys.complete):
         with pytest.raises(WrapRefusedError, match=EAST):
             attempt(blob, {"order": "43"})
+
+
+def test_a_bundle_that_every_key_refuses_is_refused_with_a_local_wrap_too(world: World, keys: KeySetKeys) -> None:
+    with pytest.raises(WrapRefusedError, match=f"{WEST}.*{EAST}"):
+        keys.open_locally(bundle(world), {"order": "43"})
+
+
+def test_a_bundle_whose_local_wrap_alone_is_spoilt_says_so(world: World, keys: KeySetKeys) -> None:
+    sound = Bundle.parse(bundle(world))
+    wraps = tuple(Wrap(w.key_arn, b"spoilt" if w.region == WEST else w.blob) for w in sound.wraps)
+
+    with pytest.raises(BundleError, match=f"its wrap for {WEST} opens with no key"):
+        keys.open_locally(bytes(replace(sound, wraps=wraps)), CONTEXT)
+
+
+@pytest.mark.parametrize("denied", [(EAST,), (WEST, EAST)])
+def test_a_right_that_is_lacking_is_no_refusal_of_the_object(
+    world: World, keys: KeySetKeys, denied: tuple[str, ...]
+) -> None:
+    blob = blob_under(world, EAST)
+    for region in denied:
+        world.kms[region].fails = aws_error("AccessDeniedException")
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        keys.open_anywhere(blob, CONTEXT)
+
+
+def test_a_right_that_is_lacking_is_no_fault_of_a_bundle(world: World, keys: KeySetKeys) -> None:
+    blob = bundle(world)
+    world.kms[WEST].fails = aws_error("AccessDeniedException")
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        keys.open_locally(blob, CONTEXT)
 
 
 def test_a_throttle_is_neither_none_nor_another_regions_business(

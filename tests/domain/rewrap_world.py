@@ -13,6 +13,7 @@ from kms_failover.domain.rewrapping import RewrapService
 from kms_failover.domain.s3_envelope import commit as commit_v3
 from kms_failover.domain.stored_object import StoredObject
 from kms_failover.errors import (
+    BundleError,
     ObjectChangedError,
     ObjectFormatError,
     RegionUnavailableError,
@@ -91,9 +92,21 @@ class WorldKeys:
     def open_locally(self, blob: bytes, context: Mapping[str, str]) -> bytes | None:
         member = self._member(self.region)
         if is_bundle(blob):
-            bundle = Bundle.parse(blob)
-            blob = next((wrap.blob for wrap in bundle.wraps if wrap.key_arn == member.arn), b"{}")
+            return self._open_bundle_locally(Bundle.parse(blob), context)
         return self._decrypt(member, blob, context)
+
+    def _open_bundle_locally(self, bundle: Bundle, context: Mapping[str, str]) -> bytes | None:
+        blobs = bundle.blobs_by_member(self.key_set)
+        member = self._member(self.region)
+        if member.arn not in blobs:
+            return None
+        if (opened := self._decrypt(member, blobs[member.arn], context)) is not None:
+            bundle.verify(opened, context)
+            return opened
+        for other in self.key_set.members:
+            if other.arn in blobs and self._decrypt(other, blobs[other.arn], context) is not None:
+                raise BundleError("its own wrap opens with no key")
+        raise WrapRefusedError(["InvalidCiphertextException everywhere"])
 
     def open_anywhere(self, blob: bytes, context: Mapping[str, str]) -> bytes:
         for member in self.key_set.members:
@@ -116,6 +129,7 @@ class WorldKeys:
                 raise WrapUnavailableError([wrap.region for wrap in parsed.wraps], "ReadTimeoutError")
             data_key = self._decrypt(self._member(held[0].region), held[0].blob, context)
             assert data_key is not None
+            parsed.verify(data_key, context)
             makeable = [region for region in missing if region not in self.down | self.decrypt_only]
             fresh = tuple(Wrap(arn(region), self.mangle(blob_under(region, data_key, context))) for region in makeable)
             parsed = parsed.with_wraps(fresh, self.key_set)

@@ -1,14 +1,16 @@
 """What rewrapping promises, whatever the format, the order and the moment of a crash."""
 
 import base64
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.bundle import Bundle
+from kms_failover.domain.bundle import Bundle, Wrap
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.object_record import REFUSED
 from kms_failover.domain.rewrapping import MAX_COPIES, Outcome
@@ -314,6 +316,29 @@ def test_what_every_key_refuses_is_a_refusal_and_ends() -> None:
     assert "no member key opens it" in refusal.reason
 
 
+def test_a_bundle_whose_wraps_are_all_refused_is_a_refusal_and_ends() -> None:
+    world = World()
+    world.put(v3(bundle_under(THERE, HERE), **{"x-amz-t": json.dumps({"aws:x-amz-cek-alg": "115"})}))
+    world.service.record_failure(world.bucket, "k", "InvalidCiphertextException")
+
+    result = world.service.rewrap(world.bucket, "k")
+
+    assert (result.outcome, world.ledger.all_debts()) == (Outcome.REFUSED, [])
+
+
+def test_a_bundle_whose_own_wrap_is_spoilt_is_refused_and_its_debt_waits_for_a_person() -> None:
+    world = World()
+    spoilt = Wrap(arn(HERE), blob_under(HERE, context={}))
+    sound = Bundle.parse(bundle_under(THERE))
+    world.put(v3(bytes(sound.with_wraps((spoilt,), world.key_set))))
+    world.service.record_failure(world.bucket, "k", "InvalidCiphertextException")
+
+    result = world.service.rewrap(world.bucket, "k")
+
+    (debt,) = world.ledger.all_debts()
+    assert (result.outcome, debt.owed_to, debt.code) == (Outcome.REFUSED, HERE, REFUSED)
+
+
 def test_a_refusal_does_not_clear_the_debt_of_what_still_opens_elsewhere_only() -> None:
     world = World()
     world.put(v3(blob_under(THERE)))
@@ -483,6 +508,18 @@ def test_a_wrapped_key_that_the_object_does_not_commit_to_is_refused_and_pages_a
         world.service.rewrap(world.bucket, "k")
 
     assert world.objects.writes == 0
+    assert ["commit" in refusal.reason for refusal in world.ledger.all_refusals()] == [True]
+
+
+@pytest.mark.parametrize("region", [HERE, THERE])
+def test_a_bundle_that_opens_to_another_key_than_it_commits_to_is_refused_once_and_for_all(region: str) -> None:
+    world = World()
+    other = Wrap(arn(region), blob_under(region, bytes(32)))
+    world.put(v3(bytes(replace(Bundle.parse(bundle_under(region)), wraps=(other,)))))
+
+    with pytest.raises(TamperedError):
+        world.service.rewrap(world.bucket, "k")
+
     assert ["commit" in refusal.reason for refusal in world.ledger.all_refusals()] == [True]
 
 

@@ -11,10 +11,20 @@ from kms_failover.domain.bundle import Bundle, is_bundle
 from kms_failover.domain.fault import FaultClass
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.route import Route
-from kms_failover.errors import ConfigurationError, RegionUnavailableError, WrapRefusedError, WrapUnavailableError
+from kms_failover.domain.s3_envelope import MADE_BY_THE_CLIENT
+from kms_failover.errors import (
+    BundleError,
+    ConfigurationError,
+    RegionUnavailableError,
+    WrapRefusedError,
+    WrapUnavailableError,
+)
 
-# How KMS says that a blob is not under the key that was named (facts 2.1, 2.2)
-_NOT_UNDER_THIS_KEY = frozenset({"AccessDeniedException", "IncorrectKeyException", "InvalidCiphertextException"})
+# How KMS says that a blob is not under the key that was named (facts 2.1, 2.2); the first also that we may not ask
+_DENIED = "AccessDeniedException"
+_NOT_UNDER_THIS_KEY = frozenset({_DENIED, "IncorrectKeyException", "InvalidCiphertextException"})
+_TRIAL_CONTEXT = {MADE_BY_THE_CLIENT: "kms-failover"}  # the role may use no other (facts 6.1)
+_TRIAL = bytes(32)  # no secret
 
 
 class KeySetKeys:
@@ -34,6 +44,9 @@ class KeySetKeys:
 
         Raises:
             RegionUnavailableError: the region is out, or its member key cannot be used; either may pass.
+            BundleError: the local key refuses the wrap that the bundle has for it, and another member key opens one.
+            WrapRefusedError: each key refuses the wrap that the bundle has for it.
+            CommitmentError: the local wrap opens to another key than the bundle's.
         """
         if is_bundle(blob):
             return self._open_bundle_locally(Bundle.parse(blob), context)
@@ -77,14 +90,21 @@ class KeySetKeys:
                 isinstance(error, ClientError) and _is_elsewhere(error)
             ):
                 raise
-            blobs = bundle.blobs_by_member(self._key_set)
-            self._ask_each(((m, blobs[m.arn]) for m in self._nearest_first() if m.arn in blobs), context)
+            self._ask_for_each_wrap(bundle, context)
             raise  # one has just opened it: nothing is wrong with the bundle
 
+    def _ask_for_each_wrap(self, bundle: Bundle, context: Mapping[str, str]) -> None:
+        """Raises as `open_anywhere`."""
+        blobs = bundle.blobs_by_member(self._key_set)
+        self._ask_each(((m, blobs[m.arn]) for m in self._nearest_first() if m.arn in blobs), context)
+
     def _ask_each(self, blobs: Iterable[tuple[MemberKey, bytes]], context: Mapping[str, str]) -> bytes:
-        """The first that opens. A key that is disabled, or waits for its material, may open it later."""
+        """The first that opens. A key that is disabled, or waits for its material, may open it later.
+
+        So may one that we may not use: that is raised as KMS says it.
+        """
         unavailable: dict[str, str] = {}
-        refusals: list[str] = []
+        refusals: list[tuple[MemberKey, ClientError]] = []
         for member, blob in blobs:
             try:
                 return self._engine.decrypt_under(member, blob, context)
@@ -94,18 +114,38 @@ class KeySetKeys:
                 if classify(error) is FaultClass.KEY:
                     unavailable[member.region] = code_of(error)
                 elif classify(error) is FaultClass.CIPHERTEXT or _is_elsewhere(error):
-                    refusals.append(f"{code_of(error)} in {member.region}")
+                    refusals.append((member, error))
                 else:
                     raise
         if unavailable:
             raise WrapUnavailableError(tuple(unavailable), ", ".join(dict.fromkeys(unavailable.values())))
-        raise WrapRefusedError(refusals)
+        for member, refusal in refusals:
+            if code_of(refusal) == _DENIED and not self._may_use(member):
+                raise refusal
+        raise WrapRefusedError([f"{code_of(refusal)} in {member.region}" for member, refusal in refusals])
+
+    def _may_use(self, member: MemberKey) -> bool:
+        """By a round trip of its own: KMS has one word for another region's blob and for a right that we lack."""
+        try:
+            blob = self._engine.encrypt_under(member, _TRIAL, _TRIAL_CONTEXT)
+            self._engine.decrypt_under(member, blob, _TRIAL_CONTEXT)
+        except ClientError as error:
+            if code_of(error) != _DENIED:
+                raise
+            return False
+        return True
 
     def _open_bundle_locally(self, bundle: Bundle, context: Mapping[str, str]) -> bytes | None:
         blob = bundle.blobs_by_member(self._key_set).get(self._local.arn)
         if blob is None:
             return None
-        plaintext = self._locally(self._engine.decrypt_under, blob, context)
+        try:
+            plaintext = self._locally(self._engine.decrypt_under, blob, context)
+        except ClientError as error:
+            if not _is_elsewhere(error) or (code_of(error) == _DENIED and not self._may_use(self._local)):
+                raise
+            self._ask_for_each_wrap(bundle, context)
+            raise BundleError(f"its wrap for {self.region} opens with no key: {code_of(error)}") from error
         bundle.verify(plaintext, context)
         return plaintext
 

@@ -5,7 +5,8 @@ CopyObject, and what was written is read back and opened before success is said.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -38,7 +39,13 @@ class Keys(Protocol):
     region: str
 
     def open_locally(self, blob: bytes, context: Mapping[str, str]) -> bytes | None:
-        """The plaintext data key; None if this blob, or no wrap of this bundle, is under the local member key."""
+        """The plaintext data key; None if this blob, or no wrap of this bundle, is under the local member key.
+
+        Raises:
+            BundleError: this bundle's wrap for the local key opens with none, and another wrap does.
+            WrapRefusedError: so it is with each wrap of this bundle.
+            CommitmentError: its wrap for the local key opens to another key than the bundle's.
+        """
         ...
 
     def open_anywhere(self, blob: bytes, context: Mapping[str, str]) -> bytes:
@@ -146,7 +153,12 @@ class _Rewrapping:
         return self.record.key_set
 
     def _bring_home(self, envelope: Envelope, keys: Keys) -> Result:
-        local = self._opened_here(envelope, keys)
+        try:
+            local = self._opened_here(envelope, keys)
+        except CommitmentError:
+            raise
+        except BundleError as error:
+            return self._refuse(str(error), still_lack=(self.service.region,))
         try:
             return self._rewrap(envelope, keys, local)
         except CommitmentError:
@@ -155,22 +167,25 @@ class _Rewrapping:
             return self._refuse(str(error), still_lack=self._lacking(envelope, opens_here=local is not None))
 
     def _opened_here(self, envelope: Envelope, keys: Keys) -> bytes | None:
-        local = keys.open_locally(envelope.wrapped_key, envelope.context)
-        if local is not None:
-            self._expect_its_own(envelope, local)
-        return local
+        with self._refusing_another_key():
+            local = keys.open_locally(envelope.wrapped_key, envelope.context)
+            if local is not None:
+                envelope.verify(local)
+            return local
 
     def _rewrap(self, envelope: Envelope, keys: Keys, local: bytes | None) -> Result:
         if envelope.holds_bundle:
-            blob, missing = keys.complete(envelope.wrapped_key, envelope.context)
+            with self._refusing_another_key():
+                blob, missing = keys.complete(envelope.wrapped_key, envelope.context)
             if self.service.region in missing:
                 return self._owe(envelope, NO_LOCAL_WRAP, Cause())
         elif local is not None:
             blob, missing = envelope.wrapped_key, ()
         else:
             self._refuse_ping_pong()
-            local = keys.open_anywhere(envelope.wrapped_key, envelope.context)
-            self._expect_its_own(envelope, local)
+            with self._refusing_another_key():
+                local = keys.open_anywhere(envelope.wrapped_key, envelope.context)
+                envelope.verify(local)
             blob, missing = keys.wrap_locally(local, envelope.context), ()
         changed = blob != envelope.wrapped_key
         seen = self._seen
@@ -181,10 +196,11 @@ class _Rewrapping:
             return self._result(Outcome.OWED, f"no wrap yet for {', '.join(missing)}")
         return self._result(Outcome.REWRAPPED if changed else Outcome.ALREADY)
 
-    def _expect_its_own(self, envelope: Envelope, data_key: bytes) -> None:
+    @contextmanager
+    def _refusing_another_key(self) -> Iterator[None]:
         """A wrap that opens to another key never opens to the right one: it is refused, and raised all the same."""
         try:
-            envelope.verify(data_key)
+            yield
         except CommitmentError as error:
             self._refuse(str(error))
             raise TamperedError(str(error)) from error
