@@ -147,7 +147,7 @@ def _backfill(name: str) -> Backfill:
 
 
 def _refusal(name: str) -> Refusal:
-    return Refusal(key_set=GOOD, bucket="bucket", key=name, since=NOON, reason="r")
+    return Refusal(key_set=GOOD, bucket="bucket", key=name, since=NOON, reason="r", seen_at=NOON)
 
 
 def _material(name: str) -> MaterialRecord:

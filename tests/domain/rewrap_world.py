@@ -230,6 +230,10 @@ class WorldLedger(MemoryState):
         self.before_clear()
         super().clear_debt(held)
 
+    def clear_refusal(self, held: Held[Refusal]) -> None:
+        self.before_clear()
+        super().clear_refusal(held)
+
     def all_debts(self) -> list[Debt]:
         return list(self.debts("orders"))
 

@@ -279,6 +279,25 @@ def test_a_look_at_an_older_version_does_not_clear_the_debt_of_a_newer_one() -> 
     assert debt.etag == world.objects.stored[world.bucket, "k"].etag
 
 
+def test_a_look_at_an_older_version_does_not_clear_the_refusal_of_a_newer_one_in_the_same_words() -> None:
+    world = World()
+    world.put({})
+    world.service.rewrap(world.bucket, "k")
+    world.put(v3(blob_under(HERE)))
+
+    def another_worker_is_first() -> None:
+        world.ledger.before_clear = lambda: None
+        world.now += timedelta(seconds=1)
+        world.put({})
+        assert world.service.rewrap(world.bucket, "k").outcome is Outcome.REFUSED
+
+    world.ledger.before_clear = another_worker_is_first
+    older = world.service.rewrap(world.bucket, "k")
+
+    assert older.outcome is Outcome.ALREADY
+    assert len(world.ledger.all_refusals()) == 1
+
+
 def test_what_is_not_held_when_an_object_is_looked_at_is_not_cleared() -> None:
     world = World()
     world.put(v3(blob_under(HERE)))

@@ -38,13 +38,17 @@ class Debt(Model):
 
 
 class Refusal(Model):
-    """An object that the service will not touch, and why; shown to people until the object is overwritten."""
+    """An object that the service will not touch, and why; shown to people until the object is overwritten.
+
+    `seen_at` is the last look's: it tells the refusal of a newer version from an older one with the same words.
+    """
 
     key_set: KeySetName
     bucket: BucketName
     key: ObjectKey
     since: AwareDatetime
     reason: Reason
+    seen_at: AwareDatetime | None = None  # older records have none
 
     @property
     def id(self) -> str:

@@ -73,7 +73,7 @@ class ObjectRecord:
         before = self.held.refusal.record if self.held.refusal else None
         since = before.since if before and before.reason == reason else self.now
         of = {"key_set": self.key_set.name, "bucket": self.bucket, "key": self.key}
-        self.ledger.put_refusal(Refusal(**of, since=since, reason=reason))
+        self.ledger.put_refusal(Refusal(**of, since=since, reason=reason, seen_at=self.now))
         held = {debt.owed_to for debt in self._debts()}
         self._owe(seen, {region: Cause(REFUSED) for region in still_lack if region in held})
 
