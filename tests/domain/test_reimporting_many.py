@@ -8,7 +8,7 @@ import pytest
 from kms_failover.domain.material import Concern, KeyView
 from kms_failover.domain.material_plan import Action
 from kms_failover.domain.material_round import Round
-from kms_failover.domain.material_turn import LONGEST_WAIT
+from kms_failover.domain.material_turn import LONGEST_WAIT, QUICK_TRIES
 from kms_failover.domain.reimport_request import ReimportRequest
 from kms_failover.domain.reimporting import MAX_CONTINUED, MAX_ROUNDS
 from kms_failover.errors import ImportRefusedError, RegionUnavailableError, ThrottledError
@@ -151,6 +151,33 @@ def test_throttling_to_the_end_is_no_failure_and_goes_on_in_another_run() -> Non
     assert result.error is None
     assert world.ledger.records["orders"].failures == 0
     assert world.continued == [1]
+
+
+def test_a_key_that_run_after_run_leaves_is_peoples_business_long_before_it_lapses() -> None:
+    world = world_of("orders")
+    world.run()
+    expiry = world.ledger.records["orders"].valid_to
+    assert expiry is not None
+    world.keys.keys[arn("orders")].error = ThrottledError("always")
+    at_risk = {}
+    for days_left in (29, 16, 14, 1, -1):
+        world.now = expiry - timedelta(days=days_left)
+        at_risk[days_left] = world.whole_run().at_risk
+
+    assert at_risk == {29: 0, 16: 0, 14: 1, 1: 1, -1: 1}
+
+
+def test_what_a_later_version_is_concerned_about_stops_no_other_key() -> None:
+    world = world_of("orders", "zebra")
+    world.run()
+    world.later(151)
+    unknown = {"concern": "withheld", "failures": QUICK_TRIES, "failed_at": world.now, "failure": "x"}
+    world.ledger.records["orders"] = world.ledger.records["orders"].model_copy(update=unknown)
+
+    results = {result.key_set: result for result in world.run()}
+
+    assert results["orders"].concern is Concern.FAILING
+    assert results["zebra"].action is Action.RENEW
 
 
 def test_a_key_that_failed_often_is_tried_less_and_less_and_says_so() -> None:

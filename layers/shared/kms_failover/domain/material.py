@@ -24,6 +24,11 @@ class Concern(StrEnum):
     DISABLED = "disabled"
     FAILING = "failing"
 
+    @classmethod
+    def _missing_(cls, _value: object) -> "Concern":
+        """One of a later version: people must act, and no other key has to wait for it."""
+        return cls.FAILING
+
 
 class MaterialRecord(Model):
     """What was imported last into one member key, and what KMS showed of that key at the last look.

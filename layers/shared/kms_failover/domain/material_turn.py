@@ -118,7 +118,9 @@ class Turn:
         self.plan = Plan(Action.NOTHING, failure, Concern(self.record.concern))
 
     def leave(self) -> None:
-        self.plan = Plan(Action.NOTHING, NOT_REACHED, Concern(self.record.concern))
+        """No failure of the key's; but one that run after run leaves is people's business before it lapses."""
+        concern = Concern.FAILING if self._is_late else Concern(self.record.concern)
+        self.plan = Plan(Action.NOTHING, NOT_REACHED, concern)
 
     def imports(self) -> bool:
         """False: KMS is asked too much, and nothing has happened."""
@@ -252,6 +254,13 @@ class Turn:
         if view.state == ENABLED:
             self._prove()
         self.record = self.record.model_copy(update={"imported_at": at, "valid_to": valid_to})
+
+    @property
+    def _is_late(self) -> bool:
+        """Half of the time that there was for its renewal has passed: by default the key lapses in 15 days."""
+        valid_to = self.record.shown_valid_to or self.record.valid_to
+        half = timedelta(days=self._material.renew_before_days) / 2
+        return valid_to is not None and valid_to - self._ports.clock() < half
 
     def _concern(self) -> Concern:
         if self.plan.concern is not Concern.NONE:
