@@ -42,7 +42,7 @@ def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) 
         except Exception as error:
             where = {"bucket": name.bucket, "key": name.key} if name else {"message_id": record.message_id}
             logger.exception("not rewrapped; it is tried again", extra=where)
-            if name is None or not _is_recorded(service, name, error) or not name.is_debt:
+            if name is None or not _is_swept_again(service, name, error) or not name.is_debt:
                 raise
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -59,7 +59,7 @@ def _from_invocation(service: RewrapService, event: object, deployment: str) -> 
             counts[_rewrap(service, name)] += 1
         except Exception as error:
             logger.exception("not rewrapped", bucket=name.bucket, key=name.key)
-            _is_recorded(service, name, error)
+            _is_swept_again(service, name, error)
             errors.append(error)
     _emit(counts, deployment)
     if errors:
@@ -85,10 +85,10 @@ def _was_received_before(record: SQSRecord) -> bool:
     return int(record.attributes.get("ApproximateReceiveCount") or 1) > 1
 
 
-def _is_recorded(service: RewrapService, name: ObjectName, error: Exception) -> bool:
+def _is_swept_again(service: RewrapService, name: ObjectName, error: Exception) -> bool:
     """The sweep tries a recorded failure again, later and later: its own message need not come back."""
     if isinstance(error, TamperedError):
-        return True  # as a refusal
+        return False  # it is a refusal, and the dead letters are what pages a human
     try:
         service.record_failure(name.bucket, name.key, code_of(error))
     except Exception:

@@ -139,10 +139,13 @@ def test_a_try_that_was_killed_leaves_a_debt_before_the_next_one_begins(service:
     assert service.failures == [("again", "NotFinished")]
 
 
-def test_what_was_tampered_with_is_a_refusal_and_no_debt(service: FakeService, invoke: Any) -> None:
+@pytest.mark.parametrize("message", [arrival, debt])
+def test_what_was_tampered_with_is_no_debt_and_becomes_a_dead_letter(
+    service: FakeService, invoke: Any, message: Callable[[str], str]
+) -> None:
     service.answers = {"a": TamperedError("x")}
 
-    answer = invoke(queued(arrival("a")))
+    answer = invoke(queued(message("a")))
 
     assert (service.failures, len(answer["batchItemFailures"])) == ([], 1)
 
