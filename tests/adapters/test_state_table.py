@@ -370,11 +370,12 @@ FORMER_DEBT = (
 FORMER_REFUSAL = '{"key_set": "orders", "bucket": "b", "key": "k", "since": "2026-11-23T12:00:00Z", "reason": "r"}'
 
 
-def put_former(table: Any) -> None:
+def put_former(table: Any, key: str = "k") -> None:
     """As version 1 wrote them: the sort key had no bucket."""
-    digest = hashlib.sha256(b"b/k").hexdigest()
-    table.put_item(Item={"pk": "debt#orders", "sk": f"us-east-1#{digest}", "epoch": 0, "body": FORMER_DEBT})
-    table.put_item(Item={"pk": "refusal#orders", "sk": digest, "epoch": 0, "body": FORMER_REFUSAL})
+    digest = hashlib.sha256(f"b/{key}".encode()).hexdigest()
+    debt, refusal = (json.dumps(json.loads(body) | {"key": key}) for body in (FORMER_DEBT, FORMER_REFUSAL))
+    table.put_item(Item={"pk": "debt#orders", "sk": f"us-east-1#{digest}", "epoch": 0, "body": debt})
+    table.put_item(Item={"pk": "refusal#orders", "sk": digest, "epoch": 0, "body": refusal})
 
 
 def test_debts_and_refusals_of_before_are_counted_found_and_cleared(table: Any) -> None:
@@ -399,6 +400,31 @@ def test_where_nobody_can_tell_the_bucket_of_a_debt_no_bucket_counts_as_covered(
 
     assert state.uncovered("orders", "us-east-1", "another", 9).more
     assert state.uncovered("orders", WEST, "another", 9).more  # the refusal's
+
+
+def test_many_debts_of_before_cost_one_read_to_pass_over(table: Any) -> None:
+    for number in range(5):
+        put_former(table, f"k{number}")
+    counted = SmallPages(table)
+    state = StateTable(counted, WEST)
+    StateTable(table, WEST).put_debt(a_debt())
+
+    groups = list(state.debt_groups("orders"))
+
+    assert groups == [(EAST, "bucket")]
+    assert counted.pages == 3
+
+
+def test_no_more_of_before_is_adopted_than_asked_and_debts_come_first(table: Any) -> None:
+    state = StateTable(table, WEST)
+    for number in range(3):
+        put_former(table, f"k{number}")
+
+    adopted = state.adopt_former("orders", ["us-east-1", WEST], 4)
+
+    assert adopted == 4
+    assert [owed_to for owed_to, _ in state.debt_groups("orders")] == ["us-east-1"]
+    assert len(list(state.debts_of("orders", "us-east-1", "b", ""))) == 3
 
 
 def test_a_debt_of_before_replaces_none_of_now(table: Any) -> None:

@@ -241,6 +241,21 @@ def test_what_a_backfill_proved_of_a_bucket_that_left_is_forgotten() -> None:
     assert list(world.state.backfills("orders")) == [theirs, kept]
 
 
+def test_debts_are_queued_before_any_item_of_before_is_given_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World([debt("a")], key_set())
+    queued_before, asked = [], []
+
+    def adopt_former(_key_set: str, _regions: Sequence[str], at_most: int) -> int:
+        queued_before.append(world.queue.keys)
+        asked.append(at_most)
+        return 0
+
+    monkeypatch.setattr(world.state, "adopt_former", adopt_former)
+    world.sweep()
+
+    assert (queued_before, asked) == ([["a"]], [sweeping.MAX_ADOPTED])
+
+
 def test_one_key_set_can_be_swept_alone() -> None:
     invoices = KeySet.model_validate(key_set().model_dump() | {"name": "invoices"})
     world = World([debt("a"), debt("b", "invoices")], key_set(), invoices)

@@ -46,14 +46,19 @@ class LedgerItems(Stored):
         return (self._held(Debt, key_set, item) for item in chain(after, before if start else ()))
 
     def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]:
-        """To which regions which buckets owe, by one short read for each; all but what `adopt_former` adopts."""
+        """To which regions which buckets owe, by one short read for each; all but what `adopt_former` adopts.
+
+        That is passed over at once, however much of a region's there is.
+        """
         start = " "
         while item := next(self._items.query(f"debt#{key_set}", start=start, end="~", most=1), None):
             owed_to, _, rest = str(item["sk"]).partition("#in#")
             bucket = rest.rpartition("#")[0]
             if bucket:
                 yield owed_to, bucket
-            start = f"{owed_to}#in#{bucket}#\uffff" if bucket else f"{item['sk']}\uffff"
+                start = f"{owed_to}#in#{bucket}#\uffff"
+            else:
+                start = max(f"{item['sk']}\uffff", f"{owed_to.partition('#')[0]}#in#")
 
     def owed(self, key_set: str, region: str, at_most: int) -> int:
         """How many objects of the key set are owed to the region; counts no further than `at_most`.
@@ -114,10 +119,11 @@ class LedgerItems(Stored):
         self._items.delete(f"backfill#{backfill.key_set}", backfill.id)
 
     def adopt_former(self, key_set: str, regions: Sequence[str], at_most: int) -> int:
-        """Gives items of version 1 the place that they have now; what cannot be read stays where it is."""
+        """Gives items of version 1, debts first, the place that they have now; what cannot be read stays."""
         debts = [self._items.query(f"debt#{key_set}", start=f"{region}#0", end=f"{region}#f") for region in regions]
         refusals = self._items.query(f"refusal#{key_set}", start="0", end="f")
-        return self._adopt(Debt, chain(*debts), at_most) + self._adopt(Refusal, refusals, at_most)
+        adopted = self._adopt(Debt, chain(*debts), at_most)
+        return adopted + self._adopt(Refusal, refusals, at_most - adopted)
 
     def _adopt(self, kind: type[Debt | Refusal], former: Iterable[Item], at_most: int) -> int:
         """Written first, deleted then; what stands in the new place already is newer."""

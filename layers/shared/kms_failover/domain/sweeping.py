@@ -22,7 +22,7 @@ from kms_failover.errors import EventFormatError, UnknownKeySetError, Unreadable
 MAX_QUEUED = 500  # a run, one a minute: less than four rewrap workers do in it, so arrivals do not wait behind debt
 MAX_READ = 5000  # debts read in a run, of each region and bucket: at 400 bytes each some 2 MB
 MAX_DROPPED = 500  # of each region and bucket, in a run
-MAX_ADOPTED = 5000  # former items, of each key set, in a run
+MAX_ADOPTED = 1000  # former items in a run, each by two writes: some 20 s of the function's 60
 FIRST_PAUSE = timedelta(minutes=1)  # between tries; doubled each time
 LONGEST_PAUSE = timedelta(hours=1)  # 24 tries a day of what only a person can mend
 LONGEST_PAUSE_FOR_A_REGION = timedelta(minutes=5)  # which nobody calls impaired, or not yet
@@ -92,11 +92,13 @@ class SweepService:
         Raises:
             UnknownKeySetError: no key set of this name.
         """
-        runs = [self._read(chosen) for chosen in self._chosen(key_set)]
+        key_sets = self._chosen(key_set)
+        runs = [self._read(chosen) for chosen in key_sets]
         due = {(debt.key_set, debt.bucket, debt.key): debt for run in runs for debt in run.due}
         chosen = self._fairly(list(due.values()))
         if chosen:
             self.queue.send([RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in chosen])
+        self._adopt(key_sets)
         parked, dropped = sum(run.parked for run in runs), sum(run.dropped for run in runs)
         return Swept(len(chosen), len(due) - len(chosen), parked, dropped)
 
@@ -108,6 +110,11 @@ class SweepService:
         if not chosen:
             raise UnknownKeySetError(name)
         return chosen
+
+    def _adopt(self, key_sets: Sequence[KeySet]) -> None:
+        """For the next run. Last, because there may be millions: version 1 had an item for each plain object."""
+        for key_set in key_sets:
+            self.ledger.adopt_former(key_set.name, key_set.regions, max(1, MAX_ADOPTED // len(key_sets)))
 
     def _fairly(self, due: list[Debt]) -> list[Debt]:
         """The oldest take half of a run. Chance takes the rest: the oldest may be those that nobody ever repays."""
@@ -123,7 +130,6 @@ class SweepService:
 
         Of a key set of which an older version stands in nobody knows which buckets and regions have left it.
         """
-        self.ledger.adopt_former(key_set.name, key_set.regions, MAX_ADOPTED)
         now, run, health = self.clock(), _Run([]), self._health(key_set)
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         known = {bucket.name for bucket in key_set.buckets}
