@@ -226,3 +226,18 @@ def test_the_age_is_said_in_seconds(written: Path, caplog: pytest.LogCaptureFixt
     memory(written.parent).recall()
 
     assert any(f"read {days * 86_400}"[:10] in caplog.text for days in (365, 366))
+
+
+def test_a_forked_child_serves_from_what_its_parent_knew(world: World) -> None:
+    """Neither the table nor STS is asked for it: a server's workers are forked in an outage too."""
+    table = create_state_table(EAST)
+    StateTable(table, EAST).put_key_set(world.key_set)
+    with FailoverKms.connect(EAST, "prod", settings=Settings(wrap_deadline_seconds=30)) as kms:
+        kms.generate_data_key(KeyId="orders", KeySpec="AES_256")
+        table.delete()
+
+        for _ in range(2):  # and its own child
+            kms.forget_parent()  # as a fork does
+            made = kms.generate_data_key(KeyId="orders", KeySpec="AES_256")
+
+    assert made["KmsFailover"]["MissingRegions"] == []

@@ -108,6 +108,22 @@ def test_a_changed_route_is_used_after_a_refresh_and_no_caller_waits_for_it(worl
     assert world.reader.find("orders")[1].regions == (WEST, EAST)
 
 
+def test_what_another_reader_knew_last_serves_while_the_table_is_away(world: World) -> None:
+    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    world.table.put_judgement(judgement(moved))
+    world.reader.find("orders")
+    world.table.fails = EndpointConnectionError(endpoint_url="https://dynamodb")
+    table: Any = world.table
+    child = RouteReader(WEST, table, any_account(), last_known=world.reader.last_known)
+    grandchild = RouteReader(WEST, table, any_account(), last_known=child.last_known)
+
+    _, route = grandchild.find("orders")
+
+    for reader in (child, grandchild):
+        reader.close()
+    assert route.regions == (WEST, EAST)
+
+
 def test_threads_that_outlive_the_main_one_still_learn_of_a_changed_route(world: World) -> None:
     """Executors take nothing more from that moment on, as when they are closed."""
     world.reader.find("orders")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kms_failover.adapters.engine import Engine
     from kms_failover.adapters.reports import FaultReporter
-    from kms_failover.adapters.routes import RouteReader
+    from kms_failover.adapters.routes import LastKnown, RouteReader
     from kms_failover.adapters.state_table import StateTable
     from kms_failover.domain.key_set import KeySet
 
@@ -62,6 +62,7 @@ class Connection:
         self._configured = key_sets
         self._deployed_as = deployment
         self._session = session
+        self._last_known: LastKnown | None = None  # of the process that this one was forked from
         self._lock = threading.RLock()
 
     @property
@@ -88,10 +89,13 @@ class Connection:
                     self.__dict__[name].close()
 
     def renewed(self) -> "Connection":
-        """The same connection with clients and threads of its own, for a forked process."""
-        return Connection(
+        """The same connection with clients and threads of its own, for a forked process. It knows what was known."""
+        renewed = Connection(
             self.region, self._deployed_as, self._configured, settings=self.settings, session=self._session
         )
+        routes: RouteReader | None = self.__dict__.get("_routes")
+        renewed._last_known = self._last_known if routes is None else routes.last_known
+        return renewed
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +113,7 @@ class Connection:
     def _routes(self) -> "RouteReader":
         from kms_failover.adapters.account_filter import AccountFilter
         from kms_failover.adapters.key_set_memory import KeySetMemory
-        from kms_failover.adapters.routes import RouteReader
+        from kms_failover.adapters.routes import NOTHING_KNOWN, RouteReader
 
         configured = _key_sets(self._configured)
         folder = self.settings.memory_folder
@@ -120,6 +124,7 @@ class Connection:
             configured,
             refresh_seconds=self.settings.route_refresh_seconds,
             memory=KeySetMemory(None if folder is None else Path(folder), self._deployed_as or "", self.region),
+            last_known=self._last_known or NOTHING_KNOWN,
         )
 
     def _accounts(self, configured: "tuple[KeySet, ...]") -> Callable[[], frozenset[str]]:

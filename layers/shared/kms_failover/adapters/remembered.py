@@ -47,6 +47,11 @@ class Remembered[T]:
         self._lock = threading.Lock()
         self.error: Exception | None = None  # of the last attempt
 
+    @property
+    def known(self) -> T | None:
+        """However old it is, without a look at anything."""
+        return self._known
+
     def get(self) -> T | None:
         """None where nothing is known, and `error` says why."""
         age = self._clock() - self._tried_at

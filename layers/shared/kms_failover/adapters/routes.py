@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,11 +25,23 @@ WHAT_TO_DO = (
 )
 
 
+@dataclass(frozen=True)
+class LastKnown:
+    """What a reader has read last: key sets, all of them permitted, and routes by key set."""
+
+    key_sets: tuple[KeySet, ...] = ()
+    routes: Mapping[str, Route] = field(default_factory=dict)
+
+
+NOTHING_KNOWN = LastKnown()
+
+
 class RouteReader:
     """Answers from memory. Reads the routes of those key sets only that somebody uses.
 
     Where the table cannot be read the last good routes stay; where it never could, `memory` serves, which an earlier
     process has left, else `configured`; where it is empty, `configured`. All of them pass `permitted`.
+    A forked child begins with what its parent had read: `last_known`.
     """
 
     def __init__(
@@ -40,6 +53,7 @@ class RouteReader:
         clock: Callable[[], float] = time.time,
         refresh_seconds: float = REFRESH_SECONDS,
         memory: KeySetMemory = NOTHING_REMEMBERED,
+        last_known: LastKnown = NOTHING_KNOWN,
     ) -> None:
         self._region = region
         self._state = state
@@ -50,7 +64,9 @@ class RouteReader:
         self._clock = clock
         self._refresh_seconds = refresh_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kms-failover-routes")
-        self._key_sets = self._remembered("the key sets", self._read_key_sets, permitted(configured) or None)
+        self._begins_with = last_known
+        given = permitted(configured)
+        self._key_sets = self._remembered("the key sets", self._read_key_sets, last_known.key_sets or given or None)
         self._routes: dict[str, Remembered[Route]] = {}
         self._index: tuple[tuple[KeySet, ...], dict[str, KeySet]] = ((), {})
         self._lock = threading.Lock()
@@ -88,6 +104,13 @@ class RouteReader:
             raise self._unread("no key set is known") from self._key_sets.error
         return known or ()
 
+    @property
+    def last_known(self) -> LastKnown:
+        """Without a lock, which may be held for ever by a thread that a forked child does not have."""
+        routes = {name: route.known for name, route in tuple(self._routes.items())}
+        known = {name: route for name, route in routes.items() if route is not None}
+        return LastKnown(self._key_sets.known or (), {**self._begins_with.routes, **known})
+
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
@@ -107,7 +130,8 @@ class RouteReader:
             route = self._state.route(key_set.name) if self._state is not None else None
             return route or own_order
 
-        return self._remembered(f"the route of {key_set.name}", read, own_order)
+        known = self._begins_with.routes.get(key_set.name, own_order)
+        return self._remembered(f"the route of {key_set.name}", read, known)
 
     def _indexed(self, key_sets: tuple[KeySet, ...]) -> dict[str, KeySet]:
         """By everything that names a key set; made anew only when the key sets have been read anew."""
