@@ -129,3 +129,18 @@ def test_a_stall_while_it_is_read_is_not_counted_afterwards(clock: AwakeClock, m
     read = clock.now()
 
     assert clock.now() - read <= BEAT_SECONDS
+
+
+def test_where_a_beat_fails_the_clock_does_not_stand_still(clock: AwakeClock, monotonic: Monotonic) -> None:
+    """As where somebody's test forbids sleeping, or memory has run out."""
+
+    def fail() -> None:
+        raise MemoryError
+
+    monotonic.then = fail
+    with pytest.raises(MemoryError):
+        clock._run()
+
+    monotonic.now += 60.0
+
+    assert clock.now() == pytest.approx(60.0)

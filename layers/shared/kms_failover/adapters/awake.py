@@ -58,6 +58,14 @@ class AwakeClock:
             self._thread = thread
 
     def _run(self) -> None:
+        try:
+            self._beat_on()
+        except BaseException:  # else the clock would stand still for good
+            with self._lock:
+                self._stop()
+            raise
+
+    def _beat_on(self) -> None:
         self.beat()
         while True:
             time.sleep(BEAT_SECONDS)
@@ -72,8 +80,12 @@ class AwakeClock:
             if self._monotonic() < self._needed_until:
                 self._thread = threading.current_thread()
                 return False
-            self._beat = (float("inf"), self._beat[1])
+            self._stop()
             return True
+
+    def _stop(self) -> None:
+        """From now on the clock is the monotonic one, until somebody needs more."""
+        self._thread, self._beat = None, (float("inf"), self._beat[1])
 
 
 AWAKE = AwakeClock()  # of this process
