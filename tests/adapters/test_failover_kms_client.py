@@ -10,7 +10,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, OperationNotPageableError, ParamValidationError
 
-from kms_failover.adapters.failover_kms import FailoverKms
+from kms_failover.adapters.failover_kms import FailoverKms, _forget_parents
 from kms_failover.domain.key_set import KeySet
 from tests.adapters.kms_world import World, aws_error, generate, kms_world
 from tests.domain.strategies import EAST, WEST
@@ -168,6 +168,18 @@ def test_it_is_compared_and_shown_as_an_object_and_shows_nothing(kms: Any) -> No
 def test_it_cannot_be_pickled_as_boto3s_cannot(kms: Any, way: Any) -> None:
     with pytest.raises((TypeError, AttributeError), match=r"cannot pickle|local object"):  # what it holds first
         way(kms)
+
+
+def test_a_shallow_copy_too_has_a_connection_of_its_own_in_a_forked_child(world: World) -> None:
+    with FailoverKms.connect(EAST, None, (world.key_set,)) as connected:
+        copied = copy.copy(connected)
+
+        _forget_parents()  # as a fork does
+        answer = copied.generate_data_key(KeyId="orders", KeySpec="AES_256")
+
+        assert answer["KmsFailover"]["Regions"] == [EAST, WEST]
+        assert copied._connection is not connected._connection
+        copied.close()
 
 
 def test_one_that_is_only_half_made_says_so_and_does_not_recurse() -> None:

@@ -231,6 +231,11 @@ class FailoverKms(BaseClient):
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a shallow copy, which shares all of this: in a forked child it has a parent to forget too."""
+        self.__dict__.update(state)
+        _CLIENTS.add(self)
+
     def forget_parent(self) -> None:
         """In a forked child: threads and connections are the parent's alone, and so are keys that were made or kept."""
         self._made = None
