@@ -4,21 +4,26 @@ import logging
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from kms_failover.adapters import key_set_memory
+from kms_failover.adapters.account_filter import AccountFilter
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.key_set_memory import KeySetMemory
+from kms_failover.adapters.routes import RouteReader
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.settings import Settings
-from kms_failover.errors import ConfigurationError
+from kms_failover.errors import ConfigurationError, StateUnavailableError
 from tests.adapters.kms_world import World, kms_world
 from tests.adapters.tables import create_state_table
-from tests.domain.strategies import EAST, WEST, arn, key_set
+from tests.domain.memory_state import MemoryState
+from tests.domain.strategies import ACCOUNT, EAST, WEST, arn, key_set
 
 NAME = f"kms-failover-prod-{EAST}.json"
 
@@ -159,6 +164,30 @@ def test_who_remembers_nothing_writes_nothing(tmp_path: Path, monkeypatch: pytes
 
     assert nowhere.recall() == ()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_serves_too_where_sts_was_away_when_the_table_could_be_read(written: Path) -> None:
+    state: Any = MemoryState(EAST, key_set())
+    says = iter([StateUnavailableError("STS is silent"), None])
+
+    def accounts() -> frozenset[str]:
+        if error := next(says):
+            raise error
+        return frozenset({ACCOUNT})
+
+    reader = RouteReader(EAST, state, AccountFilter(accounts), clock=count().__next__, memory=memory(written.parent))
+    with pytest.raises(StateUnavailableError):
+        reader.find("orders")
+    state.key_sets = fails
+
+    found, _ = reader.find("orders")
+
+    reader.close()
+    assert found == key_set()
+
+
+def fails() -> Any:
+    raise EndpointConnectionError(endpoint_url="https://dynamodb")
 
 
 # In a process

@@ -152,12 +152,13 @@ class RouteReader:
             if not remembered:
                 raise
             return self._permitted(remembered)
-        self._has_read = True
         self._memory.keep(known)
         unreadable = {error.sort_key for error in self._unknown()}
-        return self._permitted(
+        permitted = self._permitted(
             (*known, *(one for one in self._configured if one.name in unreadable)) or self._configured
         )
+        self._has_read = True  # and knows what it may use: until then the memory is the best there is
+        return permitted
 
     def _unknown(self) -> tuple[UnreadableItemError, ...]:
         return self._state.unknown_key_sets if self._state is not None else ()
