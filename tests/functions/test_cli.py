@@ -421,7 +421,7 @@ def test_an_error_of_the_server_leaves_open_what_one_of_the_caller_does_not(
     assert told in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff"])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff", b"{}", b'{"KeySet": "orders"}'])
 def test_an_answer_that_is_none_leaves_open_whether_the_order_is_given(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], body: bytes
 ) -> None:

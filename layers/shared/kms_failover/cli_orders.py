@@ -76,6 +76,8 @@ def _body(options: argparse.Namespace, raw: bytes, *, failed: bool) -> dict[str,
     if not isinstance(body, dict):
         raise CommandError("NoAnswer", f"{name} answered no JSON object: {_unknown(options)}", EXIT_FAILED)
     if not failed:
+        if options.command in CHANGES_INTENT and not body.keys() & {"Intent", "Error"}:
+            raise CommandError("NoAnswer", f"{name} did not say what became of it: {_unknown(options)}", EXIT_FAILED)
         return body
     kind, said = str(body.get("errorType")), str(body.get("errorMessage"))
     if kind == CommandRefusedError.__name__:
