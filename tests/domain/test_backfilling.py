@@ -67,6 +67,18 @@ def test_one_that_another_has_overtaken_proves_nothing() -> None:
     assert not world.service.record(Step(Phase.ENDED, BUCKET, "run")).is_complete
 
 
+def test_the_end_of_one_that_was_overtaken_hides_nothing_that_the_other_has_proved() -> None:
+    world = World(Counted(20, 20))
+    world.service.record(Step(Phase.BEGUN, BUCKET, "former"))
+    world.run()
+
+    world.service.record(Step(Phase.ENDED, BUCKET, "former"))
+
+    ended = world.state.backfill("orders", BUCKET, Phase.ENDED)
+    assert ended is not None
+    assert (ended.execution, ended.is_complete) == ("run", True)
+
+
 @pytest.mark.parametrize("bucket", ["nobodys", f"orders-{THERE}"])
 def test_a_bucket_of_no_key_set_here_is_not_backfilled(bucket: str) -> None:
     with pytest.raises(UnknownBucketError):

@@ -100,7 +100,7 @@ class BackfillService:
     clock: Callable[[], datetime]
 
     def record(self, step: Step) -> Backfill:
-        """A repeat writes the same again.
+        """A repeat writes the same again. The end of one that another has overtaken is not kept: that one's is.
 
         Raises:
             UnknownBucketError: no key set has the bucket here.
@@ -122,14 +122,14 @@ class BackfillService:
             began_at=now,
         )
         if step.phase is Phase.ENDED:
-            record = self._ended(record, step, now)
+            begun = self.ledger.backfill(key_set.name, step.bucket, Phase.BEGUN)
+            if begun is None or begun.execution != step.execution:
+                return record.model_copy(update={"ended_at": now, "reason": "another one began meanwhile"})
+            record = self._ended(begun, step, now)
         self.ledger.put_backfill(record)
         return record
 
-    def _ended(self, record: Backfill, step: Step, now: datetime) -> Backfill:
-        begun = self.ledger.backfill(record.key_set, record.bucket, Phase.BEGUN)
-        if begun is None or begun.execution != step.execution:
-            return record.model_copy(update={"ended_at": now, "reason": "another one began meanwhile"})
+    def _ended(self, begun: Backfill, step: Step, now: datetime) -> Backfill:
         counted = self.map_runs.counted(step.execution)
         reason = step.error or ("" if counted else "it listed nothing")
         counts = {"listed": counted.listed, "failed": counted.listed - counted.succeeded} if counted else {}
