@@ -373,6 +373,19 @@ def test_a_refusal_does_not_clear_the_debt_of_what_still_opens_elsewhere_only() 
     assert (debt.owed_to, debt.code) == (HERE, REFUSED)
 
 
+def test_a_debt_stays_where_its_object_cannot_be_looked_at_any_more() -> None:
+    world = World()
+    world.put(v3(blob_under(THERE)))
+    world.keys.down = {THERE}
+    world.service.rewrap(world.bucket, "k")
+    world.objects.hidden = "it is encrypted with a customer's own key"
+
+    world.service.rewrap(world.bucket, "k")
+
+    (debt,) = world.ledger.all_debts()
+    assert (debt.owed_to, debt.code) == (HERE, REFUSED)
+
+
 def test_a_refusal_keeps_its_first_day_while_its_reason_is_the_same() -> None:
     world = World()
     world.put({})

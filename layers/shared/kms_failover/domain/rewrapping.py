@@ -101,7 +101,7 @@ class RewrapService:
         try:
             stored = self.objects.head(bucket, key)
         except ObjectFormatError as error:
-            record.refuse(Seen(), str(error), still_lack=())
+            record.refuse(Seen(), str(error), still_lack=(self.region,))  # for all that anybody knows
             return Result(bucket, key, Outcome.REFUSED, str(error))
         if stored is None or (stored.size == 0 and not any(name.startswith("x-amz-") for name in stored.metadata)):
             record.settle(Seen(), {})
