@@ -95,7 +95,7 @@ lock-to: $(VENV)/ready
 build: .aws-sam/ready ## sam build
 
 # The first of the two regions owns the state table, so it comes first
-deploy: deploy-arguments .aws-sam/ready $(VENV)/ready ## sam deploy to two regions of an AWS account: MEMBER_KEY_ARNS=arn,arn BUCKET_NAMES=a,b REGIONS="a b" STACK=name PARAMETERS="Name=value …"
+deploy: deploy-arguments .aws-sam/ready $(VENV)/ready ## sam deploy to two regions of an AWS account: MEMBER_KEY_ARNS=arn,arn BUCKET_NAMES=a,b BUCKET_KEY_ARNS=arn,arn REGIONS="a b" STACK=name PARAMETERS="Name=value …"
 	@for region in $(REGIONS); do \
 	  $(VENV)/bin/python -m deployment.failed_creation "$(STACK)" $$region || exit 1; \
 	  $(SAM)/bin/sam deploy --stack-name "$(STACK)" --region $$region --parameter-overrides \
