@@ -116,10 +116,9 @@ def test_a_key_that_never_had_material_here_gets_it() -> None:
     assert plan_import(GONE, known(present_at=None), NOW).action is Action.RESTORE
 
 
-def test_a_record_of_an_older_version_knows_of_its_import() -> None:
-    record = MaterialRecord(
-        key_set="orders", region=HERE, key_arn=arn("orders"), imported_at=NOW - timedelta(days=3), valid_to=FAR
-    )
+@pytest.mark.parametrize("imported_at", [NOW - timedelta(days=3), None])  # None: of somebody else's import
+def test_a_record_of_an_older_version_knows_of_its_import(imported_at: datetime | None) -> None:
+    record = MaterialRecord(key_set="orders", region=HERE, key_arn=arn("orders"), imported_at=imported_at, valid_to=FAR)
     material = Material(secret="x", valid_for_days=180, renew_before_days=30)
 
     assert plan_import(GONE, Known(record, material), NOW).concern is Concern.DELETED

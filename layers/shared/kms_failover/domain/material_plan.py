@@ -84,7 +84,7 @@ def _unless_deleted(known: Known, now: datetime) -> Plan:
     """What people did is not undone. Material that is gone although it cannot have expired counts as deleted."""
     if deletion := _standing(known, LossKind.DELETED):
         return Plan(Action.NOTHING, f"{in_words(deletion)}: {_ORDER}", Concern.DELETED)
-    if known.record.was_present_at is None:
+    if known.record.was_present_at is None and known.record.valid_to is None:
         return Plan(Action.RESTORE, "the key is pending import, and nobody is known to have deleted its material")
     if _standing(known, LossKind.EXPIRED) or _may_have_expired(known.record, now):
         return Plan(Action.RESTORE, "the material has expired: nothing under the key opens")
