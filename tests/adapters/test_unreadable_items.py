@@ -14,6 +14,7 @@ from kms_failover.adapters import stored_key_sets, stored_observations
 from kms_failover.adapters.key_set_journal import KeySetJournal
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.unreadable import UnreadableLog
+from kms_failover.domain.controlling import Controller
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Outcome, Source, Verdict
 from kms_failover.domain.key_set import Bucket, Failback
@@ -25,6 +26,7 @@ from kms_failover.errors import EpochConflictError, UnreadableItemError
 from tests.adapters.kms_world import aws_error
 from tests.adapters.tables import create_state_table
 from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set, observation
+from tests.domain.test_controlling import Announcements
 
 type Break = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -147,6 +149,22 @@ def test_no_debt_is_dropped_because_an_older_version_of_its_key_set_stands_in(wo
     assert state.owed("orders", WEST, 10) == 1
     world.state.put_key_set(key_set())
     assert (state.key_sets(), state.stands_in("orders")) == ((key_set(),), False)
+
+
+def test_no_route_leaves_a_region_because_an_older_version_of_its_key_set_stands_in(world: World) -> None:
+    """The former version has one member; the route leads to the one that the version in force has added."""
+    journal, told, clock = KeySetJournal(world.table, WEST), Announcements(), [NOON]
+    journal.replace(key_set(EAST), None, NOON, "ana")
+    journal.replace(key_set(WEST, EAST), journal.in_force()["orders"], NOON, "ana")
+    Controller(world.state, told, lambda _: None, lambda: clock[0]).run()
+    world.spoil("key-sets", "orders", says(failback="scheduled"))
+    clock[0] += timedelta(minutes=1)
+
+    (judged,) = Controller(world.anew(), told, lambda _: None, lambda: clock[0]).run()
+
+    assert judged.route.regions == (WEST, EAST)
+    assert world.state.route("orders") == judged.route
+    assert told.messages == []
 
 
 class _NoQueue:

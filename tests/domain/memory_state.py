@@ -44,7 +44,7 @@ class MemoryState:
     def noticing(self) -> Iterator[Sequence[UnreadableItemError]]:
         yield ()
 
-    def stands_in(self, name: str) -> bool:
+    def stands_in(self, key_set: str) -> bool:
         return False
 
     def put_key_set(self, key_set: KeySet) -> None:

@@ -57,9 +57,9 @@ class KeySetItems(Stored):
         self.unknown_key_sets = tuple(error for error in unreadable if error.sort_key not in known)
         return tuple(known.values())
 
-    def stands_in(self, name: str) -> bool:
+    def stands_in(self, key_set: str) -> bool:
         """Whether what `key_sets` last gave of this name is an older version, for the one in force cannot be read."""
-        return name in self._stand_ins
+        return key_set in self._stand_ins
 
     def _former(self, name: str) -> KeySet | None:
         try:

@@ -25,6 +25,7 @@ class ControlState(Protocol):
     region: str
 
     def key_sets(self) -> tuple[KeySet, ...]: ...
+    def stands_in(self, key_set: str) -> bool: ...
     def observations(self, since: datetime, until: datetime) -> tuple[Observation, ...]: ...
     def judgements(self) -> dict[str, Judgement]: ...
     def judgement(self, key_set: str) -> Judgement | None: ...
@@ -122,6 +123,8 @@ class Controller:
 
     def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> _Decided:
         """What is to be announced and asked is written with the judgement, so that no other run does it too."""
+        if stored is not None and self._knows_too_little_of(key_set, stored):
+            return _Decided(stored, announce=False, ask=False)
         before = stored or first_judgement(key_set, self._state.region, known.now)
         after = self._judge(key_set, before, known)
         announce = _is_mine_to_announce(before, after, known.now)
@@ -133,6 +136,10 @@ class Controller:
         if after is not before or stored is None or stored.rescued:
             after = self._put(after, stored)
         return _Decided(after, announce, ask)
+
+    def _knows_too_little_of(self, key_set: KeySet, stored: Judgement) -> bool:
+        """Whether an older version stands in that does not name the region that leads: that one has not left it."""
+        return self._state.stands_in(key_set.name) and stored.route.regions[0] not in key_set.regions
 
     def _judge(self, key_set: KeySet, before: Judgement, known: _Known) -> Judgement:
         """The very same object where nothing is new."""
