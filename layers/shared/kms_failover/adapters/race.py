@@ -131,7 +131,12 @@ class _Race:
         call = attempt.kms.submit(attempt.operation, attempt.parameters, self._news)
         self._running[call] = attempt
         self._latest = attempt, call
-        self._patience = attempt.kms.latency.hedge_delay_seconds if self._waiting else FOR_NEWS_ONLY
+        self._most_patience = (self._terms.deadline - time.monotonic()) / 2  # the next one needs time to answer, too
+        self._patience = self._delay(attempt.kms) if self._waiting else FOR_NEWS_ONLY
+
+    def _delay(self, kms: RegionalKms) -> float:
+        """By the region's own tail, which may be longer than the caller's deadline."""
+        return min(kms.latency.hedge_delay_seconds, self._most_patience)
 
     def _may_overtake(self) -> bool:
         """The next region may be asked beside the latest one; if not yet, how long to wait before the next look."""
@@ -139,7 +144,7 @@ class _Race:
         kms = attempt.kms
         if kms.went_out(call):
             return True
-        self._patience = kms.latency.hedge_delay_seconds
+        self._patience = self._delay(kms)
         is_out = attempt.is_out
         if self._next().is_out and not is_out:
             return False
@@ -149,7 +154,8 @@ class _Race:
         if left is None or left > 0:
             self._patience = left or FOR_NEWS_ONLY
             return False
-        kms.late(call)
+        if call.seconds >= kms.latency.hedge_delay_seconds:
+            kms.late(call)
         return is_out or kms.may_overtake(call)
 
     def _judge(self, attempt: Attempt, result: Callable[[], dict[str, Any]]) -> Answer | None:
