@@ -87,7 +87,6 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
     refusal = Refusal(**of, bucket="b", key="k", since=NOON, reason="")
     return {
         "key_set": "orders",
-        "name": "orders",
         "region": region,
         "owed_to": region,
         "since": NOON,
