@@ -106,6 +106,8 @@ deploy: deploy-arguments .aws-sam/ready $(VENV)/ready ## sam deploy to two regio
 deploy-arguments:
 	@test -n "$(MEMBER_KEY_ARNS)" || { echo "deploy: MEMBER_KEY_ARNS is needed: the ARN of every member key, separated by commas"; exit 2; }
 	@test "$(words $(REGIONS)) $(words $(sort $(REGIONS)))" = "2 2" || { echo "deploy: REGIONS must be two regions, as in REGIONS=\"eu-west-1 eu-central-1\", not \"$(REGIONS)\""; exit 2; }
+	@echo "$(MEMBER_KEY_ARNS)" | tr , '\n' | grep -vE '^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$$' | sed 's/.*/deploy: "&" is no ARN of a KMS key/' | { ! grep .; } || exit 2
+	@for region in $(REGIONS); do echo "$(MEMBER_KEY_ARNS)" | grep -q ":kms:$$region:" || { echo "deploy: MEMBER_KEY_ARNS names no key in $$region"; exit 2; }; done
 
 cloud: $(TOOLS)/ready ## start the local cloud and leave it up; PORT=number, KMS="--latency 20"
 	@$(TOOLS)/bin/python -m local.cloud start $(if $(PORT),--port $(PORT)) $(if $(KMS),--kms="$(KMS)")

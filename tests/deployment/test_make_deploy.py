@@ -55,4 +55,17 @@ def test_a_deployment_without_member_keys_is_refused() -> None:
 
 
 def test_two_regions_and_keys_are_enough() -> None:
-    assert not arguments_are_wrong(KEYS)
+    assert not arguments_are_wrong(KEYS, "REGIONS=eu-west-1 eu-central-1")
+
+
+@pytest.mark.parametrize("wrong", ["foo", "arn:aws:kms:eu-west-1:111122223333:alias/a", ""])
+def test_what_is_no_keys_arn_is_refused_before_anything_is_built(wrong: str) -> None:
+    said = arguments_are_wrong(f"{KEYS},{wrong}", "REGIONS=eu-west-1 eu-central-1")
+
+    assert f'"{wrong}" is no ARN of a KMS key' in said
+
+
+def test_a_region_without_a_member_key_is_refused() -> None:
+    said = arguments_are_wrong(KEYS, "REGIONS=eu-west-1 us-east-1")
+
+    assert "names no key in us-east-1" in said
