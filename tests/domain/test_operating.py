@@ -161,6 +161,27 @@ def test_a_failback_needs_a_healthy_preferred_region() -> None:
     assert world.intent.failback
 
 
+def test_a_failback_refused_for_an_old_word_of_the_key_names_what_the_status_will_show() -> None:
+    """Healthy and usable is what it shows already, so that is nothing to wait for."""
+    world = World()
+    moved = first_route(ORDERS, WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    just_back = health(EAST).model_copy(update={"returned_at": NOON + timedelta(seconds=1)})
+    world.judge(just_back, route=moved)
+
+    with pytest.raises(IntentRefusedError) as refused:
+        world.do(ActionName.FAILBACK)
+    before = world.do(ActionName.STATUS)
+    world.judge(just_back.model_copy(update={"key_word_at": NOON + timedelta(seconds=2)}), route=moved)
+    after = world.do(ActionName.STATUS)
+
+    assert "its key has not answered since" in str(refused.value)
+    assert "when the status shows under return that an operator is waited for" in str(refused.value)
+    assert before["Verdicts"][EAST]["KeyHeardAt"] == NOON.isoformat()
+    assert before["Return"] == f"waits for the key in {EAST} to answer its probe"
+    assert after["Return"] == "waits for an operator: failback"
+    assert world.do(ActionName.FAILBACK)["Intent"]["failback"]
+
+
 def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
     world = World()
     orders = ORDERS
@@ -182,6 +203,7 @@ def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
         "Reason": "nothing observed yet",
         "KeyUsable": True,
         "KeyAnswers": None,
+        "KeyHeardAt": None,
         "Drill": None,
     }
     assert answer["Debt"] == {EAST: 2, WEST: 0}

@@ -50,6 +50,11 @@ class Watcher:
         found = {observer: self.latest(observer) for observer in REGIONS}
         return {o: status["Route"]["Regions"][0] if status else "not seen" for o, status in found.items()}
 
+    def returns(self) -> dict[str, str]:
+        """What the return to the preferred region waits for, by observer."""
+        found = {observer: self.latest(observer) for observer in REGIONS}
+        return {o: status["Return"] if status else "not seen" for o, status in found.items()}
+
     def debt(self) -> dict[str, int]:
         """The greater of both observers' counts, by the region that is owed: replicating them takes a moment."""
         found = [status["Debt"] for observer in REGIONS if (status := self.latest(observer))]

@@ -11,6 +11,8 @@ from tests.drill.steps.traffic import complete_data_keys
 from tests.drill.waiting import poll
 
 HEALTHY_SECONDS = 120.0
+KEY_ANSWERS_SECONDS = 60.0  # the probe asks the key as soon as its region is back
+FAILBACK_WAITS = "waits for an operator: failback"
 COVERED_SECONDS = 30.0  # a repaid debt is an object that opens
 FAILBACK_SECONDS = 180.0  # the return waits for the debt, which is swept once a minute
 REPAID_SECONDS = 150.0
@@ -43,6 +45,16 @@ def run(drill: Drill) -> None:
 
 
 def _fail_back(drill: Drill) -> None:
+    """As the runbook says: once the status shows under *return* that nothing but the operator is waited for."""
+    waits = dict.fromkeys(REGIONS, FAILBACK_WAITS)
+    seen = poll(
+        drill.progress,
+        f"the return to {PREFERRED} to wait for the operator alone",
+        drill.watcher.returns,
+        lambda returns: returns == waits,
+        deadline_seconds=KEY_ANSWERS_SECONDS,
+    )
+    drill.checks.add("the return waits for the operator alone", expected=waits, observed=seen)
     arguments = ["failback", "--key-set", KEY_SET, "--region", OTHER, "--deployment", DEPLOYMENT]
     ended = cli([*arguments, "--reason", "drill: KMS is back", "--author", "drill", "--json"], drill.aws.environment)
     deed = "failback ordered" if ended.status == 0 else "failback refused"

@@ -180,13 +180,14 @@ def _route(route: Route) -> dict[str, Any]:
 def _verdict(health: RegionHealth | None, key_set: KeySet) -> dict[str, Any]:
     if health is None:
         unknown = {"Verdict": "unknown", "Since": None, "Reason": "nothing observed yet"}
-        return unknown | {"KeyUsable": True, "KeyAnswers": None, "Drill": None}
+        return unknown | {"KeyUsable": True, "KeyAnswers": None, "KeyHeardAt": None, "Drill": None}
     found = {
         "Verdict": health.verdict.value,
         "Since": health.since.isoformat(),
         "Reason": health.reason,
         "KeyUsable": health.key_usable,
         "KeyAnswers": health.key_answers,
+        "KeyHeardAt": _iso(health.key_word_at),
         "Drill": _drill(health, key_set),
     }
     if health.key_usable:

@@ -222,7 +222,7 @@ def _may_return(key_set: KeySet, judgement: Judgement) -> bool:
         why = health.in_words() if health else "nothing observed yet"
         insisting = "" if health and health.is_refuge else ", if you insist"
         raise IntentRefusedError(
-            f"no return to {preferred} yet ({why}). Say it again when the status shows it healthy and its key usable; "
-            f"failover leads there all the same, whatever is owed{insisting}"
+            f"no return to {preferred} yet ({why}). Say it again when the status shows under return that an operator "
+            f"is waited for; failover leads there all the same, whatever is owed{insisting}"
         )
     return True
