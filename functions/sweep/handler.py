@@ -10,7 +10,7 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.backfilling import Step
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.sweeping import key_set_in
+from kms_failover.domain.sweeping import Owed, Swept, key_set_in
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -20,14 +20,43 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """The answer's `remaining` is above 0 when there was more debt than one run repays."""
     if step := Step.read(event):
         return _backfill(step, context)
-    deployment = bootstrap.deployment(context)
-    swept = bootstrap.sweep_service(context).sweep(key_set_in(event))
-    logger.info("debt queued", extra=asdict(swept))
+    deployment, key_set = bootstrap.deployment(context), key_set_in(event)
+    swept = bootstrap.sweep_service(context).sweep(key_set)
+    answer = {name: count for name, count in asdict(swept).items() if isinstance(count, int)}
+    logger.info("debt queued", extra=answer)
     _emit("DebtQueued", swept.queued, deployment)
     if swept.dropped:
         logger.warning("debts of buckets or regions that have left their key set were dropped", dropped=swept.dropped)
         _emit("DebtDropped", swept.dropped, deployment)
-    return asdict(swept)
+    _tell_of_overdue(swept)
+    for owed in swept.owed:
+        _gauge(owed, deployment)
+    if key_set is None:
+        _count_overdue(swept.overdue, deployment)
+    return answer
+
+
+def _tell_of_overdue(swept: Swept) -> None:
+    """The alarm says that there are some; the log says which."""
+    named = {"bucket", "key", "owed_to", "since", "code", "tries"}
+    for debt in swept.oldest:
+        logger.warning("an object is overdue", extra=debt.model_dump(mode="json", include=named))
+
+
+def _gauge(owed: Owed, deployment: str) -> None:
+    """How many there are now. Nothing is said of a key set and region with none: each metric has its price."""
+    counts = {"DebtOwed": owed.debts, "DebtOverdue": owed.overdue, "RefusalsStanding": owed.refused}
+    for name, count in counts.items():
+        if count:
+            with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
+                metric.add_dimension("Deployment", deployment)
+                metric.add_dimension("KeySet", owed.key_set)
+                metric.add_dimension("Region", owed.region)
+
+
+def _count_overdue(count: int, deployment: str) -> None:
+    """Of a run over all key sets, and 0 as well: an alarm looks at it, and at whether anybody counts."""
+    _emit("DebtOverdue", count, deployment)
 
 
 def _backfill(step: Step, context: LambdaContext) -> dict[str, Any]:

@@ -171,6 +171,13 @@ def test_what_is_owed_is_counted_no_further_than_asked(state: State) -> None:
     assert [state.owed("orders", EAST, most) for most in (1, 3, 9)] == [1, 3, 3]
 
 
+def test_what_is_refused_is_counted_by_bucket_and_no_further_than_asked(state: State) -> None:
+    for bucket, key in (("bucket", "a"), ("bucket", "b"), ("bucket", "c"), ("bucket-2", "d")):
+        state.put_refusal(Refusal(key_set="orders", bucket=bucket, key=key, since=NOON, reason="r"))
+
+    assert [state.refused("orders", "bucket", most) for most in (1, 3, 9)] == [1, 3, 3]
+
+
 def test_ignored_events_come_newest_first(state: State) -> None:
     events = [
         IgnoredEvent(id=str(n), source="aws.kms", detail_type="t", at=NOON + timedelta(seconds=n), reason="r")

@@ -162,6 +162,9 @@ class MemoryState:
     def refusals(self, key_set: str) -> Iterator[Refusal]:
         return (refusal for (name, _), refusal in sorted(self._refusals.items()) if name == key_set)
 
+    def refused(self, key_set: str, bucket: str, at_most: int) -> int:
+        return min(sum(refusal.bucket == bucket for refusal in self.refusals(key_set)), at_most)
+
     def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> Uncovered:
         owed = {debt.key for debt in islice(self.debts(key_set, region, bucket), at_most)}
         refused = {refusal.key for refusal in self.refusals(key_set) if refusal.bucket == bucket}

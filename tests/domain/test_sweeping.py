@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +12,12 @@ from hypothesis import strategies as st
 
 from kms_failover.domain import sweeping
 from kms_failover.domain.backfilling import Backfill
-from kms_failover.domain.debt import Debt
+from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.object_record import REFUSED
 from kms_failover.domain.route import first_route
-from kms_failover.domain.sweeping import Chance, RewrapMessage, SweepService, Swept, key_set_in
+from kms_failover.domain.sweeping import Chance, Owed, RewrapMessage, SweepService, Swept, key_set_in
 from kms_failover.errors import EventFormatError, UnknownKeySetError
 from tests.domain.memory_state import MemoryState
 from tests.domain.rewrap_world import HERE, THERE, THIRD, key_set
@@ -66,7 +67,8 @@ class World:
         return self
 
     def sweep(self) -> Swept:
-        return self.service.sweep()
+        """Without what it says of single key sets and debts, which has tests of its own."""
+        return replace(self.service.sweep(), overdue=0, oldest=(), owed=())
 
 
 def debt(key: str, name: str = "orders", owed_to: str = HERE, bucket: str = f"orders-{HERE}", **more: object) -> Debt:
@@ -272,6 +274,62 @@ def test_an_unknown_key_set_is_an_error() -> None:
 
 def test_no_debt_is_no_message() -> None:
     assert World().sweep() == Swept(queued=0, remaining=0)
+
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+WELL_SINCE_LONG = health(HERE)
+JUST_BACK = health(HERE).model_copy(update={"returned_at": NOW - HOUR + MINUTE})
+BACK_FOR_AN_HOUR = health(HERE).model_copy(update={"returned_at": NOW - HOUR})
+
+
+@pytest.mark.parametrize(
+    ("of", "verdicts", "is_overdue"),
+    [
+        ({"since": NOW - HOUR}, [], True),
+        ({"since": NOW - HOUR + MINUTE}, [], False),
+        ({"code": "AccessDenied", "tries": 30}, [WELL_SINCE_LONG], True),
+        ({}, [JUST_BACK], False),
+        ({}, [BACK_FOR_AN_HOUR], True),
+        ({}, [health(HERE, Verdict.IMPAIRED)], False),
+        ({}, [health(HERE, key_usable=False)], False),
+        ({"waits_for": [THERE]}, [health(THERE, Verdict.IMPAIRED)], False),
+        ({"waits_for": [THERE]}, [health(THERE).model_copy(update={"returned_at": NOW - MINUTE})], False),
+        (
+            {"waits_for": [THERE, THIRD]},
+            [health(THERE, Verdict.IMPAIRED)],
+            True,
+        ),  # the third could open it all the time
+        ({"code": REFUSED}, [], True),
+    ],
+)
+def test_a_debt_that_no_outage_explains_is_overdue_after_an_hour(
+    of: dict[str, Any], verdicts: list[RegionHealth], *, is_overdue: bool
+) -> None:
+    world = World([debt("a", **of)]).judged(*verdicts)
+
+    swept = world.service.sweep()
+
+    assert (swept.overdue, [one.key for one in swept.oldest]) == ((1, ["a"]) if is_overdue else (0, []))
+
+
+def test_what_is_owed_overdue_and_refused_is_counted_by_key_set_and_region() -> None:
+    world = World([debt("a"), debt("b", since=NOW), debt("c", owed_to=THERE), debt("x", bucket=f"orders-{THERE}")])
+    for key, bucket in (("d", f"orders-{HERE}"), ("e", f"orders-{THERE}")):
+        world.state.put_refusal(Refusal(key_set="orders", bucket=bucket, key=key, since=LONG_AGO, reason="r"))
+
+    owed = world.service.sweep().owed
+
+    assert set(owed) == {Owed("orders", HERE, 2, 1, refused=1), Owed("orders", THERE, 1, 1, refused=0)}
+
+
+def test_the_oldest_of_the_overdue_are_named_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "MAX_NAMED", 2)
+    ages = dict(zip("abcd", (3, 1, 4, 2), strict=True))
+    world = World([debt(key, since=LONG_AGO - timedelta(hours=hours)) for key, hours in ages.items()])
+
+    swept = world.service.sweep()
+
+    assert (swept.overdue, [one.key for one in swept.oldest]) == (4, ["c", "a"])
 
 
 @pytest.mark.parametrize(

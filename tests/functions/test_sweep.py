@@ -1,6 +1,7 @@
 """The sweep handler, and the backfill that Step Functions runs beside it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,8 +10,9 @@ import pytest
 from functions.sweep import handler
 from kms_failover import bootstrap
 from kms_failover.domain.backfilling import Backfill, Phase, Step
+from kms_failover.domain.debt import Debt
 from kms_failover.domain.rewrap_request import ObjectName, from_invocation
-from kms_failover.domain.sweeping import Swept
+from kms_failover.domain.sweeping import Owed, Swept
 from tests.domain.strategies import NOON
 from tests.functions.test_rewrap import Context
 
@@ -20,11 +22,11 @@ ROOT = Path(__file__).parents[2]
 class FakeService:
     def __init__(self) -> None:
         self.seen: list[str | None] = []
-        self.dropped = 0
+        self.swept = Swept(queued=2, remaining=1, parked=4)
 
     def sweep(self, key_set: str | None = None) -> Swept:
         self.seen.append(key_set)
-        return Swept(queued=2, remaining=1, parked=4, dropped=self.dropped)
+        return self.swept
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_it_answers_what_was_queued_and_what_is_left(
 
     answer = handler.lambda_handler(event, context)
 
-    assert answer == {"queued": 2, "remaining": 1, "parked": 4, "dropped": 0}
+    assert answer == {"queued": 2, "remaining": 1, "parked": 4, "dropped": 0, "overdue": 0}
     assert service.seen == [key_set]
     (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "DebtQueued" in line]
     assert (metric["DebtQueued"], metric["Deployment"]) == ([2.0], "prod")
@@ -59,13 +61,52 @@ def test_debts_that_are_dropped_are_counted_and_logged(
     service: FakeService, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     context: Any = Context()
-    service.dropped = 3
+    service.swept = replace(service.swept, dropped=3)
 
     handler.lambda_handler({}, context)
 
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [metric["DebtDropped"] for metric in printed if "DebtDropped" in metric] == [[3.0]]
     assert [vars(record)["dropped"] for record in caplog.records if record.levelname == "WARNING"] == [3]
+
+
+def test_what_is_owed_overdue_and_refused_is_measured_where_there_is_any(
+    service: FakeService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context: Any = Context()
+    service.swept = replace(service.swept, overdue=3, owed=(Owed("orders", "us-east-1", 5, 3, refused=0),))
+
+    handler.lambda_handler({}, context)
+
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    of_key_set = [metric for metric in printed if metric.get("KeySet") == "orders"]
+    assert [metric["DebtOwed"] for metric in of_key_set if "DebtOwed" in metric] == [[5.0]]
+    assert {metric["Region"] for metric in of_key_set} == {"us-east-1"}
+    assert not any("RefusalsStanding" in metric for metric in printed)
+    assert [metric["DebtOverdue"] for metric in printed if "DebtOverdue" in metric] == [[3.0], [3.0]]
+
+
+@pytest.mark.parametrize(("event", "counts"), [({}, [[0.0]]), ({"key_set": "orders"}, [])])
+def test_only_a_run_over_all_key_sets_says_that_nothing_is_overdue(
+    service: FakeService, event: dict[str, Any], counts: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    context: Any = Context()
+
+    handler.lambda_handler(event, context)
+
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [metric["DebtOverdue"] for metric in printed if "DebtOverdue" in metric] == counts
+
+
+def test_overdue_objects_are_logged_by_name_and_code(service: FakeService, caplog: pytest.LogCaptureFixture) -> None:
+    context: Any = Context()
+    of = {"key_set": "orders", "owed_to": "us-east-1", "bucket": "b", "key": "k", "code": "AccessDenied"}
+    service.swept = replace(service.swept, overdue=1, oldest=(Debt(**of, since=NOON),))
+
+    handler.lambda_handler({}, context)
+
+    logged = [vars(record) for record in caplog.records if record.levelname == "WARNING"]
+    assert [(one["bucket"], one["key"], one["code"]) for one in logged] == [("b", "k", "AccessDenied")]
 
 
 class FakeBackfills:

@@ -10,6 +10,7 @@ from functions.controller import handler as controller
 from functions.probe import handler as probe
 from functions.reimport import handler as reimport
 from functions.signals import handler as signals
+from functions.sweep import handler as sweep
 from kms_failover.adapters.unreadable_metric import UnreadableMetric
 from kms_failover.domain.aws_events import ALARM_INFIX, read
 from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source
@@ -67,6 +68,7 @@ def _expected(stack: Stack) -> Iterator[Metric]:
     yield _emitted(lambda: UnreadableMetric(deployment)([unreadable]))
     yield _emitted(lambda: reimport._count_at_risk(deployment, 1))
     yield _emitted(lambda: reimport._count_run(deployment))
+    yield _emitted(lambda: sweep._count_overdue(0, deployment))
     yield from _lost(stack)
     for queue in _destinations(stack):
         yield _of_queue("ApproximateNumberOfMessagesVisible", queue)

@@ -104,6 +104,10 @@ class LedgerItems(Stored):
     def refusals(self, key_set: str) -> Iterator[Refusal]:
         return self._items.facts(Refusal, self._items.query(f"refusal#{key_set}"), _belongs)
 
+    def refused(self, key_set: str, bucket: str, at_most: int) -> int:
+        """How many of a bucket's objects, read or not; counts no further than `at_most`."""
+        return sum(1 for _ in self._items.query(f"refusal#{key_set}", f"in#{bucket}#", most=at_most))
+
     def put_backfill(self, backfill: Backfill) -> None:
         self._items.put(f"backfill#{backfill.key_set}", backfill.id, backfill)
 

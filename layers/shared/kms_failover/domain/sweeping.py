@@ -4,9 +4,10 @@ Parked, at no request, is what waits for a region that is impaired or whose key 
 look at. What failed for another reason is tried later and later.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
@@ -26,6 +27,9 @@ MAX_ADOPTED = 1000  # former items in a run, each by two writes: some 20 s of th
 FIRST_PAUSE = timedelta(minutes=1)  # between tries; doubled each time
 LONGEST_PAUSE = timedelta(hours=1)  # 24 tries a day of what only a person can mend
 LONGEST_PAUSE_FOR_A_REGION = timedelta(minutes=5)  # which nobody calls impaired, or not yet
+OVERDUE_AFTER = timedelta(hours=1)  # some six tries of a debt that fails
+MAX_REFUSALS_COUNTED = 1000  # of each bucket, in a run: at 400 bytes each 0.4 MB
+MAX_NAMED = 10  # of the overdue, the oldest, in the log
 NOBODYS_AFTER = timedelta(days=1)  # debts of before they named their region: key sets reach every region within it
 RECOVERED = "KMS Region Recovered"
 
@@ -38,16 +42,34 @@ class RewrapMessage:
 
 
 @dataclass(frozen=True)
+class Owed:
+    """Of one key set, in this region's buckets: debts to one region, the `overdue` among them, and objects refused.
+
+    No more is counted than a run reads. A refusal is nobody's in particular, so it counts for this region.
+    """
+
+    key_set: str
+    region: str
+    debts: int
+    overdue: int
+    refused: int
+
+
+@dataclass(frozen=True)
 class Swept:
     """Of what was read in this run: objects queued, or `remaining` for the next one; debts `parked` and `dropped`.
 
     Parked debts wait for a region or a person; dropped are those of buckets and regions that have left their key set.
+    The oldest of the `overdue` debts are there by name.
     """
 
     queued: int
     remaining: int
     parked: int = 0
     dropped: int = 0
+    overdue: int = 0
+    oldest: tuple[Debt, ...] = ()
+    owed: tuple[Owed, ...] = ()
 
 
 class DebtLedger(Protocol):
@@ -58,6 +80,7 @@ class DebtLedger(Protocol):
     def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]: ...
     def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]: ...
     def clear_debt(self, held: Held[Debt]) -> None: ...
+    def refused(self, key_set: str, bucket: str, at_most: int) -> int: ...
     def backfills(self, key_set: str) -> Iterator[Backfill]: ...
     def drop_backfill(self, backfill: Backfill) -> None: ...
     def judgement(self, key_set: str) -> Judgement | None: ...
@@ -98,9 +121,22 @@ class SweepService:
         chosen = self._fairly(list(due.values()))
         if chosen:
             self.queue.send([RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in chosen])
+        owed = tuple(owed for of, run in zip(key_sets, runs, strict=True) for owed in self._owed(of, run))
         self._adopt(key_sets)
         parked, dropped = sum(run.parked for run in runs), sum(run.dropped for run in runs)
-        return Swept(len(chosen), len(due) - len(chosen), parked, dropped)
+        overdue = sorted((debt for run in runs for debt in run.overdue), key=lambda debt: debt.since)
+        queued, oldest = len(chosen), tuple(overdue[:MAX_NAMED])
+        return Swept(queued, len(due) - queued, parked, dropped, len(overdue), oldest, owed)
+
+    def _owed(self, key_set: KeySet, run: "_Run") -> Iterator[Owed]:
+        """Of each region that has something to count."""
+        buckets = key_set.buckets_in(self.region)
+        refused = sum(self.ledger.refused(key_set.name, bucket.name, MAX_REFUSALS_COUNTED) for bucket in buckets)
+        debts, overdue = Counter(run.owed_to), Counter(debt.owed_to for debt in run.overdue)
+        for region in key_set.regions:
+            refused_here = refused if region == self.region else 0
+            if debts[region] or refused_here:
+                yield Owed(key_set.name, region, debts[region], overdue[region], refused_here)
 
     def _chosen(self, name: str | None) -> tuple[KeySet, ...]:
         key_sets = self.key_sets()
@@ -178,8 +214,13 @@ class _Run:
     due: list[Debt]
     parked: int = 0
     dropped: int = 0
+    owed_to: list[str] = field(default_factory=list)  # a region for each debt
+    overdue: list[Debt] = field(default_factory=list)
 
     def take(self, debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> None:
+        self.owed_to.append(debt.owed_to)
+        if is_overdue(debt, health, now):
+            self.overdue.append(debt)
         if is_parked(debt, health):
             self.parked += 1
         elif is_due(debt, health, now):
@@ -207,6 +248,27 @@ def is_due(debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> boo
     longest = LONGEST_PAUSE if failed else LONGEST_PAUSE_FOR_A_REGION
     pause: timedelta = min(FIRST_PAUSE * 2 ** min(debt.tries - 1, 10), longest)
     return now - debt.tried_at >= pause
+
+
+def is_overdue(debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> bool:
+    """Whether it could have been repaid for an hour, and was not: no outage explains it, so nothing else rings for it.
+
+    Example: it is owed since 12:00 to a region that was out from 11:50 to 14:00, so it is overdue at 15:00. One that
+    waits for a person is overdue as well.
+    """
+    sources = [region for region in debt.waits_for if not _is_out(region, health)]
+    if _is_out(debt.owed_to, health) or (debt.waits_for and not sources):
+        return False
+    source_is_back = min((_is_back_since(region, health) for region in sources), default=debt.since)
+    return now - max(debt.since, _is_back_since(debt.owed_to, health), source_is_back) >= OVERDUE_AFTER
+
+
+def _is_back_since(region: str, health: Mapping[str, RegionHealth]) -> datetime:
+    found = health.get(region)
+    return found.returned_at if found and found.returned_at else _EVER
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def _is_out(region: str, health: Mapping[str, RegionHealth]) -> bool:
