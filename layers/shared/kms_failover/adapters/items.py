@@ -138,8 +138,11 @@ class Items:
         self._table.delete_item(Key={"pk": partition, "sk": sort_key})
 
     def delete_if(self, partition: str, sort_key: str, body: object) -> None:
-        """EpochConflictError where another body is stored, or none where there was one."""
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(body)"}
+        """EpochConflictError where another body is stored, or none where there was one. NULL is none either."""
+        condition: dict[str, Any] = {
+            "ConditionExpression": "attribute_not_exists(body) OR attribute_type(body, :null)",
+            "ExpressionAttributeValues": {":null": "NULL"},
+        }
         if body is not None:
             condition = {"ConditionExpression": "body = :body", "ExpressionAttributeValues": {":body": body}}
         with _condition(f"{partition} {sort_key}: a newer one is there"):
