@@ -177,7 +177,9 @@ def _rewrap(place: Place) -> "RewrapService":
         retries={"total_max_attempts": 2, "mode": "standard"},
     )
     objects = S3Objects(boto3.client("s3", region_name=place.region, config=copying))
-    return RewrapService(connection.routes.key_sets, keys_for, objects, _state(place), place.region, now)
+    state = _state(place)
+    key_sets = _permitted(place, _recent_key_sets(state))  # as every function's: what it cannot read is counted
+    return RewrapService(key_sets, keys_for, objects, state, place.region, now)
 
 
 @functools.cache

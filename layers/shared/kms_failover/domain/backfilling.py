@@ -124,7 +124,8 @@ class BackfillService:
         if step.phase is Phase.ENDED:
             begun = self.ledger.backfill(key_set.name, step.bucket, Phase.BEGUN)
             if begun is None or begun.execution != step.execution:
-                return record.model_copy(update={"ended_at": now, "reason": "another one began meanwhile"})
+                why = "another one began meanwhile" if begun else "no record of its begin can be read"
+                return record.model_copy(update={"ended_at": now, "reason": why})
             record = self._ended(begun, step, now)
         self.ledger.put_backfill(record)
         return record
