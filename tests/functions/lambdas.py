@@ -42,8 +42,8 @@ class Stack:
         self.here = here
         self.state = StateTable(create_state_table(here), here)
         self.kms = {region: boto3.client("kms", region_name=region) for region in (EAST, WEST)}
-        arns = {region: client.create_key()["KeyMetadata"]["Arn"] for region, client in self.kms.items()}
-        self.key_set = KeySet(name="orders", members=tuple(MemberKey(region=r, arn=a) for r, a in arns.items()))
+        self.arns = {region: client.create_key()["KeyMetadata"]["Arn"] for region, client in self.kms.items()}
+        self.key_set = KeySet(name="orders", members=tuple(MemberKey(region=r, arn=a) for r, a in self.arns.items()))
         self.state.put_key_set(self.key_set)
 
     def context(self, role: str) -> Any:
