@@ -882,3 +882,76 @@ def test_news_of_one_second_and_of_the_next_have_numbers_of_their_own() -> None:
 
     told = [(news.kind, news.region) for news in reversed(world.state.news("orders"))]
     assert told == [("lost", EAST), ("no target", EAST), ("lost", WEST), ("all lost", EAST)]
+
+
+# A return is told when the key has answered: before that nobody knows whether the region can be used
+
+NEW_KEY = arn(EAST, "new")
+
+
+def with_new_key() -> KeySet:
+    return key_set().model_copy(update={"members": (MemberKey(region=EAST, arn=NEW_KEY), *key_set().members[1:])})
+
+
+def rounds(world: World, word: Outcome | None, at: Sequence[int], subject: str = "") -> None:
+    """Rounds that both regions answer, and the western key; the eastern one says `word`."""
+    for seconds in at:
+        world.see(*(observation(seconds, OK, region=region) for region in (EAST, WEST)))
+        world.see(observation(seconds, OK, region=WEST, key_set="orders"))
+        if word is not None:
+            world.see(observation(seconds, word, key_set="orders", subject=subject))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+
+def test_a_key_that_replaces_a_lost_one_is_not_told_to_be_usable_before_it_has_answered() -> None:
+    world = World()
+    rounds(world, Outcome.KEY_FAULT, at=(0, 10, 20), subject=arn(EAST))
+    world.state.put_key_set(with_new_key())
+
+    rounds(world, None, at=(30, 40))
+    before = world.announcements.people_know, list(world.announcements.recovered)
+    rounds(world, OK, at=(50, 60), subject=NEW_KEY)
+
+    assert before == ([("lost", EAST)], [])
+    assert world.announcements.people_know == [("lost", EAST), ("recovered", EAST)]
+    assert world.announcements.recovered == [("orders", EAST, WEST)]
+
+
+def test_a_key_that_replaces_a_lost_one_and_fails_as_well_is_told_to_be_lost_and_never_to_be_usable() -> None:
+    world = World()
+    rounds(world, Outcome.KEY_FAULT, at=(0, 10, 20), subject=arn(EAST))
+    world.state.put_key_set(with_new_key())
+
+    rounds(world, Outcome.KEY_FAULT, at=(30, 40, 50), subject=NEW_KEY)
+
+    assert world.announcements.people_know == [("lost", EAST), ("lost", EAST)]
+    assert world.announcements.recovered == []
+
+
+def test_a_region_is_not_told_to_be_back_before_its_key_has_answered_again() -> None:
+    world = World()
+    rounds(world, OK, at=(-10, 0))
+    lose(world, EAST, at=(10, 20, 30))
+
+    rounds(world, None, at=(650, 660))
+    before = world.announcements.people_know, list(world.announcements.recovered)
+    rounds(world, OK, at=(670,))
+
+    assert before == ([("lost", EAST)], [])
+    assert world.announcements.people_know == [("lost", EAST), ("recovered", EAST)]
+    assert world.announcements.recovered == [("orders", EAST, WEST)]
+
+
+def test_a_key_that_stays_silent_after_its_region_is_back_is_told_to_be_not_ready_and_then_to_be_back() -> None:
+    world = World()
+    lose(world, EAST, at=(10, 20, 30))
+
+    rounds(world, Outcome.REFUSED, at=range(650, 800, 10))
+    before = world.announcements.people_know, list(world.announcements.recovered)
+    rounds(world, OK, at=(800, 810))
+
+    assert before == ([("lost", EAST), ("not ready", EAST)], [])
+    assert world.announcements.readiness[1].reason.endswith("its key has not answered")
+    assert world.announcements.people_know[2:] == [("recovered", EAST)]
+    assert world.announcements.recovered == [("orders", EAST, WEST)]

@@ -177,6 +177,7 @@ def test_a_failback_refused_for_an_old_word_of_the_key_names_what_the_status_wil
     assert "its key has not answered since" in str(refused.value)
     assert "when the status shows under return that an operator is waited for" in str(refused.value)
     assert before["Verdicts"][EAST]["KeyHeardAt"] == NOON.isoformat()
+    assert [status["Verdicts"][EAST]["KeyHasAnsweredSince"] for status in (before, after)] == [False, True]
     assert before["Return"] == f"waits for the key in {EAST} to answer its probe"
     assert after["Return"] == "waits for an operator: failback"
     assert world.do(ActionName.FAILBACK)["Intent"]["failback"]
@@ -203,6 +204,7 @@ def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
         "Reason": "nothing observed yet",
         "KeyUsable": True,
         "KeyAnswers": None,
+        "KeyHasAnsweredSince": False,
         "KeyHeardAt": None,
         "Drill": None,
     }

@@ -125,6 +125,19 @@ def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost(
     assert "  history  2026-11-23 12:00:00 UTC lost us-east-1: us-east-1 is impaired" in lines
 
 
+def test_the_status_says_that_a_key_has_not_answered_since_its_region_is_back() -> None:
+    state = MemoryState(WEST, key_set())
+    back = health(EAST).model_copy(update={"returned_at": NOON + timedelta(seconds=1)})
+    state.put_judgement(judgement(first_route(key_set(), WEST, NOON), back, health(WEST)))
+    runbook = Runbook(state, Nothing(), lambda: None, lambda: NOON)
+
+    lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
+
+    at = lines.index("  us-east-1      healthy since 2026-11-23 12:00:00 UTC: seen") + 1
+    assert lines[at].strip() == "its key has not answered since the region is back: nobody is told so before"
+    assert lines[at + 1] == "  us-west-2      healthy since 2026-11-23 12:00:00 UTC: seen"
+
+
 def test_an_order_is_told_with_what_it_replaces_and_what_happens_next() -> None:
     state, nothing = MemoryState(WEST, key_set()), Nothing()
     runbook = Runbook(state, nothing, lambda: None, lambda: NOON)

@@ -90,6 +90,8 @@ class Checks:
         for health in after.verdicts:
             self._learn(observer, health.region, now)  # what a run has heard it writes
             self._verdict_has_evidence(observer, known.get(health.region), health, now)
+            self._return_is_noted(observer, health.region)
+        self._told_when_it_has_answered(observer, before, after)
         self._stuck_is_noted(observer, after)
         if before is None:
             return
@@ -99,6 +101,20 @@ class Checks:
             self.moves += before.route.regions[0] != after.route.regions[0]
             self._flees_to_an_answer(observer, before, after, now)
             self.orders.changed(observer.replica, self.history(observer), before.route, after.route, now, new=new)
+
+    def _return_is_noted(self, observer: Watched, region: str) -> None:
+        """It is to be told from now on, for the key has answered since."""
+        heard, back = self._heard[observer.region, region], self.history(observer).awaited.get(region)
+        if back is not None and heard.key_answers and heard.key_word_at is not None and heard.key_word_at >= back:
+            self.history(observer).answered(region)
+
+    def _told_when_it_has_answered(self, observer: Watched, before: Judgement | None, after: Judgement) -> None:
+        """Nobody is told that a region can be used before its key has answered."""
+        known = {news.number for news in before.news} if before else set()
+        ways = self.history(observer)
+        for news in after.news:
+            if news.kind == "recovered" and news.number not in known and news.region in {*ways.awaited, *ways.lost}:
+                raise Violation("announced", f"{news.region} told to be back; its key has not answered since")
 
     def _stuck_is_noted(self, observer: Watched, after: Judgement) -> None:
         """That the route leads to a lost region now; an order may keep it there, or no other may answer."""

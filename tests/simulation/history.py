@@ -9,10 +9,11 @@ class History:
     def __init__(self) -> None:
         self._losses: dict[str, int] = {}
         self.returned_at: dict[str, datetime] = {}
-        self._lost: set[str] = set()
+        self.lost: set[str] = set()
+        self.awaited: dict[str, datetime] = {}  # back, and since when; their keys have not answered yet
         self.lost_at: dict[str, datetime] = {}
         self.losses_seen: list[str] = []
-        self.returns: list[str] = []
+        self.returns: list[str] = []  # of regions whose keys have answered since
         self.is_stuck = False  # whether the route leads to a lost region
         self.times_stuck = 0
         self.changed_at: list[datetime] = []
@@ -21,20 +22,25 @@ class History:
 
     def note(self, region: str, now: datetime, *, lost: bool) -> None:
         """After each verdict's write."""
-        if lost and region not in self._lost:
+        if lost and region not in self.lost:
+            self.awaited.pop(region, None)
             back = self.returned_at.get(region)
             follows = back is not None and now - back < FOLLOWS_WITHIN
             self._losses[region] = self._losses.get(region, 0) + 1 if follows else 1
-            self._lost.add(region)
+            self.lost.add(region)
             self.losses_seen.append(region)
             self.lost_at[region] = now
-        elif not lost and region in self._lost:
-            self._lost.discard(region)
-            self.returned_at[region] = now
-            self.returns.append(region)
+        elif not lost and region in self.lost:
+            self.lost.discard(region)
+            self.returned_at[region] = self.awaited[region] = now
+
+    def answered(self, region: str) -> None:
+        """The key has, since its region is back."""
+        del self.awaited[region]
+        self.returns.append(region)
 
     def is_lost(self, region: str) -> bool:
-        return region in self._lost
+        return region in self.lost
 
     def losses(self, region: str) -> int:
         """That followed each other."""

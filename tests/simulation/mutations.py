@@ -12,7 +12,7 @@ from kms_failover.domain.health import Observation, Outcome, RegionHealth, Sourc
 from kms_failover.domain.judgement import Judgement, Told
 from kms_failover.domain.key_set import Failback, KeySet, Rules
 from kms_failover.domain.operating import Command, Runbook
-from kms_failover.domain.readiness import Situation
+from kms_failover.domain.readiness import Kind, Said, Situation, Standing
 from kms_failover.domain.route import Intent, Mode, Route
 from tests.domain.memory_state import MemoryState
 
@@ -40,7 +40,8 @@ def _patched(*targets: tuple[object, str, object]) -> Callable[[], AbstractConte
 _decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, route.in_force
 _findings, _verdict, _without = health._findings, health._verdict, Judgement.without
 _key_answers = health._key_answers
-_is_approved, _verdicts = route._is_approved, controlling.Controller._verdicts
+_is_approved, _news = route._is_approved, Situation.news
+_of_region, _of_a_loss = Situation._of_region, Situation._of_a_loss
 
 
 def _throttled_is_a_fault(seen: Sequence[Observation], *rest: Any) -> Any:
@@ -174,9 +175,19 @@ def _flat_dwell(seconds: int, _losses: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _no_recoveries(*_: Any, **_more: Any) -> tuple[Any, tuple[str, ...]]:
-    verdicts, _recovered = _verdicts(*_, **_more)
-    return verdicts, ()
+def _no_returns(situation: Situation, said: Sequence[Said], count: int) -> Any:
+    after, news = _news(situation, said, count)
+    return after, tuple(each for each in news if each.kind is not Kind.RECOVERED)
+
+
+def _silence_is_an_answer(situation: Situation, region: RegionHealth, said: Said, changes: list[Any]) -> Said:
+    answer = {"key_answers": True, "key_word_at": situation.now}
+    return _of_region(situation, region.model_copy(update=answer), said, changes)
+
+
+def _told_once(situation: Situation, region: RegionHealth, said: Said, changes: list[Any]) -> Said:
+    lost = said.what in {Standing.LOST, Standing.AWAITED}
+    return Said(of=said.of, what=Standing.LOST) if lost else _of_a_loss(situation, region, said, changes)
 
 
 def _unconditional(self: MemoryState, judgement: Judgement) -> None:
@@ -229,9 +240,20 @@ MUTATIONS = (
     Mutation("a change gives no reason", frozenset({"evidence"}), _patched((route, "_reason", _no_reason))),
     Mutation("a change gives no evidence", frozenset({"evidence"}), _patched((route, "_evidence", lambda *_: ("x",)))),
     Mutation(
-        "returns are not announced",
+        "machines are not told of returns",
         frozenset({"announced"}),
-        _patched((controlling.Controller, "_verdicts", _no_recoveries)),
+        _patched((controlling, "_recovered", lambda _: ())),
+    ),
+    Mutation("people are not told of returns", frozenset({"announced"}), _patched((Situation, "news", _no_returns))),
+    Mutation(
+        "a return is told before the key has answered",
+        frozenset({"announced"}),
+        _patched((Situation, "_of_region", _silence_is_an_answer)),
+    ),
+    Mutation(
+        "a loss that follows an untold return is not told",
+        frozenset({"announced"}),
+        _patched((Situation, "_of_a_loss", _told_once)),
     ),
     Mutation(
         "a key need not have answered",
@@ -330,7 +352,7 @@ MUTATIONS = (
     Mutation(
         "a loss is no news",
         frozenset({"announced"}),
-        _patched((readiness, "_standing", lambda _health: readiness.Standing.READY)),
+        _patched((Situation, "_of_a_loss", lambda _situation, _health, said, _changes: said)),
     ),
     Mutation(
         "a route that cannot leave is no news",

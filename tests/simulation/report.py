@@ -20,8 +20,8 @@ INVARIANTS = {
     "agreement": "once faults stop, all regions agree within the longest dwell, an hour of changes and a few rounds",
     "opens": "a ciphertext made at any moment opens whenever one of its regions is up",
     "history": "each change stands in the history once",
-    "announced": "each change, loss and return, and each route that cannot leave a lost region, is announced, to people"
-    " and to machines; once, unless the announcer died meanwhile",
+    "announced": "each change, each loss, each return when its key has answered and not sooner, and each route that"
+    " cannot leave a lost region, is announced, to people and to machines; once, unless the announcer died meanwhile",
 }
 
 TEXT = """# The simulator

@@ -81,6 +81,8 @@ def _status(answer: Answer) -> Iterator[str]:
             yield f"                 KEY NOT USABLE: {verdict['KeyReason']}{last}; {quiet}"
         elif not verdict["KeyAnswers"]:
             yield "                 its key has not answered yet, or refuses the probe"
+        elif not verdict["KeyHasAnsweredSince"]:
+            yield "                 its key has not answered since the region is back: nobody is told so before"
     more = answer["DebtIsMore"]
     debts = (f"{region} {'at least ' if region in more else ''}{count}" for region, count in answer["Debt"].items())
     yield "  debt     " + ", ".join(debts)

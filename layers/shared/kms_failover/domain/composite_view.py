@@ -180,13 +180,15 @@ def _route(route: Route) -> dict[str, Any]:
 def _verdict(health: RegionHealth | None, key_set: KeySet) -> dict[str, Any]:
     if health is None:
         unknown = {"Verdict": "unknown", "Since": None, "Reason": "nothing observed yet"}
-        return unknown | {"KeyUsable": True, "KeyAnswers": None, "KeyHeardAt": None, "Drill": None}
+        key = {"KeyUsable": True, "KeyAnswers": None, "KeyHasAnsweredSince": False, "KeyHeardAt": None}
+        return unknown | key | {"Drill": None}
     found = {
         "Verdict": health.verdict.value,
         "Since": health.since.isoformat(),
         "Reason": health.reason,
         "KeyUsable": health.key_usable,
         "KeyAnswers": health.key_answers,
+        "KeyHasAnsweredSince": health.key_has_answered,
         "KeyHeardAt": _iso(health.key_word_at),
         "Drill": _drill(health, key_set),
     }

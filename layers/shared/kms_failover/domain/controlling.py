@@ -10,7 +10,7 @@ from kms_failover.domain.announcing import Announcer, Announcing
 from kms_failover.domain.health import CLOCK_SKEW, Observation, RegionHealth, judge
 from kms_failover.domain.judgement import Judgement, first_judgement, newest
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.readiness import News, Situation
+from kms_failover.domain.readiness import Kind, News, Situation
 from kms_failover.domain.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
 from kms_failover.errors import EpochConflictError
 
@@ -143,7 +143,7 @@ class Controller:
 
     def _judge(self, key_set: KeySet, before: Judgement, known: _Known) -> Judgement:
         """The very same object where nothing is new."""
-        verdicts, recovered = self._verdicts(key_set, before, known)
+        verdicts = self._verdicts(key_set, before, known)
         health = {verdict.region: verdict for verdict in verdicts}
         intent = in_force(known.intents.get(key_set.name, ()), known.now)
         returning = returns_to(key_set, before.route, health, intent)
@@ -159,7 +159,7 @@ class Controller:
             "verdicts": verdicts,
             "route": route,
             "pending": newest(pending) if pending != before.pending else pending,
-            "recovered": (*before.recovered, *(r for r in recovered if r not in before.recovered)),
+            "recovered": (*before.recovered, *(r for r in _recovered(news) if r not in before.recovered)),
             "said": said,
             "news": newest((*before.news, *news)) if news else before.news,
             "news_count": news[-1].number if news else before.news_count,
@@ -167,26 +167,26 @@ class Controller:
         new = {name: value for name, value in after.items() if value != getattr(before, name)}
         return before.model_copy(update=new) if new else before
 
-    def _verdicts(
-        self, key_set: KeySet, before: Judgement, known: _Known
-    ) -> tuple[tuple[RegionHealth, ...], tuple[str, ...]]:
-        """The verdicts in the key set's order, and the regions that are usable again."""
-        verdicts, recovered = [], []
+    def _verdicts(self, key_set: KeySet, before: Judgement, known: _Known) -> tuple[RegionHealth, ...]:
+        """In the key set's order."""
+        verdicts = []
         for member in key_set.members:
             region = member.region
             previous = before.health.get(region) or RegionHealth(region=region, since=known.now)
             observations = known.about(key_set.name, region)
-            after = judge(previous.with_key(member.arn), observations, key_set.rules, known.now)
-            verdicts.append(after)
-            if after.routable and not previous.routable:
-                recovered.append(region)
-        return tuple(verdicts), tuple(recovered)
+            verdicts.append(judge(previous.with_key(member.arn), observations, key_set.rules, known.now))
+        return tuple(verdicts)
 
     def _put(self, judgement: Judgement, stored: Judgement | None) -> Judgement:
         """EpochConflictError if somebody else has written since `stored` was read."""
         judgement = judgement.model_copy(update={"version": stored.version + 1 if stored else 0, "rescued": False})
         self._state.put_judgement(judgement)
         return judgement
+
+
+def _recovered(news: Sequence[News]) -> list[str]:
+    """Machines begin with what a return asks of them when people are told of it, and not sooner."""
+    return [each.region for each in news if each.kind is Kind.RECOVERED]
 
 
 def _are_keys_to_be_asked(decided: Judgement, now: datetime) -> bool:

@@ -115,9 +115,14 @@ class RegionHealth(Model):
         return self.routable and self.ready and self.key_answers is True and self.verdict is not Verdict.UNKNOWN
 
     @property
+    def key_has_answered(self) -> bool:
+        """Whether the key's last word is an answer, and from after the latest return: an older one may be outdated."""
+        return self.key_answers is True and self._has_spoken_since(self.returned_at)
+
+    @property
     def may_be_returned_to(self) -> bool:
         """A flight takes the key's last word, however old; a return waits for one since the region is back."""
-        return self.is_refuge and self.verdict is Verdict.HEALTHY and self._has_spoken_since(self.returned_at)
+        return self.is_refuge and self.verdict is Verdict.HEALTHY and self.key_has_answered
 
     def awaits_word(self, since: datetime) -> bool:
         """Whether the key is to be asked: it has said nothing since then, or since its region is back."""

@@ -1,7 +1,8 @@
 """What has become of a key set's readiness: a region lost or back, a route that cannot leave, said once each.
 
-Pure: from what was said before, the verdicts, the route and the order in force to what is new. A loss and a return are
-said at once: the rules' dwell keeps them rare. What can flap with each round is said when it has lasted for a while.
+Pure: from what was said before, the verdicts, the route and the order in force to what is new. A loss is said at once,
+a return as soon as the key has answered: the rules' dwell keeps both rare. What can flap with each round is said when
+it has lasted for a while.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,11 +33,15 @@ class Kind(StrEnum):
 
 
 class Standing(StrEnum):
-    """Of one region: whether a route may flee to it now, could not, or may not even stay."""
+    """Of one region: whether a route may flee to it now, could not, or may not even stay.
+
+    One that was lost is awaited until its key has answered (decision 34).
+    """
 
     READY = "ready"
     NOT_READY = "not ready"
     LOST = "lost"
+    AWAITED = "awaited"
 
 
 class Serving(StrEnum):
@@ -48,7 +53,8 @@ class Serving(StrEnum):
     ALL_LOST = "all lost"
 
 
-_PRESSING = frozenset({Standing.NOT_READY, Serving.HELD})
+_PRESSING = frozenset({Standing.NOT_READY, Standing.AWAITED, Serving.HELD})
+_NOT_BACK = frozenset({Standing.LOST, Standing.AWAITED})
 
 
 class Said(Model):
@@ -110,17 +116,24 @@ class Situation(NamedTuple):
         return News.model_validate({**said, "number": number, **change._asdict()})
 
     def _of_region(self, health: RegionHealth, said: Said, changes: list[_Change]) -> Said:
-        found = _standing(health)
-        if Standing.LOST in {found, said.what} and found != said.what:
-            is_lost = found is Standing.LOST
-            kind = Kind.LOST if is_lost else Kind.RECOVERED
-            changes.append(_Change(kind, health.region, reason_of_loss(health) if is_lost else self._recovery(health)))
-            return Said(of=health.region, what=Standing.LOST if is_lost else Standing.READY)
+        found = Standing.AWAITED if said.what in _NOT_BACK else _standing(health)
+        if not health.routable:
+            return self._of_a_loss(health, said, changes)
+        if found is Standing.AWAITED and health.key_has_answered:
+            changes.append(_Change(Kind.RECOVERED, health.region, self._recovery(health)))
+            return Said(of=health.region, what=Standing.READY)
         after = self._settled(said, found)
         if after.what != said.what:
             kind = Kind.READY if found is Standing.READY else Kind.NOT_READY
             changes.append(_Change(kind, health.region, health.in_words()))
         return after
+
+    def _of_a_loss(self, health: RegionHealth, said: Said, changes: list[_Change]) -> Said:
+        """One that follows a return which nobody was told of is a loss of its own, for a reason of its own."""
+        if said.what == Standing.LOST and said.differs_since is None:
+            return said
+        changes.append(_Change(Kind.LOST, health.region, reason_of_loss(health)))
+        return Said(of=health.region, what=Standing.LOST)
 
     def _of_route(self, said: Said, changes: list[_Change]) -> Said:
         found = self.serving()
@@ -179,6 +192,5 @@ def order_in_words(intent: Intent) -> str:
 
 
 def _standing(health: RegionHealth) -> Standing:
-    if not health.routable:
-        return Standing.LOST
+    """Of one that is not lost."""
     return Standing.READY if health.is_refuge else Standing.NOT_READY
