@@ -19,7 +19,7 @@ from kms_failover.domain.material_ports import Ports
 from kms_failover.domain.material_turn import Reimport
 from kms_failover.domain.reimport_request import EVERY_KEY, ReimportRequest, reimport_request
 from kms_failover.domain.reimporting import ReimportService
-from kms_failover.errors import SeveralMaterialsError
+from kms_failover.errors import SeveralMaterialsError, UnreadableItemError
 from local.strict_kms import Installation, ReusedPairs, mock_strict_kms, settle_all
 from local.strict_kms.owner import import_material
 from tests.domain.reimport_world import WorldPeople
@@ -47,7 +47,7 @@ class Cloud:
                 "material": {"secret": "material-of-orders"},
             }
         )
-        table = _table()
+        self.table = table = _table()
         table.meta.client.meta.events.register("before-call.dynamodb.PutItem", lambda **_: self.writes.append(1))
         self.state = StateTable(table, REGION)
         self.people = WorldPeople()
@@ -61,6 +61,10 @@ class Cloud:
     def run(self, request: ReimportRequest = EVERY_KEY) -> Reimport:
         (result,) = self.service.run(request, lambda: 100.0).results
         return result
+
+    def spoil_record(self) -> None:
+        key = {"pk": "key-set#orders", "sk": f"material#{REGION}"}
+        self.table.update_item(Key=key, UpdateExpression="REMOVE body")
 
     def shown(self) -> Any:
         settle_all()
@@ -151,6 +155,23 @@ def test_the_trail_of_a_deletion_is_told_and_nothing_is_undone(cloud: Cloud) -> 
     assert (result.action, result.concern, result.error) == (Action.NOTHING, Concern.DELETED, None)
     assert cloud.shown()["KeyState"] == "PendingImport"
     assert cloud.state.losses("orders", REGION)[0].key_material_id == result.key_material_id
+
+
+@pytest.mark.parametrize("request_", [EVERY_KEY, ReimportRequest(key_set="orders", force=True)], ids=["all", "order"])
+def test_where_its_record_cannot_be_read_a_key_that_a_person_has_disabled_stays_so(
+    cloud: Cloud, request_: ReimportRequest
+) -> None:
+    cloud.run()
+    cloud.kms.disable_key(KeyId=cloud.arn)
+    cloud.now += timedelta(minutes=15)
+    cloud.run()
+    cloud.kms.delete_imported_key_material(KeyId=cloud.arn)
+    cloud.spoil_record()
+
+    result = cloud.run(request_)
+
+    assert (result.action, result.concern, type(result.error)) == (Action.NOTHING, Concern.UNREAD, UnreadableItemError)
+    assert cloud.shown()["KeyState"] == "PendingImport"
 
 
 def test_where_materials_are_not_listed_a_renewal_that_moves_no_expiry_fails(cloud: Cloud) -> None:

@@ -18,7 +18,7 @@ from kms_failover.domain.controlling import Controller
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Outcome, Source, Verdict
 from kms_failover.domain.key_set import Bucket, Failback
-from kms_failover.domain.material import MaterialRecord
+from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Mode, Route, first_route
 from kms_failover.domain.sweeping import Chance, RewrapMessage, SweepService
@@ -388,20 +388,39 @@ def test_of_large_items_no_more_is_read_than_a_run_can_take(world: World) -> Non
 # Ledger and material
 
 
-def test_debts_refusals_and_material_that_cannot_be_read_are_left_out(world: World) -> None:
+def test_debts_and_refusals_that_cannot_be_read_are_left_out(world: World) -> None:
     for key in ("a", "b"):
         world.state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="b", key=key, since=NOON))
         world.state.put_refusal(Refusal(key_set="orders", bucket="b", key=key, since=NOON, reason="r"))
-    world.state.put_material(MaterialRecord(key_set="orders", region=EAST, key_arn=arn(EAST)))
     for item in world.table.scan()["Items"]:
         if json.loads(item["body"]).get("key") != "a":
             world.table.put_item(Item=lacks("body")(item))
 
     assert [debt.key for debt in world.state.debts("orders")] == ["a"]
     assert [refusal.key for refusal in world.state.refusals("orders")] == ["a"]
-    assert world.state.material("orders", EAST) is None
-    assert len(world.told) == 3
+    assert len(world.told) == 2
     assert world.state.owed("orders", EAST, 9) == 2
+
+
+def test_a_material_record_that_cannot_be_read_is_told_and_never_taken_for_none(world: World) -> None:
+    world.state.put_material(MaterialRecord(key_set="orders", region=EAST, key_arn=arn(EAST)))
+    world.spoil("key-set#orders", f"material#{EAST}", lacks("body"))
+
+    with pytest.raises(UnreadableItemError, match=f"key-set#orders/material#{EAST}"):
+        world.state.material("orders", EAST)
+
+    assert [error.item for error in world.told] == [f"key-set#orders/material#{EAST}"]
+
+
+def test_a_loss_that_cannot_be_read_is_told_and_never_taken_for_none(world: World) -> None:
+    loss = MaterialLoss(key_set="orders", region=EAST, key_arn=arn(EAST), kind=LossKind.DELETED, at=NOON)
+    world.state.put_loss(loss)
+    world.spoil("key-set#orders", f"loss#{EAST}#deleted", lacks("body"))
+
+    with pytest.raises(UnreadableItemError, match=f"key-set#orders/loss#{EAST}#deleted"):
+        world.state.losses("orders", EAST)
+
+    assert [error.item for error in world.told] == [f"key-set#orders/loss#{EAST}#deleted"]
 
 
 def test_a_debt_that_cannot_be_read_is_written_anew(world: World) -> None:

@@ -23,7 +23,7 @@ from kms_failover.domain.operating import (
 )
 from kms_failover.domain.route import Intent, Mode, Route, decide, first_route, in_force
 from kms_failover.domain.signals import IgnoredEvent
-from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError
+from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError, UnreadableItemError
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
 
@@ -370,6 +370,24 @@ def test_the_days_that_material_has_left_are_counted() -> None:
 
     material = world.do(ActionName.STATUS)["Material"]
     assert (material[EAST]["DaysLeft"], material[WEST]) == (9, None)
+
+
+def test_material_whose_record_cannot_be_read_is_shown_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in ORDERS.members]
+    world.state.put_key_set(ORDERS.model_copy(update={"members": tuple(external)}))
+
+    def material(_key_set: str, region: str) -> MaterialRecord | None:
+        if region == EAST:
+            raise UnreadableItemError("key-set#orders", f"material#{region}", "there is no body")
+        return None
+
+    monkeypatch.setattr(world.state, "material", material)
+
+    shown = world.do(ActionName.STATUS)["Material"]
+
+    assert (shown[EAST]["Concern"], shown[EAST]["KeyState"], shown[WEST]) == ("unread", None, None)
+    assert "there is no body" in shown[EAST]["Reason"]
 
 
 def test_events_that_nobody_knew_are_shown() -> None:

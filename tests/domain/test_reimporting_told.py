@@ -10,7 +10,7 @@ from kms_failover.domain.material_plan import Action
 from kms_failover.domain.material_turn import Reimport
 from kms_failover.domain.reimport_request import Loss, ReimportRequest
 from kms_failover.domain.reimporting import MOST_TOLD, message
-from kms_failover.errors import ImportRefusedError, RegionUnavailableError, SeveralMaterialsError
+from kms_failover.errors import ImportRefusedError, RegionUnavailableError, SeveralMaterialsError, UnreadableItemError
 from tests.domain.reimport_world import HERE, NOW, World, arn, key_set
 
 ALICE = "arn:aws:sts::111122223333:assumed-role/officer/alice"
@@ -220,7 +220,7 @@ def test_a_look_that_fails_keeps_what_was_seen_before() -> None:
     assert (record.state, record.seen_at, record.failed_at) == ("Enabled", NOW, world.now)
 
 
-def test_a_record_that_cannot_be_read_is_not_written_over() -> None:
+def test_without_a_readable_record_nothing_is_done_to_a_key_and_the_others_go_on() -> None:
     world = World(key_set("orders"), key_set("invoices"))
     world.run()
     before = world.ledger.records["orders"]
@@ -228,17 +228,21 @@ def test_a_record_that_cannot_be_read_is_not_written_over() -> None:
 
     def unreadable(key_set: str, region: str) -> MaterialRecord | None:
         if key_set == "orders":
-            raise ValueError("of a newer version")
+            raise UnreadableItemError("key-set#orders", f"material#{region}", "there is no body")
         return material(key_set, region)
 
     world.ledger.material = unreadable  # type: ignore[method-assign]  # as its adapter would
-    world.later(1)
+    world.keys.lose("orders")
+    world.expire("invoices")
+    told = len(world.people.told)
 
-    results = {result.key_set: result for result in world.run()}
+    runs = [world.whole_run(), world.whole_run()]
 
-    assert isinstance(results["orders"].error, ValueError)
-    assert results["invoices"].error is None
-    assert world.ledger.records["orders"] == before
+    results = {result.key_set: result for result in runs[0].results}
+    assert (results["orders"].concern, results["invoices"].action) == (Concern.UNREAD, Action.RESTORE)
+    assert (world.keys.keys[arn("orders")].state, world.ledger.records["orders"]) == ("PendingImport", before)
+    assert [run.at_risk for run in runs] == [1, 1]
+    assert len(world.people.told) == told  # it could not be written down that they know: the alarms tell of it, once
 
 
 def test_a_replica_is_never_sent_new_material_and_waits_for_its_primary() -> None:

@@ -35,6 +35,7 @@ from kms_failover.domain.operating import LONGEST_AUTHOR, LONGEST_REASON, Action
 from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Intent, decide, first_route
 from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.errors import UnreadableItemError
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
 
@@ -182,6 +183,22 @@ def test_before_anything_is_decided_the_status_says_so() -> None:
 
     assert "  since    ever: nothing has been decided yet" in lines
     assert f"  material {EAST}: NOT LOOKED AT: no run of reimport in {EAST} has seen the key" in lines
+
+
+def test_material_of_which_nothing_can_be_read_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in key_set().members]
+    state = MemoryState(WEST, key_set().model_copy(update={"members": tuple(external)}))
+
+    def unreadable(_key_set: str, region: str) -> None:
+        raise UnreadableItemError("key-set#orders", f"material#{region}", "there is no body")
+
+    monkeypatch.setattr(state, "material", unreadable)
+    runbook = Runbook(state, Nothing(), lambda: None, lambda: NOON)
+
+    lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
+
+    assert f"  material {EAST}: UNREAD: nothing is done to the key until its record can be read" in lines
+    assert sum("NEEDS YOU (unread)" in line for line in lines) == 2
 
 
 @pytest.fixture(scope="module")

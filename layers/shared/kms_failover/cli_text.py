@@ -139,6 +139,8 @@ def _material(region: str, material: Answer | None) -> str:
     """What cannot be used comes first; and how old all of it is."""
     if material is None:
         return f"NOT LOOKED AT: no run of reimport in {region} has seen the key"
+    if material["Concern"] == "unread" and material["KeyState"] is None:
+        return "UNREAD: nothing is done to the key until its record can be read"
     state, valid_to, days = material["KeyState"], material["ValidTo"], material["DaysLeft"]
     valid = f"valid to {_time(valid_to)}, {days} days left" if valid_to else "never expires"
     if state is None:

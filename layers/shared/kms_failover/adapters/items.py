@@ -107,6 +107,14 @@ class Items:
         finally:
             self.tell(unreadable)
 
+    def needed[F: Model](self, kind: type[F], item: Item, belongs: Callable[[F, str], bool]) -> F:
+        """One without which its reader does nothing: UnreadableItemError, once it is told."""
+        try:
+            return fact(kind, item, belongs)
+        except UnreadableItemError as error:
+            self.tell([error])
+            raise
+
     def tell(self, unreadable: Sequence[UnreadableItemError]) -> None:
         if not unreadable:
             return

@@ -1,7 +1,7 @@
 """The state table's key sets and what is known of their imported material."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -70,19 +70,18 @@ class KeySetItems(Stored):
             return None
 
     def material(self, key_set: str, region: str) -> MaterialRecord | None:
-        """None too where it cannot be read: it is imported anew, and KMS takes no other bytes than the key's own."""
+        """UnreadableItemError where it cannot be read: it may say that a person has disabled the key."""
         item = self._items.get(f"key-set#{key_set}", f"material#{region}")
-        found = self._items.facts(MaterialRecord, [item] if item else (), lambda record, _: record.key_set == key_set)
-        return next(iter([*found]), None)
+        return self._items.needed(MaterialRecord, item, lambda record, _: record.key_set == key_set) if item else None
 
     def put_material(self, record: MaterialRecord) -> None:
         self._items.put(f"key-set#{record.key_set}", f"material#{record.region}", record)
 
     def losses(self, key_set: str, region: str) -> tuple[MaterialLoss, ...]:
-        """The newest of each kind."""
+        """The newest of each kind. UnreadableItemError as `material`: it may say that a person has deleted it."""
         items = [self._items.get(f"key-set#{key_set}", f"loss#{region}#{kind}") for kind in LossKind]
-        found = self._items.facts(MaterialLoss, filter(None, items), lambda loss, _: loss.key_set == key_set)
-        return tuple(found)
+        belongs: Callable[[MaterialLoss, str], bool] = lambda loss, _: loss.key_set == key_set  # noqa: E731  # typed
+        return tuple(self._items.needed(MaterialLoss, item, belongs) for item in items if item)
 
     def put_loss(self, loss: MaterialLoss) -> None:
         """An older one than is there changes nothing: events come in any order."""

@@ -11,7 +11,7 @@ from kms_failover.domain.debt import Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import Failback, KeySet, Origin
-from kms_failover.domain.material import PRESENT, MaterialRecord
+from kms_failover.domain.material import PRESENT, Concern, MaterialRecord
 from kms_failover.domain.readiness import News, Situation
 from kms_failover.domain.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to, without_order
 from kms_failover.domain.signals import IgnoredEvent
@@ -80,7 +80,7 @@ def view(state: ViewState, key_set: KeySet, now: datetime) -> dict[str, Any]:
             for refusal in islice(state.refusals(key_set.name), MAX_REFUSALS)
         ],
         "Material": {
-            member.region: _material(state.material(key_set.name, member.region), now)
+            member.region: _material(state, key_set.name, member.region, now)
             for member in key_set.members
             if member.origin is Origin.EXTERNAL
         },
@@ -206,13 +206,21 @@ def _drill(health: RegionHealth, key_set: KeySet) -> dict[str, Any] | None:
     return {"Since": health.drill_at.isoformat(), "EndsBy": ends.isoformat()}
 
 
-def _material(record: MaterialRecord | None, now: datetime) -> dict[str, Any] | None:
-    """What KMS showed at the last look, which may be long ago. None: no run has looked at this key yet.
+def _material(state: ViewState, key_set: str, region: str, now: datetime) -> dict[str, Any] | None:
+    """None: no run has looked at this key yet. Of a record that cannot be read, no more than that."""
+    try:
+        record = state.material(key_set, region)
+    except UnreadableItemError as error:  # told
+        unread = MaterialRecord(key_set=key_set, region=region, key_arn="", concern=Concern.UNREAD, reason=str(error))
+        return _looked_at(unread, now)
+    return _looked_at(record, now) if record is not None else None
+
+
+def _looked_at(record: MaterialRecord, now: datetime) -> dict[str, Any]:
+    """What KMS showed at the last look, which may be long ago.
 
     A record of an older version knows of an import only, and not what has become of it: `KeyState` is None.
     """
-    if record is None:
-        return None
     gone = bool(record.state) and record.state not in PRESENT
     valid_to = None if gone else record.shown_valid_to if record.seen_at else record.valid_to
     return {

@@ -23,6 +23,7 @@ class Concern(StrEnum):
     DELETED = "deleted"
     DISABLED = "disabled"
     FAILING = "failing"
+    UNREAD = "unread"  # what is known of it: nobody can say what people did to the key
 
     @classmethod
     def _missing_(cls, _value: object) -> "Concern":

@@ -49,7 +49,7 @@ class MemberKeys(Protocol):
 
 
 class MaterialLedger(Protocol):
-    """Satisfied by the state table."""
+    """Satisfied by the state table. UnreadableItemError where what is written down cannot be read."""
 
     def material(self, key_set: str, region: str) -> MaterialRecord | None: ...
     def put_material(self, record: MaterialRecord) -> None: ...

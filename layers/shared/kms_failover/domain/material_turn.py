@@ -26,6 +26,7 @@ from kms_failover.errors import (
     SentinelError,
     SeveralMaterialsError,
     ThrottledError,
+    UnreadableItemError,
 )
 
 QUICK_TRIES = 3  # by the event, by Lambda's two repeats, or by the schedule: a short fault has passed by then
@@ -38,6 +39,7 @@ FOR_PEOPLE = (
     ImportRefusedError,
     SentinelError,
     SeveralMaterialsError,
+    UnreadableItemError,
 )  # time mends none of these
 NOT_REACHED = "not reached in this run: the next one goes on"
 
@@ -159,11 +161,18 @@ class Turn:
             with self._kept():
                 self._ports.ledger.put_material(self.record)
 
+    @property
+    def has_news(self) -> bool:
+        """Something that people do not know of, and of which it can be written down that they do.
+
+        Of a key without a readable record they would be told by each run: the alarms tell them once.
+        """
+        return self._is_read and self.record.told != self.record.concern
+
     def told(self) -> None:
         self.record = self.record.model_copy(update={"told": self.record.concern})
-        if self._is_read:
-            with self._kept():
-                self._ports.ledger.put_material(self.record)
+        with self._kept():
+            self._ports.ledger.put_material(self.record)
 
     @property
     def result(self) -> Reimport:
@@ -267,6 +276,8 @@ class Turn:
             return self.plan.concern
         if isinstance(self.error, SeveralMaterialsError):
             return Concern.SEVERAL_MATERIALS
+        if isinstance(self.error, UnreadableItemError):
+            return Concern.UNREAD
         tried = self.record.failures >= QUICK_TRIES or self.record.state == PENDING_IMPORT
         return Concern.FAILING if isinstance(self.error, FOR_PEOPLE) or (self.error and tried) else Concern.NONE
 

@@ -162,7 +162,7 @@ class ReimportService:
 
     def _tell(self, turns: Iterable[Turn]) -> tuple[Exception, ...]:
         """Once, of all that changed; where that fails, why: what was done and found is so all the same."""
-        changed = [turn for turn in turns if turn.record.told != turn.record.concern]
+        changed = [turn for turn in turns if turn.has_news]
         if not changed:
             return ()
         subject, text = message(self.ports.region, [turn.result for turn in changed])
