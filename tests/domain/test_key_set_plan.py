@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kms_failover.domain.key_set import Bucket, Failback, KeySet, MemberKey
 from kms_failover.domain.key_set_change import InForce, Kind, changes
-from kms_failover.domain.key_set_plan import Plan
+from kms_failover.domain.key_set_plan import MOST_NAMED, Plan
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, WEST, key_set, key_sets, member, related_key_set
 
 
@@ -103,3 +103,30 @@ def test_only_what_is_new_in_some_region_is_looked_at_as_new() -> None:
         member(WEST): False,
         member(IRELAND): True,
     }
+
+
+def test_a_member_whose_ciphertexts_a_related_key_opens_may_be_named_as_one_that_goes() -> None:
+    related = related_key_set()
+    plan = Plan((related.model_copy(update={"members": related.members[:1]}),), {WEST: in_force(related)})
+
+    assert plan.lost == ()
+    assert list(plan.not_removed([related.members[1].arn])) == []
+
+
+def test_of_many_members_in_force_the_first_are_named() -> None:
+    there = [
+        key_set(name=f"set-{number}").model_copy(update={"members": (member(EAST, f"{number}"),)})
+        for number in range(20)
+    ]
+    (line,) = Plan(tuple(there), {WEST: in_force(*there)}).not_removed(["arn"])
+
+    assert line.count("arn:aws:kms:") == MOST_NAMED
+    assert line.endswith(f" and {20 - MOST_NAMED} more")
+
+
+def test_a_member_may_go_from_one_key_set_and_stay_in_another() -> None:
+    both, other = key_set(), key_set(name="payments")
+    plan = Plan((both.model_copy(update={"members": both.members[:1]}), other), {WEST: in_force(both, other)})
+
+    assert plan.lost == (both.members[1].arn,)
+    assert list(plan.not_removed(plan.lost)) == []

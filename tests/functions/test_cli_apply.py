@@ -325,6 +325,29 @@ def test_a_member_goes_only_if_it_is_named(operator: Operator) -> None:
     assert operator.in_force()["orders"].members[1].arn == new
 
 
+@pytest.mark.parametrize("named", [arn(EAST, "another"), EAST], ids=["an ARN", "a region"])
+def test_a_member_to_remove_that_is_none_is_refused_with_those_that_are_there(operator: Operator, named: str) -> None:
+    operator.has_applied(operator.orders())
+    operator.writes(operator.orders(failback="automatic"))
+
+    assert operator.applies("--yes", "--remove-member", named) == EXIT_REFUSED
+    assert f"--remove-member {named}: no such member is in force" in operator.err
+    assert f"there are {operator.keys[EAST]} and {operator.keys[WEST]}" in operator.err
+    assert operator.in_force()["orders"].failback == "held"
+
+
+def test_a_member_to_remove_that_stays_is_refused_also_where_nothing_changes(operator: Operator) -> None:
+    payments = operator.orders(name="payments", members=[{"region": WEST, "arn": new_key(WEST)}])
+    operator.has_applied(operator.orders(), payments)
+    operator.writes(operator.orders())
+    stays, elsewhere = operator.keys[EAST], payments["members"][0]["arn"]
+
+    assert operator.applies("--yes", "--remove-member", stays, "--remove-member", elsewhere) == EXIT_REFUSED
+    assert f"--remove-member {stays}: it does not go, for key set 'orders' still names it" in operator.err
+    assert f"--remove-member {elsewhere}: it does not go, for key set 'payments' is not among those" in operator.err
+    assert "nothing was written" in operator.err
+
+
 def test_a_bucket_of_a_key_set_that_is_in_force_and_not_in_the_file_is_refused(operator: Operator) -> None:
     buckets = [{"name": "orders-west", "region": WEST}]
     operator.has_applied(operator.orders(buckets=buckets))

@@ -51,8 +51,9 @@ def apply(options: argparse.Namespace) -> dict[str, Any]:
         plan, journals = _plan(options, wanted, regions)
         tell = complain if options.json else say
         tell(difference_lines(plan.difference))
-        if plan.writes:
+        if plan.writes or options.remove_member:
             _refuse(options, plan, tell)
+        if plan.writes:
             _agree(options, plan)
     except KeyboardInterrupt as error:
         raise CommandError("Interrupted", "interrupted: nothing was written", EXIT_INTERRUPTED) from error
@@ -141,6 +142,7 @@ def _refuse(options: argparse.Namespace, plan: Plan, tell: Callable[[Sequence[st
         tell([f"  NOT LOOKED AT: {line}" for line in unseen])
     elif unseen:
         reasons += [*unseen, "mend that, or add --unchecked if you know that these keys are what the file says"]
+    reasons += plan.not_removed(options.remove_member)
     going = [arn for arn in plan.lost if arn not in options.remove_member]
     reasons += [f"{arn} goes, and what only it opens cannot be opened then" for arn in going]
     if going:

@@ -34,6 +34,13 @@ class InForce:
             return None
         return found if found.name == self.name else None
 
+    @property
+    def member_arns(self) -> list[str]:
+        """Of one that is not readable whatever looks like one."""
+        if self.key_set is not None:
+            return [member.arn for member in self.key_set.members]
+        return [found.group() for found in re.finditer(ANY_KEY_ARN, self.body or "")]
+
     @cached_property
     def of_newer_versions(self) -> dict[str, str]:
         """What it says beyond what this version knows, by field: who writes it anew drops that."""
@@ -95,7 +102,7 @@ def _change(before: InForce | None, after: KeySet) -> Change:
     known = before.key_set if before else None
     if known is not None and _in_one_order(known) == _in_one_order(after):
         return Change(key_set=after.name, kind=Kind.UNCHANGED)
-    there = [] if before is None else _members(before)
+    there = [] if before is None else before.member_arns
     come = [member for member in after.members if member.arn not in there]
     accounts = dict.fromkeys(member.account for member in after.members) if come else {}
     return Change(
@@ -105,12 +112,6 @@ def _change(before: InForce | None, after: KeySet) -> Change:
         accounts=tuple(accounts) if len(accounts) > 1 else (),
         lost=tuple(arn for arn in there if not any(member.opens(arn) for member in after.members)),
     )
-
-
-def _members(before: InForce) -> list[str]:
-    if before.key_set is not None:
-        return [member.arn for member in before.key_set.members]
-    return [found.group() for found in re.finditer(ANY_KEY_ARN, before.body or "")]
 
 
 def _details(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Detail]:

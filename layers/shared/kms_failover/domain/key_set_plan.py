@@ -1,12 +1,14 @@
 """Key sets that are to be put into force in some regions, against what is in force in each of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from kms_failover.domain.key_set import KeySet, MemberKey, contradictions
 from kms_failover.domain.key_set_change import Change, InForce, changes
+
+MOST_NAMED = 16  # members, in one line
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,22 @@ class Plan:
         """ARNs of members that go and whose ciphertexts nobody opens then."""
         return tuple(dict.fromkeys(arn for change, _ in self.difference for arn in change.lost))
 
+    def not_removed(self, arns: Iterable[str]) -> Iterator[str]:
+        """Of those that are named as members that go, why one is none."""
+        wanted = {key_set.name: {member.arn for member in key_set.members} for key_set in self.wanted}
+        there = [one for of_region in self.in_force.values() for one in of_region.values()]
+        for arn in arns:
+            holders = {one.name for one in there if arn in one.member_arns}
+            if not holders:
+                known = dict.fromkeys(known for one in there if one.name in wanted for known in one.member_arns)
+                yield f"--remove-member {arn}: no such member is in force; there are {_named(list(known))}"
+            elif not any(name in wanted and arn not in wanted[name] for name in holders):
+                name = min(holders, key=lambda name: (name not in wanted, name))
+                why = f"key set {name!r} " + (
+                    "still names it" if name in wanted else "is not among those to be applied"
+                )
+                yield f"--remove-member {arn}: it does not go, for {why}: leave the option out"
+
     @property
     def members(self) -> dict[MemberKey, bool]:
         """Those of the key sets that are written; whether they are new in some region, or said anew."""
@@ -89,3 +107,9 @@ class Plan:
         }
         for _, said in contradictions(self.wanted, tuple(others.values())):
             yield said
+
+
+def _named(arns: list[str]) -> str:
+    if len(arns) > MOST_NAMED:
+        return f"{', '.join(arns[:MOST_NAMED])} and {len(arns) - MOST_NAMED} more"
+    return " and ".join(filter(None, (", ".join(arns[:-1]), *arns[-1:]))) or "none"
