@@ -45,6 +45,12 @@ def aws_error(code: str, status: int = 400) -> Callable[[], Exception]:
     return lambda: ClientError(response, "Any")
 
 
+def late_after(kms: RegionalKms, seconds: float, *, silent_after: float | None = None) -> None:
+    """What its tail comes to: when one call is late, and when the region is silent to several; by default the same."""
+    kms.latency.hedge_delay_seconds = seconds
+    kms.latency.silence_seconds = seconds if silent_after is None else silent_after
+
+
 def any_account() -> AccountFilter:
     """Any that a test's keys are in; a stranger's is none of them."""
     return AccountFilter(lambda: frozenset({ACCOUNT, MOTOS_ACCOUNT}))
@@ -159,7 +165,7 @@ class World:
     def patience(self, seconds: float) -> None:
         """How long a silent region is waited for before the next one is asked, and for a further wrap."""
         for kms in self.regional.values():
-            kms.latency.hedge_delay_seconds = seconds
+            late_after(kms, seconds)
         self._monkeypatch.setattr(Wraps, "_wrap_patience", lambda _wraps, _member: seconds)
 
     def new_key(self, region: str) -> str:

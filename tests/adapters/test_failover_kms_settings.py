@@ -20,6 +20,7 @@ from tests.adapters.kms_world import (
     code_of,
     generate,
     kms_world,
+    late_after,
     opened,
     unreachable,
 )
@@ -61,7 +62,7 @@ def test_more_wraps_than_there_are_regions_is_a_mistake_and_no_outage(monkeypatc
 
 def test_a_region_that_was_overtaken_still_wraps_for_whoever_wants_two(monkeypatch: pytest.MonkeyPatch) -> None:
     with kms_world(monkeypatch, settings=Settings(min_wraps=2, deadline_seconds=FOREVER)) as world:
-        world.regional[EAST].latency.hedge_delay_seconds = AT_ONCE
+        late_after(world.regional[EAST], AT_ONCE)
         east = world.kms[EAST]
 
         def slow(event_name: str, **_event: object) -> None:

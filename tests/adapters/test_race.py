@@ -17,7 +17,7 @@ from kms_failover.domain.budget import Budget
 from kms_failover.domain.latency import FEWEST
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import CommitmentError, NotSentError, RegionUnavailableError
-from tests.adapters.kms_world import AT_ONCE, FOREVER, aws_error, timed_out, unreachable
+from tests.adapters.kms_world import AT_ONCE, FOREVER, aws_error, late_after, timed_out, unreachable
 
 GOOD = {"Plaintext": b"key"}
 
@@ -29,7 +29,7 @@ class Runner(RegionalKms):
         client: Any = SimpleNamespace(meta=SimpleNamespace(events=SimpleNamespace(register=lambda *_: None)))
         super().__init__(region, client, Settings())
         self.course, self.outcome = course, outcome
-        self.latency.hedge_delay_seconds = course.hedge
+        late_after(self, course.hedge)
         self.hedges = course.budget
         for _ in range(FEWEST if course.known else 0):
             self.latency._recent.append(0.001)

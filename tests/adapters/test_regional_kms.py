@@ -12,10 +12,10 @@ from botocore.parsers import JSONParser
 
 from kms_failover.adapters.call import Call, News
 from kms_failover.adapters.regional_kms import RegionalKms
-from kms_failover.domain.latency import FEWEST
+from kms_failover.domain.latency import FEWEST, SEVERAL
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import MalformedAnswerError
-from tests.adapters.kms_world import FOREVER, Later, World, aws_error, kms_world, timed_out, unreachable
+from tests.adapters.kms_world import FOREVER, Later, World, aws_error, kms_world, late_after, timed_out, unreachable
 from tests.domain.strategies import EAST, WEST
 
 
@@ -47,11 +47,15 @@ def encrypt(world: World, kms: RegionalKms) -> Any:
     return kms.submit("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"}).future.result(FOREVER)
 
 
-def overtake(world: World, kms: RegionalKms, delay: float = 0.0) -> Call:
-    """One call that another region was faster than, after `delay` of head start."""
+def know_the_tail(kms: RegionalKms) -> None:
     for _ in range(FEWEST):
         kms.latency.add(0.001)
-    kms.latency.hedge_delay_seconds = delay
+
+
+def overtake(world: World, kms: RegionalKms, delay: float = 0.0) -> Call:
+    """One call that another region was faster than, after `delay` of head start."""
+    know_the_tail(kms)
+    late_after(kms, delay)
     return cold_overtaking(world, kms)
 
 
@@ -149,6 +153,64 @@ def test_two_calls_that_were_overtaken_put_a_region_out_long_before_its_time_out
     assert world.faults == [(EAST, "overtaken")]
 
 
+def test_a_region_that_is_silent_to_several_is_late_sooner_than_to_one(
+    world: World, kms: RegionalKms, clock: Later
+) -> None:
+    late_after(kms, 500.0, silent_after=200.0)
+    calls = [start_silent(world, kms) for _ in range(SEVERAL - 1)]
+    clock.pass_by(300.0)
+    to_few = kms.patience_seconds, kms.is_silent_to(calls[0])
+    calls.append(start_silent(world, kms))
+    just_now = kms.patience_seconds
+    clock.pass_by(200.0)
+
+    assert to_few == (500.0, False)
+    assert just_now == 500.0
+    assert kms.patience_seconds == 200.0
+    assert [kms.is_silent_to(call) for call in calls] == [True] * SEVERAL
+
+
+def test_an_answer_ends_the_silence_to_several(world: World, kms: RegionalKms, clock: Later) -> None:
+    late_after(kms, 500.0, silent_after=200.0)
+    for _ in range(SEVERAL):
+        start_silent(world, kms)
+    clock.pass_by(200.0)
+    silent = kms.patience_seconds
+    world.kms[EAST].silent = False
+    encrypt(world, kms)
+
+    assert silent == 200.0
+    assert kms.patience_seconds == 500.0
+
+
+def test_calls_that_have_ended_are_no_silence(world: World, kms: RegionalKms, clock: Later) -> None:
+    late_after(kms, 500.0, silent_after=200.0)
+    calls = [start_silent(world, kms) for _ in range(SEVERAL)]
+    world.kms[EAST].release.set()
+    for call in calls:
+        call.future.exception(FOREVER)
+    clock.pass_by(200.0)
+
+    assert kms.patience_seconds == 500.0
+
+
+def test_a_call_overtaken_early_is_a_fault_only_once_it_is_late_by_itself(
+    world: World, kms: RegionalKms, clock: Later
+) -> None:
+    know_the_tail(kms)
+    late_after(kms, 500.0, silent_after=200.0)
+    calls = [start_silent(world, kms) for _ in range(SEVERAL)]
+    clock.pass_by(200.0)
+    for call in calls:
+        kms.overtaken(call)
+    early = kms.is_out("k")
+    clock.pass_by(300.0)
+
+    assert not early
+    assert kms.is_out("k")
+    assert set(world.faults) == {(EAST, "silent")}
+
+
 def test_a_call_that_is_overtaken_and_then_times_out_is_one_fault(world: World, kms: RegionalKms) -> None:
     call = overtake(world, kms)
 
@@ -170,7 +232,7 @@ def test_an_answer_that_comes_late_but_in_time_for_a_wrap_proves_the_region(worl
 
 def test_a_call_that_still_waits_for_a_thread_says_nothing_about_the_region(world: World) -> None:
     kms = RegionalKms(EAST, client_of(world), Settings(threads_per_region=1))
-    kms.latency.hedge_delay_seconds = 0.0
+    late_after(kms, 0.0)
     world.kms[EAST].silent = True
     started = kms.submit("encrypt", {"KeyId": "k"})
     waiting = [kms.submit("encrypt", {"KeyId": "k"}) for _ in range(3)]

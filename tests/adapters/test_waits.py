@@ -17,10 +17,20 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.failure import Failure
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.latency import FEWEST
+from kms_failover.domain.latency import FEWEST, SEVERAL
 from kms_failover.domain.settings import ReservoirLimits, Settings
 from kms_failover.errors import NotSentError, RegionUnavailableError
-from tests.adapters.kms_world import AT_ONCE, CONTEXT, FOREVER, World, generate, kms_world, opened, unreachable
+from tests.adapters.kms_world import (
+    AT_ONCE,
+    CONTEXT,
+    FOREVER,
+    World,
+    generate,
+    kms_world,
+    late_after,
+    opened,
+    unreachable,
+)
 from tests.domain.strategies import EAST, WEST
 
 THREADS, CALLERS = 2, 24
@@ -74,6 +84,24 @@ def test_no_caller_waits_for_a_time_out_of_a_region_that_others_have_found_silen
     assert world.regional[EAST].breaker.is_open
 
 
+@pytest.mark.parametrize("operation", ["generate", "decrypt"])
+def test_where_several_wait_in_vain_nobody_waits_as_long_as_for_one_late_call(
+    monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    settings = Settings(threads_per_region=SEVERAL, deadline_seconds=10 * FOREVER)  # of which half may be waited
+    with kms_world(monkeypatch, settings=settings) as world:
+        blob = generate(world)["CiphertextBlob"]
+        know_the_tails(world)
+        world.forget_calls()
+        world.silence(EAST)
+        late_after(world.regional[EAST], 10 * FOREVER, silent_after=AT_ONCE)
+
+        answers = burst(lambda: generate(world) if operation == "generate" else opened(world, blob))
+
+        assert answered_by(answers) == {WEST}
+        assert len(world.kms[EAST].calls) == SEVERAL
+
+
 def test_a_second_silence_soon_after_the_first_is_met_as_the_first_was(world: World) -> None:
     know_the_tails(world)
     world.silence(EAST)
@@ -107,7 +135,7 @@ def test_a_burst_into_a_silence_that_no_tail_is_known_of_yet_does_not_wait_for_t
 def test_no_wrap_is_waited_for_in_a_region_that_others_have_found_silent(world: World) -> None:
     know_the_tails(world)
     world.silence(WEST)
-    world.regional[EAST].latency.hedge_delay_seconds = FOREVER
+    late_after(world.regional[EAST], FOREVER)
 
     answers = burst(lambda: generate(world))
 
@@ -209,7 +237,7 @@ def test_slow_credentials_degrade_no_key_and_blame_no_region(world: World) -> No
     settings = {"wrap_deadline_seconds": SLOW / 2, "faults_to_open": 1, "max_hedge_delay_seconds": SLOW / 2}
     with with_credentials(world, Credentials(a_while), **settings) as kms:
         for region in (EAST, WEST):
-            kms._connection.kms[region].latency.hedge_delay_seconds = FOREVER
+            late_after(kms._connection.kms[region], FOREVER)
             kms._connection.kms[region].client.meta.events.register(
                 "before-send.kms", lambda region=region, **_event: calls.append(region)
             )

@@ -30,6 +30,22 @@ def test_the_delay_follows_the_regions_own_tail_within_bounds(usual: float, dela
     assert after(*[usual] * REMEMBERED).hedge_delay_seconds == pytest.approx(delay)
 
 
+@pytest.mark.parametrize(
+    ("usual", "silence"),
+    [(0.001, 0.05), (0.03, 0.05), (0.1, 0.125), (0.3, 0.375), (0.6, 0.75)],
+    ids=["near", "far", "farther", "slow", "slower"],
+)
+def test_a_region_is_silent_to_several_calls_soon_after_nearly_every_answer(usual: float, silence: float) -> None:
+    assert after(*[usual] * REMEMBERED).silence_seconds == pytest.approx(silence)
+
+
+@given(st.lists(st.floats(0, 1e6), max_size=300))
+def test_silence_to_several_is_never_noticed_later_than_silence_to_one(seconds: list[float]) -> None:
+    latency = after(*seconds)
+
+    assert 0.05 <= latency.silence_seconds <= latency.hedge_delay_seconds
+
+
 def test_a_few_slow_answers_do_not_move_it() -> None:
     assert after(*[0.03] * 96, *[2.0] * 4).hedge_delay_seconds == pytest.approx(0.09)
 

@@ -30,7 +30,7 @@ from kms_failover.adapters.own_limits import lacks_descriptors
 from kms_failover.domain.breaker import Breaker
 from kms_failover.domain.budget import Budget
 from kms_failover.domain.fault import FaultClass
-from kms_failover.domain.latency import Latency
+from kms_failover.domain.latency import SEVERAL, Latency
 from kms_failover.domain.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class RegionalKms:
         self._judged_within = 2 * max(settings.wrap_deadline_seconds, settings.max_hedge_delay_seconds)
         self._keys: dict[str, Breaker] = {}
         self._under_way: set[Call] = set()
+        self._sent: set[Call] = set()  # of these
         self._answered_at = float("-inf")  # on the awake clock
         self._is_late = False
         self._silent: deque[Call] = deque(maxlen=HEDGES_AT_ONCE)
@@ -166,17 +167,21 @@ class RegionalKms:
         """It still waits for a thread, and those that have one wait in vain."""
         return self._is_late and not call.has_thread
 
+    @property
+    def patience_seconds(self) -> float:
+        """How long a call may take before another region is asked beside it: less if several others wait in vain."""
+        return self.latency.silence_seconds if self._is_silent_to_several() else self.latency.hedge_delay_seconds
+
     def is_silent_to(self, call: Call) -> bool:
         """Later than this region's own standard; what waits for credentials or, in health, for a thread is not."""
-        return self.passes_over(call) or (call.sent_at is not None and call.seconds >= self.latency.hedge_delay_seconds)
+        return self.passes_over(call) or (call.sent_at is not None and call.seconds >= self.patience_seconds)
 
     def late(self, call: Call) -> None:
-        """It has not been answered in time. If nothing was since it was sent, others need not wait for a thread."""
+        """It has not been answered in time. If nothing was since it was sent, that is news to all who wait as well."""
         if self._is_last_word(call) and not self._is_late:
             self._is_late = True
             for other in tuple(self._under_way):
-                if not other.has_thread:
-                    other.tell()
+                other.tell()
 
     def may_overtake(self, call: Call) -> bool:
         """Within the budget; beyond it by as many at a time as it takes to know that the region is out."""
@@ -190,16 +195,15 @@ class RegionalKms:
     def overtaken(self, call: Call) -> None:
         """Another region answered first although this one had a head start: silence need not last to a time-out.
 
-        A call that was not sent says nothing about the region. Before its tail is known a region may only be far: then
-        its silence counts once it has lasted longer than a wrap may take.
+        A call that was not sent says nothing about the region. One that is not late by itself yet counts when it is.
         """
         self.give_up(call)
         if call.future.done() or call.sent_at is None:
             return
-        if not self.latency.is_known:
-            self._silent.append(call)
-        elif call.seconds >= self.latency.hedge_delay_seconds:
+        if call.seconds >= self._faulty_after_seconds:
             self._fault_of_silence(call, "overtaken")
+        else:
+            self._silent.append(call)
 
     def give_up(self, call: Call) -> None:
         """Nobody waits for it any more: what has no thread yet is not called at all."""
@@ -210,12 +214,26 @@ class RegionalKms:
         """While another region was answered: so it is the way to this one that is broken."""
         self._fault(ProxyConnectionError.__name__)
 
+    @property
+    def _faulty_after_seconds(self) -> float:
+        """Before its tail is known a region may only be far: then as long as a wrap may take."""
+        latency = self.latency
+        return latency.hedge_delay_seconds if latency.is_known else self._settings.wrap_deadline_seconds
+
+    def _is_silent_to_several(self) -> bool:
+        """Nothing was heard while all of them waited for longer than nearly every answer takes."""
+        sent = sorted(call.sent_at for call in tuple(self._sent) if call.sent_at is not None)
+        if len(sent) < SEVERAL:
+            return False
+        since = max(self._answered_at, sent[SEVERAL - 1])
+        return AWAKE.now() - since >= self.latency.silence_seconds
+
     def _count_silence(self) -> None:
-        """Calls that were overtaken before the tail was known, and have not been answered since."""
+        """Calls that were overtaken before they were late by themselves, and have not been answered since."""
         for call in tuple(self._silent):
             if call.future.done():
                 self._forget(call)
-            elif call.seconds >= self._settings.wrap_deadline_seconds:
+            elif call.seconds >= self._faulty_after_seconds:
                 self._forget(call)
                 self._fault_of_silence(call, "silent")
 
@@ -238,6 +256,7 @@ class RegionalKms:
         finally:
             self._own.call = None
             self._under_way.discard(call)
+            self._sent.discard(call)
         self._answered(call)
         self._keys.pop(parameters["KeyId"], None)
         return response
@@ -248,6 +267,7 @@ class RegionalKms:
         if call is not None:
             AWAKE.keep(self._judged_within)
             call.sent()
+            self._sent.add(call)
 
     # What its answers say about it
 
