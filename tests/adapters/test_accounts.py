@@ -8,14 +8,16 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from kms_failover.adapters.account_filter import MOST_TOLD, AccountFilter
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.adapters.stored_key_sets import MAX_KEY_SETS
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import ConfigurationError
 from tests.adapters.kms_world import CONTEXT, MOTOS_ACCOUNT, World, code_of, generate, kms_world, opened
 from tests.adapters.tables import create_state_table
-from tests.domain.strategies import EAST, IRELAND, WEST
+from tests.domain.strategies import EAST, IRELAND, WEST, key_set, member
 
 STRANGER = "999999999999"
 FOREIGN = MemberKey(region=IRELAND, arn=f"arn:aws:kms:{IRELAND}:{STRANGER}:key/of-a-stranger")
@@ -80,6 +82,29 @@ def test_it_is_logged_once(world: World, caplog: pytest.LogCaptureFixture) -> No
     assert len(said) == 1
     assert FOREIGN.arn in said[0]
     assert "Settings(accounts=...)" in said[0]
+
+
+def test_what_is_remembered_as_logged_is_bounded_and_no_less_than_a_deployment_can_hold(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A table's writer may name another key at each reading."""
+    permitted = AccountFilter(frozenset)
+    of_one_reading = [
+        key_set(name=f"set-{number}").model_copy(update={"members": members(number)}) for number in (0, 1)
+    ]
+    for number in range(MOST_TOLD):
+        permitted([key_set(EAST).model_copy(update={"members": (member(EAST, f"{number}"),)})])
+    caplog.clear()
+
+    for _ in range(2):
+        permitted(of_one_reading)
+
+    assert len(permitted._told) == MOST_TOLD == MAX_KEY_SETS * 8
+    assert len(caplog.records) == 4
+
+
+def members(number: int) -> tuple[MemberKey, ...]:
+    return member(EAST, f"east-{number}"), member(WEST, f"west-{number}")
 
 
 @pytest.mark.parametrize("name", ["orders", "alias/orders", FOREIGN.arn])

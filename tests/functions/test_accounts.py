@@ -11,7 +11,9 @@ import pytest
 from botocore.client import BaseClient
 
 from kms_failover import bootstrap
+from kms_failover.cli_text import text
 from kms_failover.domain.key_set import Bucket, KeySet, MemberKey
+from kms_failover.domain.operating import ActionName, Command
 from kms_failover.domain.reimport_request import ReimportRequest
 from kms_failover.domain.s3_envelope import commit
 from kms_failover.errors import ConfigurationError
@@ -66,6 +68,18 @@ def test_the_probe_does_not_ask_it(prod: Stack, called: list[str]) -> None:
     bootstrap.probe(prod.context("probe")).run(1)
 
     assert set(called) == {member.arn for member in prod.key_set.members}
+
+
+def test_the_status_names_it_with_its_reason_in_json_and_in_text(prod: Stack) -> None:
+    asked = Command(Action=ActionName.STATUS, KeySet="orders")
+
+    answer = bootstrap.runbook(prod.context("runbook")).execute(asked)
+
+    (refused,) = answer["RefusedMembers"]
+    why = f"account {STRANGER} is not allowed, so the functions never ask this key; accounts.txt allows it"
+    assert (refused["Region"], refused["Arn"]) == (IRELAND, foreign(IRELAND).arn)
+    assert refused["Reason"].startswith(why)
+    assert f"  REFUSED  member {foreign(IRELAND).arn}: {why}" in text(answer)
 
 
 def test_reimport_gives_it_no_material(prod: Stack, called: list[str]) -> None:

@@ -232,7 +232,7 @@ def _runbook(place: Place) -> "Runbook":
     reimport_config = Config(read_timeout=LambdaStarter.PATIENCE_SECONDS, retries={"total_max_attempts": 1})
     functions = boto3.client("lambda", region_name=place.region, config=reimport_config)
     starter = LambdaStarter(functions, _client("stepfunctions", place), place)
-    return Runbook(_state(place), starter, _waker(place), now)
+    return Runbook(_state(place), starter, _waker(place), now, lambda: _accounts(place))
 
 
 def _state(place: Place, config: Config | None = None) -> StateTable:

@@ -64,6 +64,7 @@ def _order(answer: Answer) -> Iterator[str]:
 def _status(answer: Answer) -> Iterator[str]:
     yield f"{answer['KeySet']}, seen from {answer['Observer']}"
     yield from (f"  UNREAD   {one['Item']}: {one['Reason']}" for one in answer["Unreadable"])
+    yield from (f"  REFUSED  member {one['Arn']}: {one['Reason']}" for one in answer["RefusedMembers"])
     yield from _route(answer["Route"], judged=answer["Judged"])
     yield f"  intent   {_intent(answer['Intent'])}"
     if answer["Prevented"] is not None:

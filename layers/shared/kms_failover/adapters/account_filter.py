@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable, Iterable
 
-from kms_failover.domain.accounts import curtailed
+from kms_failover.domain.accounts import curtailed, refused_members
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import ConfigurationError
 
 HOW_TO_ALLOW = "Settings(accounts=...) allows it, in a deployment's functions accounts.txt (docs/decisions/0021)"
+MOST_TOLD = 8000  # the members of as many key sets as a deployment can hold: those that are there are told once
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ class AccountFilter:
 
     def __init__(self, accounts: Callable[[], frozenset[str]]) -> None:
         self._accounts = accounts
-        self._told: set[str] = set()
+        self._told: dict[str, None] = {}  # ARNs, the oldest first
         self._refused: dict[str, KeySet] = {}
 
     def __call__(self, key_sets: Iterable[KeySet]) -> tuple[KeySet, ...]:
@@ -39,9 +40,9 @@ class AccountFilter:
                 )
 
     def _tell(self, key_set: KeySet, accounts: frozenset[str]) -> None:
-        for member in key_set.members:
-            if member.account not in accounts and member.arn not in self._told:
-                self._told.add(member.arn)
+        for member in refused_members(key_set, accounts):
+            if member.arn not in self._told:
+                self._told[member.arn] = None
                 logger.error(
                     "%s of key set %s is never asked: account %s is not allowed. %s",
                     member.arn,
@@ -49,3 +50,5 @@ class AccountFilter:
                     member.account,
                     HOW_TO_ALLOW,
                 )
+        while len(self._told) > MOST_TOLD:
+            del self._told[next(iter(self._told))]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set import KeySet, MemberKey
 
 
 class CurtailedKeySet(KeySet):
@@ -20,6 +20,10 @@ class CurtailedKeySet(KeySet):
 
 def accounts_of(key_sets: Iterable[KeySet]) -> frozenset[str]:
     return frozenset(member.account for key_set in key_sets for member in key_set.members)
+
+
+def refused_members(key_set: KeySet, accounts: frozenset[str]) -> tuple[MemberKey, ...]:
+    return tuple(member for member in key_set.members if member.account not in accounts)
 
 
 def curtailed(key_set: KeySet, accounts: frozenset[str]) -> KeySet | None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import ConfigDict, Field, field_validator
 
+from kms_failover.domain.accounts import refused_members
 from kms_failover.domain.composite_view import MAX_DEBTS, ViewState, view
 from kms_failover.domain.health import Observation
 from kms_failover.domain.judgement import Judgement, first_judgement
@@ -82,11 +83,14 @@ class Runbook:
         starter: Starter,
         wake_controller: Callable[[], None],
         clock: Callable[[], datetime],
+        accounts: Callable[[], frozenset[str]] | None = None,
     ) -> None:
+        """`accounts`: whose member keys the functions ask; None: any (decision 21)."""
         self._state = state
         self._starter = starter
         self._wake_controller = wake_controller
         self._clock = clock
+        self._accounts = accounts
 
     def execute(self, command: Command) -> dict[str, Any]:
         """The answer as JSON-ready values. A failback counts first what is owed to its target, for its answer.
@@ -114,7 +118,20 @@ class Runbook:
             self._state.observations(now - key_set.rules.window)
             shown = view(self._state, key_set, now)
         items = {error.item: error.reason for error in unreadable}
-        return shown | {"Unreadable": [{"Item": item, "Reason": reason} for item, reason in items.items()]}
+        unreadable_items = [{"Item": item, "Reason": reason} for item, reason in items.items()]
+        return shown | {"Unreadable": unreadable_items, "RefusedMembers": self._refused_members(key_set)}
+
+    def _refused_members(self, key_set: KeySet) -> list[dict[str, str]]:
+        refused = refused_members(key_set, self._accounts()) if self._accounts else ()
+        return [
+            {
+                "Region": member.region,
+                "Arn": member.arn,
+                "Reason": f"account {member.account} is not allowed, so the functions never ask this key; accounts.txt"
+                " allows it for all of them, key-sets.yaml beside it for data-keys (docs/decisions/0021)",
+            }
+            for member in refused
+        ]
 
     def _order(self, command: Command, key_set: KeySet) -> dict[str, Any]:
         intents = self._state.intents(key_set.name)
