@@ -33,6 +33,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         _gauge(owed, deployment)
     if key_set is None:
         _count_overdue(swept.overdue, deployment)
+        _note_backfills(context)
     return answer
 
 
@@ -63,6 +64,12 @@ def _backfill(step: Step, context: LambdaContext) -> dict[str, Any]:
     backfill = bootstrap.backfill_service(context).record(step)
     logger.info("backfill recorded", backfill=backfill.model_dump(mode="json"))
     return {"complete": backfill.is_complete}
+
+
+def _note_backfills(context: LambdaContext) -> None:
+    """Last: the debts are queued and counted, whatever Step Functions answers."""
+    for backfill in bootstrap.backfill_service(context).note_ended_without_result():
+        logger.error("backfill ended without a result", backfill=backfill.model_dump(mode="json"))
 
 
 def _emit(name: str, count: int, deployment: str) -> None:

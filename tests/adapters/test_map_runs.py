@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from kms_failover.adapters.map_runs import StepFunctionsMapRuns
@@ -63,6 +64,29 @@ def test_counts_that_may_still_change_are_not_believed(stub: Stubber, unsettled:
 
     with pytest.raises(NotCountedError):
         runs.counted(EXECUTION)
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"), [("RUNNING", ""), ("PENDING_REDRIVE", "PENDING_REDRIVE"), ("ABORTED", "ABORTED")]
+)
+def test_an_execution_is_going_on_or_has_ended_somehow(stub: Stubber, status: Any, ended: str) -> None:
+    described: Any = {"executionArn": EXECUTION, "stateMachineArn": RUN, "status": status, "startDate": NOON}
+    stub.add_response("describe_execution", described, {"executionArn": EXECUTION})
+
+    assert runs_of(stub).ended_as(EXECUTION) == ended
+
+
+def test_an_execution_that_nobody_knows_any_more_has_ended(stub: Stubber) -> None:
+    stub.add_client_error("describe_execution", "ExecutionDoesNotExist")
+
+    assert runs_of(stub).ended_as(EXECUTION) == "not known to Step Functions any more"
+
+
+def test_an_execution_of_which_step_functions_does_not_tell_is_an_error(stub: Stubber) -> None:
+    stub.add_client_error("describe_execution", "ThrottlingException")
+
+    with pytest.raises(ClientError):
+        runs_of(stub).ended_as(EXECUTION)
 
 
 def test_an_execution_that_never_listed_anything_has_no_counts(stub: Stubber) -> None:

@@ -275,6 +275,22 @@ def test_a_backfills_begin_and_end_are_kept_beside_each_other_until_they_are_dro
     assert (state.backfill("orders", "b", Phase.BEGUN), list(state.backfills("orders"))) == (None, [ended])
 
 
+def test_a_backfill_is_changed_only_as_long_as_it_stands_there(state: State) -> None:
+    of = {"key_set": "orders", "bucket": "b", "region": WEST, "key_arn": arn(WEST)}
+    first, second = (Backfill(**of, execution=execution, began_at=NOON) for execution in ("1", "2"))
+    state.put_backfill(first)
+
+    state.replace_backfill(first, first.model_copy(update={"reason": "ABORTED"}))
+
+    changed = state.backfill("orders", "b", Phase.BEGUN)
+    state.put_backfill(second)
+    with pytest.raises(EpochConflictError):
+        state.replace_backfill(first, first)
+    assert changed is not None
+    assert changed.reason == "ABORTED"
+    assert state.backfill("orders", "b", Phase.BEGUN) == second
+
+
 def test_what_is_owed_to_a_region_or_refused_is_counted_by_bucket_each_object_once(state: State) -> None:
     for debt in (a_debt("a"), a_debt("b"), a_debt("c", owed_to=WEST), a_debt("d", bucket="another")):
         state.put_debt(debt)

@@ -174,6 +174,11 @@ class MemoryState:
     def put_backfill(self, backfill: Backfill) -> None:
         self._backfills[backfill.key_set, backfill.id] = backfill
 
+    def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
+        if self._backfills.get((former.key_set, former.id)) != former:
+            raise EpochConflictError(former.id)
+        self.put_backfill(backfill)
+
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None:
         return self._backfills.get((key_set, f"{bucket}#{phase}"))
 

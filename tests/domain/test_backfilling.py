@@ -1,11 +1,16 @@
 """A backfill's record says as much as is really known of it."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from kms_failover.domain.backfilling import BackfillService, Counted, Phase, Step
 from kms_failover.errors import EventFormatError, NotCountedError, UnknownBucketError
 from tests.domain.memory_state import MemoryState
 from tests.domain.rewrap_world import HERE, NOW, THERE, arn, key_set
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BUCKET = f"orders-{HERE}"
 
@@ -14,6 +19,8 @@ class World:
     def __init__(self, counted: Counted | Exception | None = None) -> None:
         self.state = MemoryState(HERE, key_set())
         self.result = counted
+        self.executions: dict[str, str] = {}  # those that have ended, and how
+        self.meanwhile: Callable[[], object] = lambda: None
         self.service = BackfillService(self.state.key_sets, self.state, self, HERE, lambda: NOW)
 
     def counted(self, execution: str) -> Counted | None:
@@ -21,6 +28,17 @@ class World:
         if isinstance(self.result, Exception):
             raise self.result
         return self.result
+
+    def ended_as(self, execution: str) -> str:
+        self.meanwhile()
+        return self.executions.get(execution, "")
+
+    def noted(self) -> list[tuple[str, str]]:
+        return [(one.execution, one.reason) for one in self.service.note_ended_without_result()]
+
+    def reason_of(self, phase: Phase) -> str | None:
+        found = self.state.backfill("orders", BUCKET, phase)
+        return found.reason if found else None
 
     def run(self, error: str = "") -> bool:
         self.service.record(Step(Phase.BEGUN, BUCKET, "run"))
@@ -77,6 +95,59 @@ def test_the_end_of_one_that_was_overtaken_hides_nothing_that_the_other_has_prov
     ended = world.state.backfill("orders", BUCKET, Phase.ENDED)
     assert ended is not None
     assert (ended.execution, ended.is_complete) == ("run", True)
+
+
+def test_one_that_was_aborted_is_noted_once_and_what_the_former_has_proved_stays() -> None:
+    world = World(Counted(20, 20))
+    world.run()
+    world.service.record(Step(Phase.BEGUN, BUCKET, "another"))
+    going_on = world.noted()
+    world.executions["another"] = "ABORTED"
+
+    noted = [world.noted(), world.noted()]
+
+    assert (going_on, noted) == ([], [[("another", "ABORTED")], []])
+    ended = world.state.backfill("orders", BUCKET, Phase.ENDED)
+    assert ended is not None
+    assert (ended.execution, ended.is_complete, world.reason_of(Phase.BEGUN)) == ("run", True, "ABORTED")
+
+
+def test_one_whose_end_is_recorded_is_not_asked_for() -> None:
+    world = World(Counted(20, 19))
+    world.run()
+    world.executions["run"] = "FAILED"
+
+    assert world.noted() == []
+
+
+def test_an_end_that_is_recorded_meanwhile_stands() -> None:
+    world = World(Counted(20, 20))
+    world.service.record(Step(Phase.BEGUN, BUCKET, "run"))
+    world.executions["run"] = "SUCCEEDED"
+    world.meanwhile = lambda: world.service.record(Step(Phase.ENDED, BUCKET, "run"))
+
+    assert (world.noted(), world.reason_of(Phase.BEGUN)) == ([], "")
+
+
+def test_one_that_begins_meanwhile_is_not_taken_for_the_one_before() -> None:
+    world = World(Counted(20, 20))
+    world.service.record(Step(Phase.BEGUN, BUCKET, "former"))
+    world.executions["former"] = "ABORTED"
+    world.meanwhile = lambda: world.service.record(Step(Phase.BEGUN, BUCKET, "run"))
+
+    world.noted()
+
+    assert world.service.record(Step(Phase.ENDED, BUCKET, "run")).is_complete
+
+
+def test_one_that_is_driven_on_after_all_ends_as_any_other() -> None:
+    """Step Functions calls it a redrive."""
+    world = World(Counted(20, 20))
+    world.service.record(Step(Phase.BEGUN, BUCKET, "run"))
+    world.executions["run"] = "FAILED"
+    world.noted()
+
+    assert world.service.record(Step(Phase.ENDED, BUCKET, "run")).is_complete
 
 
 @pytest.mark.parametrize("bucket", ["nobodys", f"orders-{THERE}"])

@@ -58,6 +58,40 @@ def test_a_later_backfill_that_has_not_ended_takes_nothing_back() -> None:
     assert World(later, ENDED).covered()["Share"] == 1.0
 
 
+LATER = BEGUN.model_copy(update={"began_at": NOW + timedelta(days=1), "execution": "arn:of:another"})
+ABORTED = LATER.model_copy(update={"reason": "ABORTED"})
+
+
+@pytest.mark.parametrize(
+    ("begun", "later"),
+    [
+        (BEGUN, ""),
+        (BEGUN.model_copy(update={"reason": "FAILED"}), ""),  # its end was recorded all the same
+        (LATER, "a later one, of 2026-11-24 12:00 UTC, has not ended"),
+        (ABORTED, "A LATER ONE, of 2026-11-24 12:00 UTC, CAME TO NOTHING: its execution is ABORTED"),
+    ],
+)
+def test_beside_what_a_backfill_proved_stands_what_became_of_a_later_one(begun: Backfill, later: str) -> None:
+    covered = World(begun, ENDED).covered()
+
+    assert (covered["Share"], covered["Later"]) == (1.0, later)
+    assert in_words(covered).endswith(f"; {later}" if later else "refused")
+
+
+def test_where_none_has_ended_the_one_that_was_aborted_is_named() -> None:
+    covered = World(ABORTED).covered()
+
+    assert (covered["Share"], covered["Later"]) == (None, "")
+    assert "the one of 2026-11-24 12:00 UTC came to nothing: its execution is ABORTED" in str(covered["Unknown"])
+
+
+def test_what_is_owed_or_refused_since_counts_although_a_later_one_was_aborted() -> None:
+    world = World(ABORTED, ENDED)
+    world.owe("a")
+
+    assert world.covered()["Share"] == 0.75
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

@@ -29,10 +29,28 @@ class FakeService:
         return self.swept
 
 
+class FakeBackfills:
+    def __init__(self, *without_result: Backfill) -> None:
+        self.seen: list[Step] = []
+        self.without_result = without_result
+
+    def record(self, step: Step) -> Backfill:
+        self.seen.append(step)
+        return BACKFILL
+
+    def note_ended_without_result(self) -> tuple[Backfill, ...]:
+        return self.without_result
+
+
+AT = {"began_at": NOON, "ended_at": NOON}
+BACKFILL = Backfill(key_set="orders", bucket="b", region="r", key_arn="a", execution="e", listed=1, failed=0, **AT)
+
+
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
     service = FakeService()
     monkeypatch.setattr(bootstrap, "sweep_service", lambda _context: service)
+    monkeypatch.setattr(bootstrap, "backfill_service", lambda _context: FakeBackfills())
     return service
 
 
@@ -109,14 +127,18 @@ def test_overdue_objects_are_logged_by_name_and_code(service: FakeService, caplo
     assert [(one["bucket"], one["key"], one["code"]) for one in logged] == [("b", "k", "AccessDenied")]
 
 
-class FakeBackfills:
-    def __init__(self) -> None:
-        self.seen: list[Step] = []
+@pytest.mark.usefixtures("service")
+def test_a_backfill_that_ended_without_a_result_is_logged_as_an_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    context: Any = Context()
+    aborted = BACKFILL.model_copy(update={"reason": "ABORTED"})
+    monkeypatch.setattr(bootstrap, "backfill_service", lambda _context: FakeBackfills(aborted))
 
-    def record(self, step: Step) -> Backfill:
-        self.seen.append(step)
-        at = {"began_at": NOON, "ended_at": NOON}
-        return Backfill(key_set="orders", bucket="b", region="r", key_arn="a", execution="e", listed=1, failed=0, **at)
+    handler.lambda_handler({}, context)
+
+    logged = [vars(record)["backfill"] for record in caplog.records if record.levelname == "ERROR"]
+    assert [one["reason"] for one in logged] == ["ABORTED"]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from functions.signals.handler import lambda_handler as signals
 from functions.sweep.handler import lambda_handler as sweep
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.aws_events import repeat_key
+from kms_failover.domain.backfilling import BackfillService
 from kms_failover.domain.controlling import Controller
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.key_set import KeySet
@@ -163,7 +164,10 @@ def _sweep() -> Iterator[Take]:
     for owed_to, key in ((EAST, "a"), (WEST, "a"), (WEST, "b")):
         state.put_debt(Debt(key_set="orders", owed_to=owed_to, bucket=f"orders-{WEST}", key=key, since=NOW))
     chance = Chance(start=lambda: "0", shuffle=lambda _debts: None)
-    with instead(sweep_service=SweepService(state.key_sets, state, queue, WEST, chance, lambda: NOW)):
+    sweeping = SweepService(state.key_sets, state, queue, WEST, chance, lambda: NOW)
+    runs: Any = None  # of backfills: there is none
+    backfilling = BackfillService(state.key_sets, state, runs, WEST, lambda: NOW)
+    with instead(sweep_service=sweeping, backfill_service=backfilling):
 
         def take(event: Any) -> str:
             queue.sent.clear()

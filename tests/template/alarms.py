@@ -77,7 +77,8 @@ def _expected(stack: Stack) -> Iterator[Metric]:
         yield _of_queue("ApproximateAgeOfOldestMessage", source)
         yield _of_queue("ApproximateNumberOfMessagesVisible", dead_letters)
         yield _of_queue("DIFF ApproximateNumberOfMessagesVisible", dead_letters)  # redriven ones do not count as sent
-    yield "AWS/States", "ExecutionsFailed", frozenset({("StateMachineArn", stack.place.backfill)})
+    for end in ("ExecutionsFailed", "ExecutionsAborted"):
+        yield "AWS/States", end, frozenset({("StateMachineArn", stack.place.backfill)})
 
 
 def _lost(stack: Stack) -> Iterator[Metric]:

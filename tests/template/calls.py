@@ -186,7 +186,8 @@ def _sweep(stack: Stack) -> Iterator[Call]:
         for kind in ("debt", "refusal"):
             yield Call(f"dynamodb:{action}", _table(stack.place), {PARTITION: f"{kind}#orders"})
     yield Call("dynamodb:PutItem", _table(stack.place), {PARTITION: "backfill#orders"})
-    yield Call("states:ListMapRuns", stack.place.backfill.replace(":stateMachine:", ":execution:") + ":1")
+    execution = stack.place.backfill.replace(":stateMachine:", ":execution:") + ":1"
+    yield from (Call(f"states:{action}", execution) for action in ("DescribeExecution", "ListMapRuns"))
     run = stack.place.backfill.replace(":stateMachine:", ":mapRun:") + "/EveryObject:1"
     yield Call("states:DescribeMapRun", run)
 

@@ -237,6 +237,7 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "dynamodb:Query": ("kms_failover.adapters.items", ".query("),
         "dynamodb:PutItem": ("kms_failover.adapters.items", ".put_item("),
         "dynamodb:DeleteItem": ("kms_failover.adapters.items", ".delete_item("),
+        "states:DescribeExecution": ("kms_failover.adapters.map_runs", ".describe_execution("),
         "states:ListMapRuns": ("kms_failover.adapters.map_runs", ".list_map_runs("),
         "states:DescribeMapRun": ("kms_failover.adapters.map_runs", ".describe_map_run("),
         "sqs:SendMessage": ("kms_failover.adapters.queue", ".send_message_batch("),

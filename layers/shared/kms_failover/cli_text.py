@@ -119,10 +119,11 @@ def _history(routes: Iterable[Answer], news: Iterable[Answer]) -> Iterator[str]:
 def _coverage(cover: Answer) -> str:
     at_least = "at least " if cover["OwedIsMore"] else ""
     counts = f"{at_least}{cover['Owed']} objects owed, {at_least}{cover['Refused']} refused"
+    later = f"; {cover['Later']}" if cover.get("Later") else ""  # which an older function does not say
     if cover["Share"] is None:
-        return f"coverage UNKNOWN, {counts}: {cover['Unknown']}"
+        return f"coverage UNKNOWN, {counts}: {cover['Unknown']}{later}"
     share = "100%" if cover["Share"] == 1 else f"{min(cover['Share'], 0.9999):.2%}"  # not rounded up to all
-    return f"{share} covered of {cover['Listed']} objects listed at {_time(cover['ListedAt'])}, {counts}"
+    return f"{share} covered of {cover['Listed']} objects listed at {_time(cover['ListedAt'])}, {counts}{later}"
 
 
 def _intent(intent: Answer) -> str:

@@ -1,6 +1,8 @@
-"""What a backfill's map run has come to, as Step Functions counts it (the port `domain.backfilling.MapRuns`)."""
+"""What a backfill's execution has come to, as Step Functions counts it (the port `domain.backfilling.MapRuns`)."""
 
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
 
 from kms_failover.domain.backfilling import Counted
 from kms_failover.errors import NotCountedError
@@ -22,3 +24,13 @@ class StepFunctionsMapRuns:
         if left := items["pending"] + items["running"]:
             raise NotCountedError(f"{left} objects of {execution} have not ended")
         return Counted(items["total"], items["succeeded"])
+
+    def ended_as(self, execution: str) -> str:
+        """Step Functions forgets an execution 90 days after its end."""
+        try:
+            status: str = self._client.describe_execution(executionArn=execution)["status"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                raise
+            return "not known to Step Functions any more"
+        return "" if status == "RUNNING" else status

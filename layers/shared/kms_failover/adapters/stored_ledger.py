@@ -111,6 +111,12 @@ class LedgerItems(Stored):
     def put_backfill(self, backfill: Backfill) -> None:
         self._items.put(f"backfill#{backfill.key_set}", backfill.id, backfill)
 
+    def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
+        """EpochConflictError where another one stands there by now."""
+        condition = {"ConditionExpression": "body = :body"}
+        values = {"ExpressionAttributeValues": {":body": former.model_dump_json()}}
+        self._items.put_if(f"backfill#{backfill.key_set}", backfill.id, backfill, 0, condition | values)
+
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None:
         """One that cannot be read is none: it proves nothing."""
         item = self._items.get(f"backfill#{key_set}", f"{bucket}#{phase}")

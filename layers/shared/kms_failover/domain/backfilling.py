@@ -1,9 +1,11 @@
 """What a backfill has proved of a bucket: one record of its begin and one of its end, as far as it is really known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Protocol, Self
 
 from pydantic import AwareDatetime
@@ -11,7 +13,9 @@ from pydantic import AwareDatetime
 from kms_failover.domain.debt import BucketName
 from kms_failover.domain.event_fields import json_object
 from kms_failover.domain.key_set import Arn, KeySet, KeySetName, Model, Reason, Region
-from kms_failover.errors import EventFormatError, UnknownBucketError
+from kms_failover.errors import EpochConflictError, EventFormatError, UnknownBucketError
+
+MAX_LOOKED_AFTER = 100  # backfills that go on, in a run: one short call each
 
 
 class Phase(StrEnum):
@@ -23,7 +27,8 @@ class Backfill(Model):
     """Of one bucket, under the member key that its region had when it began.
 
     `listed` are the objects that S3 listed, `failed` those of them that nobody could say anything of; None: not known.
-    A `reason` says what ended it before it had looked at every object.
+    A `reason` says what ended it before it had looked at every object; in the record of the begin, that its execution
+    has ended so, and nobody has recorded an end.
     """
 
     key_set: KeySetName
@@ -62,12 +67,21 @@ class MapRuns(Protocol):
         """Of the execution's one map run; None if it has none. NotCountedError while its counts are not final."""
         ...
 
+    def ended_as(self, execution: str) -> str:
+        """How the execution has ended; empty while it goes on."""
+        ...
+
 
 class BackfillLedger(Protocol):
     """Satisfied by the state table."""
 
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None: ...
+    def backfills(self, key_set: str) -> Iterator[Backfill]: ...
     def put_backfill(self, backfill: Backfill) -> None: ...
+
+    def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
+        """EpochConflictError where another one stands there by now."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -129,6 +143,34 @@ class BackfillService:
             record = self._ended(begun, step, now)
         self.ledger.put_backfill(record)
         return record
+
+    def note_ended_without_result(self) -> tuple[Backfill, ...]:
+        """Of those that began here: whose execution was aborted, or failed before its last step could record an end.
+
+        Each is noted once, in the record of its begin. What the one before it has proved stays.
+        """
+        noted = []
+        for begun in islice(self._without_end(), MAX_LOOKED_AFTER):
+            if (how := self.map_runs.ended_as(begun.execution)) and not self._has_end(begun):
+                failed = begun.model_copy(update={"reason": how})
+                with suppress(EpochConflictError):  # another one began meanwhile
+                    self.ledger.replace_backfill(begun, failed)
+                    noted.append(failed)
+        return tuple(noted)
+
+    def _without_end(self) -> Iterator[Backfill]:
+        for key_set in self.key_sets():
+            records = list(self.ledger.backfills(key_set.name))
+            ended = {record.execution for record in records if record.phase is Phase.ENDED}
+            for begun in records:
+                is_open = begun.phase is Phase.BEGUN and not begun.reason and begun.execution not in ended
+                if is_open and begun.region == self.region:
+                    yield begun
+
+    def _has_end(self, begun: Backfill) -> bool:
+        """By now: its last step records it before the execution ends."""
+        ended = self.ledger.backfill(begun.key_set, begun.bucket, Phase.ENDED)
+        return ended is not None and ended.execution == begun.execution
 
     def _ended(self, begun: Backfill, step: Step, now: datetime) -> Backfill:
         counted = self.map_runs.counted(step.execution)

@@ -32,6 +32,7 @@ def coverage(state: CoverageState, key_set: KeySet, region: str, at_most: int) -
     """By bucket, JSON-ready. `Share` is None where it is not known, and `Unknown` says why.
 
     It is the share of the objects that the last backfill listed: what came since counts where it is owed or refused.
+    `Later` says what became of one that began after it, and of which no end is recorded.
     """
     member = key_set.member_in(region)
     return {
@@ -43,26 +44,34 @@ def coverage(state: CoverageState, key_set: KeySet, region: str, at_most: int) -
 def _of(state: CoverageState, key_set: str, bucket: str, region: str, key_arn: str, at_most: int) -> dict[str, Any]:
     uncovered = state.uncovered(key_set, region, bucket, at_most)
     ended = state.backfill(key_set, bucket, Phase.ENDED)
-    unknown = _unknown(ended, state.backfill(key_set, bucket, Phase.BEGUN), key_arn, uncovered)
+    begun = state.backfill(key_set, bucket, Phase.BEGUN)
+    unknown = _unknown(ended, begun, key_arn, uncovered)
     listed = ended.listed if ended else None
     return {
         "Share": max(0.0, 1 - uncovered.objects / listed) if listed and not unknown else None,
         "Unknown": unknown,
         "Listed": listed,
         "ListedAt": ended.began_at.isoformat() if ended else None,
+        "Later": _later(ended, begun),
         "Owed": uncovered.owed,
         "Refused": uncovered.refused,
         "OwedIsMore": uncovered.more,
     }
 
 
+def _later(ended: Backfill | None, begun: Backfill | None) -> str:
+    if ended is None or begun is None or begun.execution == ended.execution:
+        return ""
+    when = f"of {begun.began_at:%Y-%m-%d %H:%M} UTC"
+    if begun.reason:
+        return f"A LATER ONE, {when}, CAME TO NOTHING: its execution is {begun.reason}"
+    return f"a later one, {when}, has not ended"
+
+
 def _unknown(ended: Backfill | None, begun: Backfill | None, key_arn: str, uncovered: Uncovered) -> str:
     """Why nobody can say what the share is; empty if somebody can."""
     if ended is None:
-        began = (
-            f"the one that began at {begun.began_at:%Y-%m-%d %H:%M} UTC has not ended" if begun else "sweep starts one"
-        )
-        return f"no backfill has looked at every object yet: {began}"
+        return f"no backfill has looked at every object yet: {_first(begun)}"
     if not ended.is_complete:
         counts = f"{ended.failed} of {ended.listed} objects" if ended.failed is not None else "it"
         because = f", {ended.reason}" if ended.reason else ""
@@ -72,3 +81,11 @@ def _unknown(ended: Backfill | None, begun: Backfill | None, key_arn: str, uncov
     if uncovered.more:
         return "more is owed or refused than can be counted"
     return "" if ended.listed else "there was no object when the last backfill listed the bucket"
+
+
+def _first(begun: Backfill | None) -> str:
+    if begun is None:
+        return "sweep starts one"
+    if begun.reason:
+        return f"the one of {begun.began_at:%Y-%m-%d %H:%M} UTC came to nothing: its execution is {begun.reason}"
+    return f"the one that began at {begun.began_at:%Y-%m-%d %H:%M} UTC has not ended"
