@@ -15,12 +15,12 @@ from kms_failover.domain.debt import Debt
 from kms_failover.domain.health import LONGEST_REASON, Observation, Outcome, RegionHealth, Source, Verdict
 from kms_failover.domain.judgement import MAX_PENDING, Judgement, first_judgement, newest
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey
-from kms_failover.domain.messages import Bulletin
+from kms_failover.domain.messages import Bulletin, Sender, message
 from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Mode, Route, first_route
 from kms_failover.errors import EpochConflictError, KmsFailoverError
 from tests.domain.memory_state import MemoryState, held
-from tests.domain.strategies import EAST, NOON, WEST, arn, key_set, observation
+from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, arn, key_set, observation
 
 FAULT, OK = Outcome.REGION_FAULT, Outcome.OK
 
@@ -769,6 +769,26 @@ def test_people_are_told_when_an_order_begins_to_keep_a_route_in_a_lost_region(o
     reason = world.announcements.readiness[-1].reason
     assert reason.startswith(f"would move to {WEST} ({EAST} is impaired: ")
     assert "by ana since 2026-11-23 12:00:00 UTC prevents it" in reason
+
+
+def test_while_an_order_keeps_the_route_in_a_lost_region_no_message_says_that_it_serves() -> None:
+    world = World(key_set(EAST, WEST, IRELAND))
+    world.state.put_intent(
+        "orders", Intent(mode=Mode.HOLD, epoch=1, written_in=WEST, author="ana", reason="r", at=NOON)
+    )
+    for seconds in range(0, 60, 10):
+        for region in (EAST, WEST, IRELAND):
+            lost = region == EAST or (region == IRELAND and seconds >= 30)
+            world.see(observation(seconds, FAULT if lost else OK, region=region))
+            world.see(observation(seconds, OK, region=region, key_set="orders"))
+        world.now = NOON + timedelta(seconds=seconds)
+        world.controller.run()
+
+    first, second = (message(group, Sender("prod", ACCOUNT)) for group in world.announcements.messages)
+
+    assert first.subject.endswith(f"LOST {EAST} for orders: AN ORDER KEEPS IT THERE")
+    assert second.subject.endswith(f"LOST {IRELAND} for orders: {EAST} LEADS AND IS LOST")
+    assert "kms-failover release " in second.text
 
 
 def test_a_region_that_is_lost_and_back_is_told_once_each_however_many_runs() -> None:

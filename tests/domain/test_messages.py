@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.messages import MAX_SUBJECT, MOST_NAMED, Bulletin, Sender, message, together
-from kms_failover.domain.readiness import Kind, News
+from kms_failover.domain.readiness import Kind, News, Serving
 from kms_failover.domain.route import Route
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, key_names
 
@@ -94,6 +94,40 @@ LOST_AND_LEFT = (route(WEST, EAST), news(Kind.LOST, EAST, WEST, EAST))
 )
 def test_the_subject_says_whether_it_is_bad_and_what_is_so_now(changes: tuple[Route | News, ...], subject: str) -> None:
     assert message([bulletin(*changes)], PROD).subject == f"[kms-failover prod] {subject}"
+
+
+@pytest.mark.parametrize(
+    ("serving", "does"),
+    [
+        (Serving.HELD, "kms-failover release "),
+        (Serving.NO_TARGET, "the other regions lack"),
+        (Serving.ALL_LOST, "observer"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        (news(Kind.LOST, IRELAND), "LOST eu-west-1 for orders: us-east-1 LEADS AND IS LOST"),
+        (news(Kind.NOT_READY, WEST), "NOT READY us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
+        (news(Kind.RECOVERED, WEST), "RECOVERED us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
+        (news(Kind.READY, WEST), "READY AGAIN us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
+        (route(EAST, WEST, moved=False), "REORDERED orders: us-east-1 LEADS AND IS LOST"),
+    ],
+)
+def test_a_region_that_leads_and_is_lost_is_never_said_to_serve_and_what_is_asked_is_about_it(
+    change: Route | News, subject: str, serving: Serving, does: str
+) -> None:
+    told = message([bulletin(change)._replace(serving=serving)], PROD)
+
+    assert told.subject == f"[kms-failover prod] {subject}"
+    assert does in next(line for line in told.text.splitlines() if line.startswith("WHAT YOU MUST DO"))
+    assert f'"I got this message", {serving.upper()}.' in told.text
+
+
+def test_key_sets_whose_leading_region_is_lost_are_told_apart_from_those_that_are_served() -> None:
+    served = bulletin(news(Kind.LOST, IRELAND))
+
+    assert len(together([served, served._replace(serving=Serving.HELD)])) == 2
 
 
 def test_a_text_says_what_since_why_and_what_to_do_with_the_command_to_paste() -> None:

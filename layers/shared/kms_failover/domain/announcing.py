@@ -181,4 +181,4 @@ def _bulletins(judgements: Sequence[Judgement], written: set[tuple[str, bool, in
         routes = tuple(route for route in judgement.untold_people if _of(route) in written)
         news = tuple(each for each in judgement.news_untold_people if _of(each) in written)
         if routes or news:
-            yield Bulletin(judgement.key_set, judgement.observer, routes, news)
+            yield Bulletin(judgement.key_set, judgement.observer, routes, news, judgement.serving)

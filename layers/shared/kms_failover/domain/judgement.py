@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from kms_failover.domain.health import RegionHealth
 from kms_failover.domain.key_set import KeySet, KeySetName, Model, Region
-from kms_failover.domain.readiness import News, Said
+from kms_failover.domain.readiness import News, Said, Serving
 from kms_failover.domain.route import Route, first_route
 
 MAX_PENDING = 100  # of the newest; the history has had many runs for what is older
@@ -57,6 +57,11 @@ class Judgement(Model):
     def health(self) -> Mapping[str, RegionHealth]:
         """By the region that the verdict is about."""
         return {health.region: health for health in self.verdicts}
+
+    @property
+    def serving(self) -> str:
+        """What was said last of the region that leads: a `Serving`, or a newer version's word."""
+        return next((said.what for said in self.said if not said.of), Serving.WELL)
 
     @property
     def is_announced(self) -> bool:

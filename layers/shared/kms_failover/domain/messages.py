@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.plain_text import shown
-from kms_failover.domain.readiness import Kind, News
+from kms_failover.domain.readiness import Kind, News, Serving
 from kms_failover.domain.route import Route
 
 MAX_SUBJECT = 99  # SNS takes less than 100 characters of ASCII, from one line
@@ -25,12 +25,16 @@ _STUCK = frozenset({Kind.ALL_LOST, Kind.NO_TARGET, Kind.HELD})
 
 
 class Bulletin(NamedTuple):
-    """What people have not heard yet of one key set: changes of its route, and news, each oldest first."""
+    """What people have not heard yet of one key set: changes of its route, and news, each oldest first.
+
+    `serving` is what they have been told, now or before, of the region that leads: a `Serving`.
+    """
 
     key_set: str
     observer: str
     routes: tuple[Route, ...]
     news: tuple[News, ...]
+    serving: str = Serving.WELL
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -43,6 +47,15 @@ class Bulletin(NamedTuple):
         return sorted([*self.routes, *self.news], key=_time)
 
     @property
+    def stuck(self) -> Kind | None:
+        """Why the route leads to a lost region, if it does."""
+        return Kind(self.serving) if self.serving in _STUCK else None
+
+    @property
+    def who_serves(self) -> str:
+        return f"{self.regions[0]} LEADS AND IS LOST" if self.stuck else f"serving from {self.regions[0]}"
+
+    @property
     def has_moved(self) -> bool:
         return any(route.moved_at == route.decided_at for route in self.routes)
 
@@ -50,8 +63,8 @@ class Bulletin(NamedTuple):
     def gist(self) -> tuple[object, ...]:
         """Equal for those that one message tells of."""
         if not self.news:
-            return (self.observer, self.regions, self.has_moved)
-        return (self.observer, self.regions[0], *((each.kind, each.region) for each in self.news))
+            return (self.observer, self.regions, self.has_moved, self.serving)
+        return (self.observer, self.regions[0], self.serving, *((each.kind, each.region) for each in self.news))
 
 
 def together(bulletins: Sequence[Bulletin]) -> list[tuple[Bulletin, ...]]:
@@ -86,18 +99,19 @@ def _subject(bulletins: Sequence[Bulletin], sender: Sender) -> str:
 def _headline(bulletins: Sequence[Bulletin]) -> str:
     first = bulletins[0]
     whom = f"{len(bulletins)} key sets" if len(bulletins) > 1 else _brief(first.key_set)
-    last, head = _last(first), first.regions[0]
+    last, head, serves = _last(first), first.regions[0], first.who_serves
     if last is None:
-        return f"MOVED {whom} to {head}" if first.has_moved else f"REORDERED {whom}: still served from {head}"
+        still = serves if first.stuck else f"still served from {head}"
+        return f"MOVED {whom} to {head}" if first.has_moved else f"REORDERED {whom}: {still}"
     regions = ", ".join(each.region for each in _latest(first) if each.kind is last.kind)
     return {
         Kind.ALL_LOST: f"ALL LOST: no region can be used for {whom}",
         Kind.NO_TARGET: f"LOST {regions} for {whom}: NO OTHER REGION ANSWERS",
         Kind.HELD: f"LOST {regions} for {whom}: AN ORDER KEEPS IT THERE",
-        Kind.LOST: f"LOST {regions} for {whom}: serving from {head}",
-        Kind.NOT_READY: f"NOT READY {regions} for {whom}: serving from {head}",
-        Kind.RECOVERED: f"RECOVERED {regions} for {whom}: serving from {head}",
-        Kind.READY: f"READY AGAIN {regions} for {whom}: serving from {head}",
+        Kind.LOST: f"LOST {regions} for {whom}: {serves}",
+        Kind.NOT_READY: f"NOT READY {regions} for {whom}: {serves}",
+        Kind.RECOVERED: f"RECOVERED {regions} for {whom}: {serves}",
+        Kind.READY: f"READY AGAIN {regions} for {whom}: {serves}",
     }[last.kind]
 
 
@@ -133,19 +147,25 @@ def _text(bulletins: Sequence[Bulletin], sender: Sender) -> Iterator[str]:
     yield f"WHAT: {_headline(bulletins)}."
     yield f"SINCE: {began:%Y-%m-%d %H:%M:%S} UTC, as {first.observer} sees it."
     yield from _reasons(bulletins)
-    yield f"WHAT YOU MUST DO: {_what_to_do(first, last, sender)}"
+    yield f"WHAT YOU MUST DO: {_what_to_do(first, _pressing(first, last), sender)}"
     yield f"LOOK: {_command('status', first, sender)}"
-    yield f'READ: runbooks/README.md, "I got this message", {_row(first, last)}.'
+    yield f'READ: runbooks/README.md, "I got this message", {_row(first, _pressing(first, last))}.'
     yield f"FROM: deployment {sender.deployment}, account {sender.account}, region {first.observer}."
     yield f"KEY SETS ({len(bulletins)}): {_names([b.key_set for b in bulletins])}."
     yield f"WHAT WAS SEEN, for {first.key_set}:"
     yield from (f"- {line}" for line in _seen(first))
 
 
-def _row(bulletin: Bulletin, last: News | None) -> str:
+def _pressing(bulletin: Bulletin, last: News | None) -> Kind | None:
+    """What asks something of people: a route that leads to a lost region before any news of another one."""
+    kind = last.kind if last is not None else None
+    return kind if kind in _STUCK else bulletin.stuck or kind
+
+
+def _row(bulletin: Bulletin, kind: Kind | None) -> str:
     """Of the runbook's table."""
-    if last is not None:
-        return last.kind.upper()
+    if kind is not None:
+        return kind.upper()
     return "MOVED" if bulletin.has_moved else "REORDERED"
 
 
@@ -184,8 +204,8 @@ def _line(text: str) -> str:
     return shown(text, LONGEST_LINE)
 
 
-def _what_to_do(bulletin: Bulletin, last: News | None, sender: Sender) -> str:
-    if last is None:
+def _what_to_do(bulletin: Bulletin, kind: Kind | None, sender: Sender) -> str:
+    if kind is None:
         return "nothing, if this is what you or the service meant to do."
     reason = '--reason "..."'
     return {
@@ -199,7 +219,7 @@ def _what_to_do(bulletin: Bulletin, last: News | None, sender: Sender) -> str:
         Kind.RECOVERED: "nothing, if the route is where it belongs or its failback is automatic; else, once nothing is"
         f" owed: {_command('failback', bulletin, sender, reason)}",
         Kind.READY: "nothing.",
-    }[last.kind]
+    }[kind]
 
 
 def _command(action: str, bulletin: Bulletin, sender: Sender, more: str = "") -> str:
