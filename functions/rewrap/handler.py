@@ -22,7 +22,10 @@ NOT_FINISHED = "NotFinished"  # the code of a debt whose try ended without a wor
 
 @logger.inject_lambda_context
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
-    """SQS gets `batchItemFailures`; every other caller the counts, or an error if any of its objects failed."""
+    """SQS gets `batchItemFailures`; every other caller the counts. One that failed counts as the ledger has it now.
+
+    Raises where the ledger has nothing of an object, after the others had their turn.
+    """
     service, deployment = bootstrap.rewrap_service(context), bootstrap.deployment(context)
     if is_from_queue(event):
         return _from_queue(service, event, deployment)
@@ -42,6 +45,8 @@ def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) 
         except Exception as error:
             where = {"bucket": name.bucket, "key": name.key} if name else {"message_id": record.message_id}
             logger.exception("not rewrapped; it is tried again", extra=where)
+            if isinstance(error, TamperedError):
+                _count_tampered(deployment)
             if name is None or not _is_swept_again(service, name, error) or not name.is_debt:
                 raise
 
@@ -57,13 +62,19 @@ def _from_invocation(service: RewrapService, event: object, deployment: str) -> 
     for name in list(from_invocation(event)):
         try:
             counts[_rewrap(service, name)] += 1
+        except TamperedError:
+            logger.exception("refused: tampered with", bucket=name.bucket, key=name.key)
+            _count_tampered(deployment)
+            counts[Outcome.REFUSED] += 1
         except Exception as error:
-            logger.exception("not rewrapped", bucket=name.bucket, key=name.key)
-            _is_swept_again(service, name, error)
-            errors.append(error)
+            logger.exception("not rewrapped; it is owed and swept again", bucket=name.bucket, key=name.key)
+            if _is_swept_again(service, name, error):
+                counts[Outcome.OWED] += 1
+            else:
+                errors.append(error)
     _emit(counts, deployment)
     if errors:
-        raise ExceptionGroup(f"{len(errors)} objects were not rewrapped", errors)
+        raise ExceptionGroup(f"{len(errors)} objects were not rewrapped, and nothing is recorded of them", errors)
     return {"objects": counts.total()} | {outcome.value: counts[outcome] for outcome in Outcome}
 
 
@@ -88,7 +99,7 @@ def _was_received_before(record: SQSRecord) -> bool:
 def _is_swept_again(service: RewrapService, name: ObjectName, error: Exception) -> bool:
     """The sweep tries a recorded failure again, later and later: its own message need not come back."""
     if isinstance(error, TamperedError):
-        return False  # it is a refusal, and the dead letters are what pages a human
+        return False  # it is a refusal
     try:
         service.record_failure(name.bucket, name.key, code_of(error))
     except Exception:
@@ -97,9 +108,17 @@ def _is_swept_again(service: RewrapService, name: ObjectName, error: Exception) 
     return True
 
 
+def _count_tampered(deployment: str) -> None:
+    """A refusal wakes nobody by itself, and this one has to."""
+    _measure("ObjectsTampered", 1, deployment)
+
+
 def _emit(counts: Counter[Outcome], deployment: str) -> None:
     for outcome, count in counts.items():
-        name = f"Objects{outcome.value.title()}"
-        with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
-            metric.add_dimension("Deployment", deployment)
-            metric.add_dimension("Function", "rewrap")
+        _measure(f"Objects{outcome.value.title()}", count, deployment)
+
+
+def _measure(name: str, count: int, deployment: str) -> None:
+    with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
+        metric.add_dimension("Deployment", deployment)
+        metric.add_dimension("Function", "rewrap")

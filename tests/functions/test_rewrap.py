@@ -165,15 +165,53 @@ def test_a_backfill_batch_answers_with_the_sum(service: FakeService, invoke: Any
     assert answer == {"objects": 2, "already": 0, "rewrapped": 1, "owed": 0, "refused": 1}
 
 
-def test_a_failed_object_fails_its_batch_after_the_others_had_their_turn(service: FakeService, invoke: Any) -> None:
-    service.answers = {ORDER: ObjectChangedError("x")}
+@pytest.mark.parametrize(
+    ("error", "outcome", "failures"),
+    [
+        (ObjectChangedError("x"), "owed", [(ORDER, "ObjectChangedError")]),
+        (
+            ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "HeadObject"),
+            "owed",
+            [(ORDER, "AccessDenied")],
+        ),
+        (TamperedError("x"), "refused", []),
+    ],
+)
+def test_an_object_that_fails_is_counted_as_the_ledger_has_it_and_its_batch_goes_on(
+    service: FakeService, invoke: Any, error: Exception, outcome: str, failures: list[tuple[str, str]]
+) -> None:
+    service.answers = {ORDER: error}
+
+    answer = invoke(event("rewrap-backfill-batch.json"))
+
+    counts = {"objects": 2, "already": 0, "rewrapped": 1, "owed": 0, "refused": 0}
+    assert answer == counts | {outcome: 1}
+    assert service.failures == failures
+
+
+def test_an_object_of_which_nothing_could_be_recorded_fails_its_batch_after_the_others_had_their_turn(
+    service: FakeService, invoke: Any
+) -> None:
+    service.answers = {"unrecorded": ObjectChangedError("x")}
+    items = [{"key": "unrecorded"}, {"key": ORDER}]
 
     with pytest.raises(ExceptionGroup) as raised:
-        invoke(event("rewrap-backfill-batch.json"))
+        invoke({"Items": items, "BatchInput": {"bucket": BUCKET}})
 
-    assert len(service.seen) == 2
-    assert service.failures == [(ORDER, "ObjectChangedError")]
+    assert [key for _, key in service.seen] == ["unrecorded", ORDER]
     assert [type(error) for error in raised.value.exceptions] == [ObjectChangedError]
+
+
+@pytest.mark.parametrize("batch", [lambda: queued(arrival(ORDER)), lambda: event("rewrap-backfill-item.json")])
+def test_what_was_tampered_with_is_measured_for_an_alarm(
+    service: FakeService, invoke: Any, batch: Callable[[], dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.answers = {ORDER: TamperedError("x")}
+
+    invoke(batch())
+
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [metric["ObjectsTampered"] for metric in printed if "ObjectsTampered" in metric] == [[1.0]]
 
 
 def test_what_was_owed_and_refused_is_logged_with_its_reason(

@@ -9,6 +9,7 @@ from typing import Any
 from functions.controller import handler as controller
 from functions.probe import handler as probe
 from functions.reimport import handler as reimport
+from functions.rewrap import handler as rewrap
 from functions.signals import handler as signals
 from functions.sweep import handler as sweep
 from kms_failover.adapters.unreadable_metric import UnreadableMetric
@@ -68,6 +69,7 @@ def _expected(stack: Stack) -> Iterator[Metric]:
     yield _emitted(lambda: UnreadableMetric(deployment)([unreadable]))
     yield _emitted(lambda: reimport._count_at_risk(deployment, 1))
     yield _emitted(lambda: reimport._count_run(deployment))
+    yield _emitted(lambda: rewrap._count_tampered(deployment))
     yield _emitted(lambda: sweep._count_overdue(0, deployment))
     yield from _lost(stack)
     for queue in _destinations(stack):
