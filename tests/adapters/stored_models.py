@@ -313,6 +313,15 @@ def _wrong_bodies(body: Any) -> Iterator[tuple[str, Spoil]]:
             yield f"{path} long", _saying(path, LONG)
 
 
+def written_at_length(value: Any) -> Iterator[tuple[str, Any]]:
+    """The same JSON once for each text in it, which is LONG there."""
+    for path in _paths(value):
+        if isinstance(_at(value, path), str):
+            copy = json.loads(json.dumps(value))
+            _at(copy, path[:-1])[path[-1]] = LONG
+            yield str(path), copy
+
+
 def _saying(path: tuple[Any, ...], value: Any) -> Spoil:
     return _edited(path, lambda parent, name: parent.__setitem__(name, value))
 

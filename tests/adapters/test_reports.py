@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kms_failover.adapters.reports import REPORT_SECONDS, FaultReporter
+from kms_failover.adapters.reports import FaultReporter
+from kms_failover.adapters.stored_observations import REPORT_SECONDS
 from kms_failover.domain.health import Observation, Outcome, Source
 from tests.adapters.kms_world import FOREVER, timed_out
 from tests.domain.memory_state import MemoryState

@@ -20,6 +20,22 @@ MAX_EPOCH = 2**63  # an intent's is milliseconds since 1970, a judgement's count
 
 type Item = Mapping[str, Any]
 type OnUnreadable = Callable[[Sequence[UnreadableItemError]], None]
+type Behind = Callable[[str], Iterable[Item]]
+
+
+class _MoreError(Exception):
+    """There is more than a reading takes; the text says more than what."""
+
+
+def _nothing(_last: str) -> Iterable[Item]:
+    return ()
+
+
+def _no_more_than(most: int, items: Iterable[Item]) -> Iterator[Item]:
+    for seen, item in enumerate(items):
+        if seen == most:
+            raise _MoreError(f"more than {most} items: the others are not read")
+        yield item
 
 
 class Items:
@@ -53,6 +69,7 @@ class Items:
         """Items whose sort key has the prefix (from `start` to `end`), page by page.
 
         At most so many items, and so many pages: a page is 1 MB at most, whatever somebody has put into its items.
+        _MoreError where that many pages were not enough.
         """
         names = {"#pk": "pk"}
         values: dict[str, Any] = {":pk": partition}
@@ -81,15 +98,23 @@ class Items:
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-        self.tell([UnreadableItemError(partition, "", f"more than {pages} MB: what is behind them is not read")])
+        raise _MoreError(f"more than {pages} MB: what is behind them is not read")
 
-    def bounded(self, partition: str, *, most: int, pages: int, **query: Any) -> Iterator[Item]:
-        """The same; that there are more than `most` is told as an item that cannot be read is."""
-        for seen, item in enumerate(self.query(partition, most=most + 1, pages=pages, **query)):
-            if seen == most:
-                self.tell([UnreadableItemError(partition, "", f"more than {most} items: the others are not read")])
-                return
-            yield item
+    def bounded(
+        self, partition: str, *, most: int, pages: int, behind: Behind = _nothing, **query: Any
+    ) -> Iterator[Item]:
+        """The same; that there are more is told as an item that cannot be read is.
+
+        `behind` gives what is to be read all the same, by the sort key of the last item that was read.
+        """
+        last = ""
+        try:
+            for item in _no_more_than(most, self.query(partition, most=most + 1, pages=pages, **query)):
+                last = str(item["sk"])
+                yield item
+        except _MoreError as more:
+            self.tell([UnreadableItemError(partition, "", str(more))])
+            yield from behind(last)
 
     def facts[F: Model](
         self, kind: type[F], items: Iterable[Item], belongs: Callable[[F, str], bool] = lambda _fact, _sort_key: True

@@ -5,14 +5,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.adapters.stored_observations import REPORT_ID, report_time
 from kms_failover.domain.health import Observation, Outcome, Source
-
-REPORT_SECONDS = 5.0  # at most one report a region in this time, whatever the traffic
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class FaultReporter:
     def __call__(self, region: str, code: str) -> None:
         """Report one region fault. A report that cannot be written is logged: the probe sees the region as well."""
         now = self._clock()
-        at = now - timedelta(seconds=now.timestamp() % REPORT_SECONDS)
+        at = report_time(now)
         with self._lock:
             if self._last.get(region) == at:
                 return
@@ -65,6 +64,6 @@ class FaultReporter:
             source=Source.DATA_PLANE,
             outcome=Outcome.REGION_FAULT,
             at=at,
-            id=str(Source.DATA_PLANE),
+            id=REPORT_ID,
             code=code,
         )

@@ -22,6 +22,10 @@ class StateTable(KeySetItems, ObservationItems, ControlItems, LedgerItems):
     (adapters/lease.py) or, Powertools' own, `idempotency#<observer>`.
     """
 
+    def _regions(self) -> frozenset[str]:
+        """Those of the key sets that were read last."""
+        return frozenset(region for key_set in self._last.values() for region in key_set.regions)
+
     def noticing(self) -> AbstractContextManager[list[UnreadableItemError]]:
         """What of the items read meanwhile cannot be read."""
         return self._items.noticing()
