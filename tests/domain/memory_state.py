@@ -66,8 +66,8 @@ class MemoryState:
         keys = self._in_order[first:]
         return tuple(self._observations[key] for key in keys if until is None or key[0] <= until)
 
-    def reports(self, since: datetime) -> tuple[Observation, ...]:
-        return tuple(o for o in self.observations(since) if o.source is Source.DATA_PLANE)
+    def reports(self, since: datetime, until: datetime | None = None) -> tuple[Observation, ...]:
+        return tuple(o for o in self.observations(since, until) if o.source is Source.DATA_PLANE)
 
     def add_ignored_event(self, event: IgnoredEvent) -> None:
         self._ignored[event.id] = event

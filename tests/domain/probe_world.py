@@ -99,13 +99,13 @@ class World:
         self._unless_broken("write")
         self.state.add_observation(observation)
 
-    def observations(self, since: datetime) -> tuple[Observation, ...]:
+    def observations(self, since: datetime, until: datetime) -> tuple[Observation, ...]:
         self._unless_broken("read")
-        return self.state.observations(since)
+        return self.state.observations(since, until)
 
-    def reports(self, since: datetime) -> tuple[Observation, ...]:
+    def reports(self, since: datetime, until: datetime) -> tuple[Observation, ...]:
         self._unless_broken("read")
-        return self.state.reports(since)
+        return self.state.reports(since, until)
 
     def _unless_broken(self, part: str) -> None:
         if part in self.broken:

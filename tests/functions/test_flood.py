@@ -10,6 +10,7 @@ import pytest
 from botocore.client import BaseClient
 
 from functions.controller.handler import lambda_handler as controller
+from functions.probe.handler import lambda_handler as probe
 from functions.runbook.handler import lambda_handler as runbook
 from functions.signals.handler import lambda_handler as signals
 from kms_failover.adapters import stored_observations
@@ -155,3 +156,17 @@ def test_what_is_kept_of_an_event_is_short_however_long_it_is(prod: Stack, monke
     assert max(len(str(item)) for item in items) < ITEM_LIMIT
     assert len(json.dumps(answer)) < 5 * ITEM_LIMIT
     assert answer["Unreadable"] == []
+
+
+def test_what_is_reported_of_years_to_come_is_not_looked_at_today(prod: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reports chooses the time, and whether the item ever expires: such a flood would last."""
+    for number in range(FLOOD):
+        put(prod, datetime(2099, 1, 1, second=number, tzinfo=UTC), "s", LONG)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    calls = Calls(monkeypatch)
+
+    probe({"rounds": 1}, prod.context("probe"))
+    answer = runbook({"Action": "status", "KeySet": "orders"}, prod.context("runbook"))
+
+    assert answer["Unreadable"] == []
+    assert calls.of_reports("GetItem") == 0

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from kms_failover.domain.accounts import refused_members
 from kms_failover.domain.composite_view import MAX_DEBTS, ViewState, view
-from kms_failover.domain.health import Observation
+from kms_failover.domain.health import CLOCK_SKEW, Observation
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.domain.route import Intent, Mode, in_force
@@ -62,7 +62,7 @@ class OperatorState(ViewState, Protocol):
     unknown_key_sets: tuple[UnreadableItemError, ...]
 
     def noticing(self) -> AbstractContextManager[Sequence[UnreadableItemError]]: ...
-    def observations(self, since: datetime) -> tuple[Observation, ...]: ...
+    def observations(self, since: datetime, until: datetime) -> tuple[Observation, ...]: ...
     def key_sets(self) -> tuple[KeySet, ...]: ...
     def put_judgement(self, judgement: Judgement) -> None: ...
     def put_intent(self, key_set: str, intent: Intent) -> None: ...
@@ -115,7 +115,7 @@ class Runbook:
         now = self._clock()
         with self._state.noticing() as unreadable:
             self._state.key_sets()
-            self._state.observations(now - key_set.rules.window)
+            self._state.observations(now - key_set.rules.window, now + CLOCK_SKEW)
             shown = view(self._state, key_set, now)
         items = {error.item: error.reason for error in unreadable}
         unreadable_items = [{"Item": item, "Reason": reason} for item, reason in items.items()]

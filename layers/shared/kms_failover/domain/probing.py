@@ -11,7 +11,7 @@ from typing import Protocol
 from pydantic import Field, ValidationError
 
 from kms_failover.domain.event_fields import json_object, problem_in
-from kms_failover.domain.health import LEAST_BETWEEN_ROUNDS, Observation, Outcome, Source
+from kms_failover.domain.health import CLOCK_SKEW, LEAST_BETWEEN_ROUNDS, Observation, Outcome, Source
 from kms_failover.domain.key_set import SECONDS_A_ROUND, Code, KeySet, MemberKey, Model
 from kms_failover.domain.probe_memory import LOOK_BACK, WATCHED, Attention, OwnKeyTurns, ProbeKeys
 from kms_failover.errors import EventFormatError
@@ -64,8 +64,8 @@ class Prober(Protocol):
 
 class ProbeState(Protocol):
     def add_observation(self, observation: Observation) -> None: ...
-    def observations(self, since: datetime) -> tuple[Observation, ...]: ...
-    def reports(self, since: datetime) -> tuple[Observation, ...]: ...
+    def observations(self, since: datetime, until: datetime) -> tuple[Observation, ...]: ...
+    def reports(self, since: datetime, until: datetime) -> tuple[Observation, ...]: ...
 
 
 type Tell = Callable[[Sequence[Observation]], None]
@@ -216,7 +216,8 @@ class ProbeService:
             return
         with run.asking_the_state():
             now = self._clock()
-            seen = self._state.observations(now - WATCHED) if everything else self._state.reports(now - LOOK_BACK)
+            read, back = (self._state.observations, WATCHED) if everything else (self._state.reports, LOOK_BACK)
+            seen = read(now - back, now + CLOCK_SKEW)  # who reports chooses the time: what lies ahead would stay
             reported = self._attention.read(seen, now)
             if any(self._faults.get(region, 0) < FAULTS_TO_CORROBORATE for region in reported):
                 self._urgent = FAULTS_TO_CORROBORATE
