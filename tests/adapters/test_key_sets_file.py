@@ -1,12 +1,19 @@
 """A key-sets.yaml: read, or refused with file, line and field."""
 
+import copy
+import re
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kms_failover.adapters.key_sets_file import read_key_sets
+from kms_failover.domain.problems import NO_WORDS
 from kms_failover.errors import ConfigurationError
 from tests.domain.strategies import EAST, WEST, arn
 
@@ -155,3 +162,94 @@ def test_any_text_is_read_or_refused_by_one_error(file: Path, text: str) -> None
 
     with pytest.raises(ConfigurationError):
         read_key_sets(file)
+
+
+# Whatever is wrong is said in this product's words, with what to do
+
+WHOLE: dict[str, Any] = {
+    "key_sets": [
+        {
+            "name": "orders",
+            "members": [{"region": EAST, "arn": arn(EAST), "origin": "EXTERNAL"}, {"region": WEST, "arn": arn(WEST)}],
+            "failback": "held",
+            "rules": {"faults_to_impair": 3, "of_rounds": 5},
+            "material": {"secret": "orders", "valid_for_days": 100, "restore_after_deletion": "ask"},
+            "buckets": [{"name": "orders-east", "region": EAST}],
+        }
+    ]
+}
+WRONG: list[Any] = [
+    None,
+    5,
+    -1,
+    1.5,
+    10**30,
+    True,
+    "",
+    "x",
+    "x" * 3000,
+    [],
+    [1],
+    {},
+    {"a": 1},
+    date(2026, 1, 1),
+    [{}] * 9,
+    float("nan"),
+]
+OF_PYDANTIC = re.compile(
+    r"Input should|should (have|be|match)|Field required|Extra inputs|valid (string|integer|number|tuple|dict)"
+    r"|\[type=|Value error"
+)
+
+
+def places(tree: Any, *path: Any) -> Iterator[tuple[Any, ...]]:
+    yield path
+    steps = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
+    for step in steps:
+        yield from places(tree[step], *path, step)
+
+
+def changed(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return value
+    made = copy.copy(tree)
+    made[path[0]] = changed(tree[path[0]], path[1:], value)
+    return made
+
+
+@pytest.mark.parametrize("path", list(places(WHOLE)), ids=str)
+def test_no_word_of_a_refusal_is_the_validators(file: Path, path: tuple[Any, ...]) -> None:
+    said: list[str] = []
+    for value in WRONG:
+        file.write_text(yaml.safe_dump(changed(WHOLE, path, value)))
+        try:
+            read_key_sets(file)
+        except ConfigurationError as error:
+            said += str(error).split("\n")
+
+    assert said
+    assert [line for line in said if OF_PYDANTIC.search(line) or NO_WORDS in line] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("name: orders", "name: 4711", "key_sets.0.name: it must be text: put it in quotes"),
+        ("name: orders", "name:", "key_sets.0.name: it has no value: give it one, or take the field out"),
+        ("name: orders", "name: Orders", "key_sets.0.name: it must be 1 to 63 lower-case letters, digits and hyphens"),
+        ("name: orders", "nam: orders", "key_sets.0.nam: there is no such field here: mend its name, or take it out"),
+        ("name: orders", "nam: orders", "key_sets.0.name: it is missing: add it"),
+        ("impair: 3", "impair: 0", "key_sets.0.rules.faults_to_impair: it must be 1 or more"),
+        ("impair: 3", "impair: 61", "key_sets.0.rules.faults_to_impair: it must be 60 or less"),
+        ("impair: 3", "impair: often", "key_sets.0.rules.faults_to_impair: it must be a whole number"),
+        ("rules:", "failback: never\n    rules:", "key_sets.0.failback: it must be 'automatic' or 'held'"),
+        ("rules:", "buckets: orders\n    rules:", "key_sets.0.buckets: it must be a list"),
+        (
+            "rules:",
+            "buckets: [orders]\n    rules:",
+            "key_sets.0.buckets.0: it must hold fields, each a name and a value",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_to_do(file: Path, old: str, new: str, said: str) -> None:
+    assert said in refusal(file, GOOD.replace(old, new, 1))

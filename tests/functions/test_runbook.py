@@ -121,7 +121,7 @@ REGION_SWITCH = {name: STEP[name] for name in ("InvokedBy", "PlanArn", "Executio
 
 
 def test_a_region_switch_step_without_a_payload_fails_and_is_told_what_it_needs(prod: Stack) -> None:
-    with pytest.raises(CommandRefusedError, match=r'Action: Field required.*payload.*"Action": "failover"'):
+    with pytest.raises(CommandRefusedError, match=r'Action: it is missing: add it.*payload.*"Action": "failover"'):
         lambda_handler(REGION_SWITCH, prod.context("runbook"))
 
     assert prod.state.intents("orders") == ()

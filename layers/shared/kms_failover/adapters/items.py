@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from kms_failover.adapters.unreadable import UnreadableLog
 from kms_failover.domain.key_set import Model
 from kms_failover.domain.plain_text import shown
+from kms_failover.domain.problems import problems
 from kms_failover.errors import LONGEST_SHOWN, EpochConflictError, UnreadableItemError
 
 if TYPE_CHECKING:
@@ -211,8 +212,8 @@ def fact[F: Model](kind: type[F], item: Item, belongs: Callable[[F, str], bool] 
 
 
 def _reason(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{shown('.'.join(map(str, first['loc'])) or 'body', LONGEST_SHOWN)}: {shown(first['msg'], LONGEST_SHOWN)}"
+    first = next(problems(error))
+    return f"{shown(first.field or 'body', LONGEST_SHOWN)}: {shown(first.words, LONGEST_SHOWN)}"
 
 
 def epoch_of(item: Item) -> int | None:

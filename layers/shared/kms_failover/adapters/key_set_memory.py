@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
+from kms_failover.domain.event_fields import problem_in
 from kms_failover.domain.key_set import KeySet
 
 MAX_BYTES = 4_000_000  # a thousand key sets with eight members and their buckets
@@ -57,7 +58,8 @@ class KeySetMemory:
         except FileNotFoundError:
             return ()
         except (OSError, ValidationError) as error:
-            logger.error("the remembered key sets in %s are ignored: %s", self._file, error)  # noqa: TRY400  # no defect
+            why = problem_in(error) if isinstance(error, ValidationError) else error
+            logger.error("the remembered key sets in %s are ignored: %s", self._file, why)  # noqa: TRY400  # no defect
             return ()
         if {"deployment": content.deployment, "region": content.region} != self._of:
             logger.error("the remembered key sets in %s are ignored: they are another deployment's", self._file)
@@ -70,7 +72,8 @@ class KeySetMemory:
         try:
             return KeySet.model_validate(stored, extra="ignore")
         except ValidationError as error:
-            logger.error("a remembered key set in %s is ignored: %s", self._file, error)  # noqa: TRY400  # no defect
+            why = problem_in(error)
+            logger.error("a remembered key set in %s is ignored: %s", self._file, why)  # noqa: TRY400  # no defect
             return None
 
 

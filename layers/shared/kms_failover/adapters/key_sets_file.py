@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from kms_failover.domain.key_set import KeySets
 from kms_failover.domain.plain_text import shown
+from kms_failover.domain.problems import problems
 from kms_failover.errors import ConfigurationError
 
 
@@ -79,17 +80,9 @@ def _line_of(error: yaml.MarkedYAMLError) -> int:
 
 
 def _sentences(path: Path, tree: yaml.Node | None, error: ValidationError) -> Iterator[str]:
-    """But of what follows from another one: a list that is too short because its only entry is wrong."""
-    problems = error.errors(include_url=False)
-    for problem in problems:
-        at = problem["loc"]
-        if not any(other["loc"][: len(at)] == at and len(other["loc"]) > len(at) for other in problems):
-            yield shown(_sentence(path, tree, at, problem["msg"].removeprefix("Value error, ")))
-
-
-def _sentence(path: Path, tree: yaml.Node | None, location: tuple[int | str, ...], message: str) -> str:
-    field = ".".join(map(str, location)) or "the file"
-    return f"{path}:{_line(tree, location)}: {field}: {message}"
+    for problem in problems(error):
+        line, field = _line(tree, problem.location), problem.field or "the file"
+        yield shown(f"{path}:{line}: {field}: {problem.words}")
 
 
 def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:

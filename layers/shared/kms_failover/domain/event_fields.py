@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kms_failover.domain import plain_text
+from kms_failover.domain.problems import problems
 from kms_failover.errors import LONGEST_SHOWN, EventFormatError
 
 LONGEST_TEXT = 2048  # characters of one field; an ARN's most
@@ -42,8 +43,8 @@ def json_object_in(text: str, what: str) -> Mapping[str, Any]:
 
 def problem_in(error: ValidationError) -> str:
     """`Field: what is wrong with it`, for the first that is; never the value itself."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return shown(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    first = next(problems(error))
+    return shown(f"{first.field}: {first.words}")
 
 
 def _texts(value: object) -> Iterator[str]:

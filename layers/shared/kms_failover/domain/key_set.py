@@ -6,7 +6,16 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 KEY_ARN = re.compile(
@@ -18,7 +27,15 @@ SKEW_SECONDS = 60  # between the clocks of two hosts
 MAX_MEMBER_KEYS = 8  # a bundle of eight wraps is 2 KB; S3 user metadata ends there (facts 6.1)
 
 KEY_SET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+def _expect_name(said: str) -> str:
+    if KEY_SET_NAME.match(said) is None:
+        raise ValueError("it must be 1 to 63 lower-case letters, digits and hyphens, and begin with no hyphen")
+    return said
+
+
+Name = Annotated[str, AfterValidator(_expect_name)]
 
 
 def at_most(letters: int) -> BeforeValidator:
