@@ -135,7 +135,15 @@ def _ignored(name: str) -> IgnoredEvent:
 
 
 def _debt(name: str) -> Debt:
-    version = {"etag": "e", "version_id": "v", "region": WEST, "waits_for": (EAST,), "tries": 1, "tried_at": NOON}
+    version = {
+        "etag": "e",
+        "version_id": "v",
+        "region": WEST,
+        "waits_for": (EAST,),
+        "tries": 1,
+        "tried_at": NOON,
+        "sent_at": NOON,
+    }
     place = {"key_set": GOOD, "owed_to": WEST, "bucket": "bucket", "key": name}
     return Debt.model_validate({**place, **version, "since": NOON, "code": "c"})
 

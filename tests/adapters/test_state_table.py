@@ -221,6 +221,22 @@ def test_only_the_debt_that_was_seen_is_cleared(state: State) -> None:
     assert list(state.debts("orders")) == []
 
 
+def test_a_debt_is_marked_as_sent_only_while_it_is_stored_as_it_was_read(state: State) -> None:
+    debt = Debt(key_set="orders", owed_to=EAST, bucket="b", key="k", since=NOON)
+    state.put_debt(debt)
+    (read,) = state.standing("orders", [EAST], "b", "k").debts
+
+    marked = [state.mark_sent(read, NOON), state.mark_sent(read, NOON)]
+
+    assert (marked, list(state.debts("orders"))) == ([True, False], [debt.model_copy(update={"sent_at": NOON})])
+    (again,) = state.standing("orders", [EAST], "b", "k").debts
+    state.clear_debt(read)
+    assert len(list(state.debts("orders"))) == 1
+    state.clear_debt(again)
+    assert not state.mark_sent(again, NOON)
+    assert list(state.debts("orders")) == []
+
+
 def test_debts_are_found_by_whom_they_are_owed_to_whatever_the_key(state: State) -> None:
     for owed_to, key in ((EAST, "a"), (EAST, "\U0001f511#\u00e9/x"), (WEST, "b"), (f"{EAST}1", "c")):
         state.put_debt(a_debt(key, owed_to))

@@ -134,6 +134,13 @@ class MemoryState:
         if there is not None and there.model_dump_json() == held.as_stored:
             del self._debts[held.key_set, held.id]
 
+    def mark_sent(self, held: Held[Debt], at: datetime) -> bool:
+        there = self._debts.get((held.key_set, held.id))
+        if there is None or there.model_dump_json() != held.as_stored:
+            return False
+        self._debts[held.key_set, held.id] = there.model_copy(update={"sent_at": at})
+        return True
+
     def debts(self, key_set: str, owed_to: str = "", bucket: str = "") -> Iterator[Debt]:
         found = (debt for (name, _), debt in sorted(self._debts.items()) if name == key_set)
         return (debt for debt in found if owed_to in {"", debt.owed_to} and bucket in {"", debt.bucket})

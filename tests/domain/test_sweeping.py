@@ -1,7 +1,7 @@
 """Debt is sent for repayment once an object, within a bound, from the region where the object lies."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,19 +12,20 @@ from hypothesis import strategies as st
 
 from kms_failover.domain import sweeping
 from kms_failover.domain.backfilling import Backfill
-from kms_failover.domain.debt import Debt, Refusal
+from kms_failover.domain.debt import Debt, Held, Refusal
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.object_record import REFUSED
 from kms_failover.domain.route import first_route
 from kms_failover.domain.sweeping import Chance, Owed, RewrapMessage, SweepService, Swept, key_set_in
-from kms_failover.errors import EventFormatError, UnknownKeySetError
+from kms_failover.errors import EventFormatError, QueueError, UnknownKeySetError
 from tests.domain.memory_state import MemoryState
 from tests.domain.rewrap_world import HERE, THERE, THIRD, key_set
 from tests.domain.strategies import health, judgement
 
 LONG_AGO = datetime(2026, 11, 23, tzinfo=UTC)
 NOW = LONG_AGO + timedelta(days=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 debts = st.builds(
     Debt,
     key_set=st.just("orders"),
@@ -65,6 +66,9 @@ class World:
         route = first_route(key_set(), HERE, LONG_AGO)
         self.state.put_judgement(judgement(route, *verdicts))
         return self
+
+    def held(self, key: str, owed_to: str = HERE) -> Held[Debt]:
+        return self.state.standing("orders", [owed_to], f"orders-{HERE}", key).debts[0]
 
     def sweep(self) -> Swept:
         """Without what it says of single key sets and debts, which has tests of its own."""
@@ -146,6 +150,83 @@ def test_what_waited_for_a_region_is_tried_as_soon_as_that_is_well() -> None:
     assert world.sweep().queued == 1
 
 
+def test_what_is_sent_already_and_not_tried_yet_waits_in_the_queue() -> None:
+    """Rewrap is slow: a debt that was sent each minute would be in the queue hundreds of times."""
+    world = World([debt("a"), debt("a", owed_to=THERE), debt("b")])
+
+    runs = [world.sweep()]
+    for _ in range(10):
+        world.now += MINUTE
+        runs.append(world.sweep())
+
+    assert runs == [Swept(2, 0), *[Swept(0, 0, waiting=3)] * 10]
+    assert sorted(world.queue.keys) == ["a", "b"]
+
+
+def test_what_was_sent_long_ago_is_sent_again() -> None:
+    """Its message may be lost: a purged queue, a try that could write nothing down."""
+    world = World([debt("a")])
+    world.sweep()
+    world.now += sweeping.SENT_LASTS
+
+    assert world.sweep() == Swept(1, 0)
+
+
+def test_once_it_was_tried_it_is_sent_as_its_tries_say() -> None:
+    world = World([debt("a")])
+    world.sweep()
+    world.state.put_debt(debt("a", code="AccessDenied", tries=1, tried_at=world.now))
+    world.now += MINUTE
+
+    assert world.sweep() == Swept(1, 0)
+
+
+def test_what_somebody_has_looked_at_meanwhile_is_neither_sent_nor_owed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World([debt("repaid"), debt("b")])
+    debts_of = world.state.debts_of
+
+    def read_and_repaid(*of: str) -> Iterator[Held[Debt]]:
+        found = list(debts_of(*of))
+        for held in found:
+            if held.record and held.record.key == "repaid":
+                world.state.clear_debt(held)
+        return iter(found)
+
+    monkeypatch.setattr(world.state, "debts_of", read_and_repaid)
+
+    assert world.sweep() == Swept(1, 1)
+    assert [one.key for one in world.state.debts("orders")] == world.queue.keys == ["b"]
+
+
+def test_who_saw_a_debt_before_it_was_sent_leaves_it_and_whoever_takes_the_message_clears_it() -> None:
+    world = World([debt("a")])
+    seen_before = world.held("a")
+    world.sweep()
+    seen_after = world.held("a")
+
+    world.state.clear_debt(seen_before)
+    left = list(world.state.debts("orders"))
+    world.state.clear_debt(seen_after)
+
+    assert ([one.key for one in left], list(world.state.debts("orders"))) == (["a"], [])
+
+
+def test_while_the_queue_takes_nothing_only_one_batch_a_run_has_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World([debt(f"{n}") for n in range(25)])
+    send = world.queue.send
+    monkeypatch.setattr(world.queue, "send", refuse)
+    with pytest.raises(QueueError):
+        world.sweep()
+
+    monkeypatch.setattr(world.queue, "send", send)
+
+    assert world.sweep() == Swept(15, 0, waiting=10)
+
+
+def refuse(_messages: Sequence[RewrapMessage]) -> None:
+    raise QueueError("SQS is away")
+
+
 def test_a_run_is_bounded_and_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "MAX_QUEUED", 3)
     world = World([debt(key) for key in "abcde"])
@@ -174,6 +255,7 @@ def test_debts_that_are_never_repaid_do_not_keep_the_others_waiting(monkeypatch:
 
     for _ in range(60):
         world.sweep()
+        world.now += sweeping.SENT_LASTS
 
     assert set(world.queue.keys) == set("abcdefgh")
 
@@ -193,9 +275,9 @@ def test_reading_is_bounded_and_every_debt_has_its_turn(monkeypatch: pytest.Monk
     monkeypatch.setattr(sweeping, "MAX_READ", 4)
     world = World([debt(f"{n}") for n in range(20)])
 
-    most = max(world.sweep().queued for _ in range(100))
+    runs = [world.sweep() for _ in range(100)]
 
-    assert most == 4
+    assert max(run.queued + run.waiting for run in runs) == 4
     assert set(world.queue.keys) == {f"{n}" for n in range(20)}
 
 
@@ -276,7 +358,6 @@ def test_no_debt_is_no_message() -> None:
     assert World().sweep() == Swept(queued=0, remaining=0)
 
 
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 WELL_SINCE_LONG = health(HERE)
 JUST_BACK = health(HERE).model_copy(update={"returned_at": NOW - HOUR + MINUTE})
 BACK_FOR_AN_HOUR = health(HERE).model_copy(update={"returned_at": NOW - HOUR})

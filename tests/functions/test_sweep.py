@@ -69,7 +69,7 @@ def test_it_answers_what_was_queued_and_what_is_left(
 
     answer = handler.lambda_handler(event, context)
 
-    assert answer == {"queued": 2, "remaining": 1, "parked": 4, "dropped": 0, "overdue": 0}
+    assert answer == {"queued": 2, "remaining": 1, "parked": 4, "dropped": 0, "waiting": 0, "overdue": 0}
     assert service.seen == [key_set]
     (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "DebtQueued" in line]
     assert (metric["DebtQueued"], metric["Deployment"]) == ([2.0], "prod")

@@ -161,8 +161,6 @@ class Queue:
 @contextmanager
 def _sweep() -> Iterator[Take]:
     state, queue = MemoryState(WEST, key_set_of_both()), Queue()
-    for owed_to, key in ((EAST, "a"), (WEST, "a"), (WEST, "b")):
-        state.put_debt(Debt(key_set="orders", owed_to=owed_to, bucket=f"orders-{WEST}", key=key, since=NOW))
     chance = Chance(start=lambda: "0", shuffle=lambda _debts: None)
     sweeping = SweepService(state.key_sets, state, queue, WEST, chance, lambda: NOW)
     runs: Any = None  # of backfills: there is none
@@ -171,6 +169,8 @@ def _sweep() -> Iterator[Take]:
 
         def take(event: Any) -> str:
             queue.sent.clear()
+            for owed_to, key in ((EAST, "a"), (WEST, "a"), (WEST, "b")):
+                state.put_debt(Debt(key_set="orders", owed_to=owed_to, bucket=f"orders-{WEST}", key=key, since=NOW))
             answer = sweep(event, context(WEST, "sweep"))
             expect_sendable(answer)
             expect(sorted(m.key for m in queue.sent) == ["a", "b"], "each object that is owed is queued, once")

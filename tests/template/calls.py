@@ -90,6 +90,7 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
         "region": region,
         "owed_to": region,
         "since": NOON,
+        "at": NOON,
         "until": NOON,
         "at_most": 1,
         "regions": [region],

@@ -6,7 +6,9 @@ Sort keys begin with what is asked for: `<owed to>#in#<bucket>#<digest>` and `in
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import chain, islice, takewhile
+from typing import Any
 
 from kms_failover.adapters.items import Item, Stored, fact
 from kms_failover.domain.backfilling import Backfill, Phase
@@ -32,6 +34,17 @@ class LedgerItems(Stored):
         """What has been written since stays."""
         with _unless_newer():
             self._items.delete_if(f"debt#{held.key_set}", held.id, held.as_stored)
+
+    def mark_sent(self, held: Held[Debt], at: datetime) -> bool:
+        """False if it is not stored like this any more."""
+        if held.record is None:
+            return False
+        marked = held.record.model_copy(update={"sent_at": at})
+        try:
+            self._items.put_if(f"debt#{held.key_set}", held.id, marked, 0, _stored_as(held.as_stored))
+        except EpochConflictError:
+            return False
+        return True
 
     def debts(self, key_set: str, owed_to: str = "") -> Iterator[Debt]:
         """Every debt of the key set, or those owed to one region."""
@@ -113,9 +126,8 @@ class LedgerItems(Stored):
 
     def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
         """EpochConflictError where another one stands there by now."""
-        condition = {"ConditionExpression": "body = :body"}
-        values = {"ExpressionAttributeValues": {":body": former.model_dump_json()}}
-        self._items.put_if(f"backfill#{backfill.key_set}", backfill.id, backfill, 0, condition | values)
+        condition = _stored_as(former.model_dump_json())
+        self._items.put_if(f"backfill#{backfill.key_set}", backfill.id, backfill, 0, condition)
 
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None:
         """One that cannot be read is none: it proves nothing."""
@@ -158,6 +170,10 @@ class LedgerItems(Stored):
 
 
 _ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
+
+
+def _stored_as(body: object) -> dict[str, Any]:
+    return {"ConditionExpression": "body = :body", "ExpressionAttributeValues": {":body": body}}
 
 
 def _belongs(record: Debt | Refusal, sort_key: str) -> bool:

@@ -17,6 +17,7 @@ class Debt(Model):
 
     It is of the version that was looked at, where one could be. `region` is the bucket's, which repays it; `waits_for`
     are the regions any of which would do, if that is what it waits for. Those written before have none of these.
+    `sent_at` is when the sweep queued it, unless it has been tried since.
     """
 
     key_set: KeySetName
@@ -31,6 +32,7 @@ class Debt(Model):
     waits_for: tuple[Region, ...] = ()
     tries: int = 0
     tried_at: AwareDatetime | None = None
+    sent_at: AwareDatetime | None = None
 
     @property
     def id(self) -> str:

@@ -1,14 +1,14 @@
 """Repaying debt: each recorded debt of this region's buckets becomes a request to rewrap the object, the oldest first.
 
 Parked, at no request, is what waits for a region that is impaired or whose key cannot be used, and what a person must
-look at. What failed for another reason is tried later and later.
+look at. What failed for another reason is tried later and later. What was sent and not tried yet waits in the queue.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import batched, islice
 from typing import Protocol
 
 from kms_failover.domain.backfilling import Backfill
@@ -27,6 +27,10 @@ MAX_ADOPTED = 1000  # former items in a run, each by two writes: some 20 s of th
 FIRST_PAUSE = timedelta(minutes=1)  # between tries; doubled each time
 LONGEST_PAUSE = timedelta(hours=1)  # 24 tries a day of what only a person can mend
 LONGEST_PAUSE_FOR_A_REGION = timedelta(minutes=5)  # which nobody calls impaired, or not yet
+SENT_LASTS = timedelta(
+    hours=6
+)  # for one whose message came to nothing: at most four times a day in a queue that is slow
+BATCH = 10  # as many as SQS takes at once: what is marked as sent and not taken is no more than these
 OVERDUE_AFTER = timedelta(hours=1)  # some six tries of a debt that fails
 MAX_REFUSALS_COUNTED = 1000  # of each bucket, in a run: at 400 bytes each 0.4 MB
 MAX_NAMED = 10  # of the overdue, the oldest, in the log
@@ -59,14 +63,16 @@ class Owed:
 class Swept:
     """Of what was read in this run: objects queued, or `remaining` for the next one; debts `parked` and `dropped`.
 
-    Parked debts wait for a region or a person; dropped are those of buckets and regions that have left their key set.
-    The oldest of the `overdue` debts are there by name.
+    Parked debts wait for a region or a person; dropped are those of buckets and regions that have left their key set;
+    `waiting` are those that an earlier run has sent, and that nobody has tried since. The oldest of the `overdue` debts
+    are there by name.
     """
 
     queued: int
     remaining: int
     parked: int = 0
     dropped: int = 0
+    waiting: int = 0
     overdue: int = 0
     oldest: tuple[Debt, ...] = ()
     owed: tuple[Owed, ...] = ()
@@ -80,6 +86,11 @@ class DebtLedger(Protocol):
     def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]: ...
     def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]: ...
     def clear_debt(self, held: Held[Debt]) -> None: ...
+
+    def mark_sent(self, held: Held[Debt], at: datetime) -> bool:
+        """False if it is not stored like this any more: somebody has looked at the object meanwhile."""
+        ...
+
     def refused(self, key_set: str, bucket: str, at_most: int) -> int: ...
     def backfills(self, key_set: str) -> Iterator[Backfill]: ...
     def drop_backfill(self, backfill: Backfill) -> None: ...
@@ -97,7 +108,7 @@ class Chance:
     """Where to begin reading among more debts than a run reads, and which of the younger ones go along."""
 
     start: Callable[[], str]  # a hexadecimal digit or more
-    shuffle: Callable[[list[Debt]], None]
+    shuffle: Callable[[list["_Due"]], None]
 
 
 @dataclass(frozen=True)
@@ -114,19 +125,27 @@ class SweepService:
 
         Raises:
             UnknownKeySetError: no key set of this name.
+            QueueError: the queue does not take them; what had to be sent after them is not marked as sent.
         """
         key_sets = self._chosen(key_set)
         runs = [self._read(chosen) for chosen in key_sets]
-        due = {(debt.key_set, debt.bucket, debt.key): debt for run in runs for debt in run.due}
-        chosen = self._fairly(list(due.values()))
-        if chosen:
-            self.queue.send([RewrapMessage(debt.bucket, debt.key, debt.key_set) for debt in chosen])
+        due = [one for run in runs for one in run.due.values()]
+        queued = sum(self._send(batch) for batch in batched(self._fairly(due), BATCH, strict=False))
         owed = tuple(owed for of, run in zip(key_sets, runs, strict=True) for owed in self._owed(of, run))
         self._adopt(key_sets)
         parked, dropped = sum(run.parked for run in runs), sum(run.dropped for run in runs)
+        waiting = sum(run.waiting for run in runs)
         overdue = sorted((debt for run in runs for debt in run.overdue), key=lambda debt: debt.since)
-        queued, oldest = len(chosen), tuple(overdue[:MAX_NAMED])
-        return Swept(queued, len(due) - queued, parked, dropped, len(overdue), oldest, owed)
+        oldest = tuple(overdue[:MAX_NAMED])
+        return Swept(queued, len(due) - queued, parked, dropped, waiting, len(overdue), oldest, owed)
+
+    def _send(self, batch: Sequence["_Due"]) -> int:
+        """Marked first, so that whoever takes the message has seen the mark: he clears only what he has seen."""
+        now = self.clock()
+        marked = [due for due in batch if sum(self.ledger.mark_sent(held, now) for held in due.held)]  # each
+        if marked:
+            self.queue.send([due.message for due in marked])
+        return len(marked)
 
     def _owed(self, key_set: KeySet, run: "_Run") -> Iterator[Owed]:
         """Of each region that has something to count."""
@@ -152,21 +171,21 @@ class SweepService:
         for key_set in key_sets:
             self.ledger.adopt_former(key_set.name, key_set.regions, max(1, MAX_ADOPTED // len(key_sets)))
 
-    def _fairly(self, due: list[Debt]) -> list[Debt]:
+    def _fairly(self, due: list["_Due"]) -> list["_Due"]:
         """The oldest take half of a run. Chance takes the rest: the oldest may be those that nobody ever repays."""
-        due.sort(key=lambda debt: debt.since)
+        due.sort(key=lambda one: one.since)
         oldest, others = due[: MAX_QUEUED // 2], due[MAX_QUEUED // 2 :]
         if len(others) > MAX_QUEUED - len(oldest):
             self.chance.shuffle(others)
         rest = others[: MAX_QUEUED - len(oldest)]
-        return oldest + sorted(rest, key=lambda debt: debt.since)
+        return oldest + sorted(rest, key=lambda one: one.since)
 
     def _read(self, key_set: KeySet) -> "_Run":
         """Whomever it is owed to: an object is rewrapped where its bucket lies.
 
         Of a key set of which an older version stands in nobody knows which buckets and regions have left it.
         """
-        now, run, health = self.clock(), _Run([]), self._health(key_set)
+        now, run, health = self.clock(), _Run(), self._health(key_set)
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         known = {bucket.name for bucket in key_set.buckets}
         is_current = not self.ledger.stands_in(key_set.name)
@@ -177,8 +196,8 @@ class SweepService:
             if is_current and (bucket not in known or owed_to not in key_set.regions):
                 run.dropped += self._drop(key_set, owed_to, bucket, now)
             elif bucket in here:
-                for debt in self._some(key_set, owed_to, bucket, MAX_READ):
-                    run.take(debt, health, now)
+                for held in self._some(key_set, owed_to, bucket, MAX_READ):
+                    run.take(held, health, now)
         return run
 
     def _health(self, key_set: KeySet) -> Mapping[str, RegionHealth]:
@@ -188,9 +207,8 @@ class SweepService:
             judgement = None
         return judgement.health if judgement else {}
 
-    def _some(self, key_set: KeySet, owed_to: str, bucket: str, at_most: int) -> Iterator[Debt]:
-        held = self.ledger.debts_of(key_set.name, owed_to, bucket, self.chance.start())
-        return (one.record for one in islice(held, at_most) if one.record is not None)
+    def _some(self, key_set: KeySet, owed_to: str, bucket: str, at_most: int) -> Iterator[Held[Debt]]:
+        return islice(self.ledger.debts_of(key_set.name, owed_to, bucket, self.chance.start()), at_most)
 
     def _drop(self, key_set: KeySet, owed_to: str, bucket: str, now: datetime) -> int:
         """Nobody repays it, and a return must not wait for it. Another region may know of a bucket before this one."""
@@ -208,23 +226,40 @@ class SweepService:
 
 
 @dataclass
+class _Due:
+    """An object to be sent, with those of its debts that were read."""
+
+    message: RewrapMessage
+    since: datetime
+    held: list[Held[Debt]] = field(default_factory=list)
+
+
+@dataclass
 class _Run:
     """What was found of one key set."""
 
-    due: list[Debt]
+    due: dict[RewrapMessage, _Due] = field(default_factory=dict)
     parked: int = 0
     dropped: int = 0
+    waiting: int = 0
     owed_to: list[str] = field(default_factory=list)  # a region for each debt
     overdue: list[Debt] = field(default_factory=list)
 
-    def take(self, debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> None:
+    def take(self, held: Held[Debt], health: Mapping[str, RegionHealth], now: datetime) -> None:
+        if (debt := held.record) is None:
+            return
         self.owed_to.append(debt.owed_to)
         if is_overdue(debt, health, now):
             self.overdue.append(debt)
         if is_parked(debt, health):
             self.parked += 1
+        elif debt.sent_at is not None and now - debt.sent_at < SENT_LASTS:
+            self.waiting += 1
         elif is_due(debt, health, now):
-            self.due.append(debt)
+            message = RewrapMessage(debt.bucket, debt.key, debt.key_set)
+            due = self.due.setdefault(message, _Due(message, debt.since))
+            due.since = min(due.since, debt.since)
+            due.held.append(held)
 
 
 def is_parked(debt: Debt, health: Mapping[str, RegionHealth]) -> bool:
