@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from kms_failover.adapters.lease import MARGIN_SECONDS, TableLease
+from kms_failover.adapters.lease import LONGEST_SECONDS, MARGIN_SECONDS, TableLease
 from tests.adapters.tables import create_state_table
 from tests.domain.strategies import NOON, WEST
 
@@ -109,3 +109,17 @@ def test_a_table_that_does_not_answer_is_no_lease(two: Two) -> None:
 
     with pytest.raises(ClientError):
         two.one.take(RUN_SECONDS)
+
+
+@pytest.mark.parametrize("spoiled", [{}, {"held_until": "later"}, {"held_until": None}, {"held_until": 10**12}])
+def test_an_item_that_no_runner_can_have_written_is_taken_over(two: Two, spoiled: dict[str, Any]) -> None:
+    two.table.put_item(Item={"pk": f"lease#{WEST}", "sk": "reimport", "holder": "x", "knocks": 0} | spoiled)
+
+    assert two.one.take(RUN_SECONDS)
+    assert not two.other.take(RUN_SECONDS)
+
+
+def test_the_longest_run_that_lambda_allows_is_waited_for(two: Two) -> None:
+    two.one.take(LONGEST_SECONDS)
+
+    assert not two.other.take(RUN_SECONDS)

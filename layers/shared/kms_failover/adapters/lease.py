@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 MARGIN_SECONDS = 10.0  # beyond the holder's own end: two hosts' clocks
+LONGEST_SECONDS = 900.0  # Lambda's longest time-out: no runner can hold it for longer
+
+_FREE = "NOT attribute_type(held_until, :number) OR held_until < :now OR held_until > :most"
 
 
 class TableLease:
-    """Of one process. The item goes when it is released; one that was left behind by a crash is taken over."""
+    """Of one process. The item goes when it is released; one that was left behind by a crash is taken over.
+
+    So is one that no runner can have written: nobody would ever hold it, and no key would be looked at again.
+    """
 
     def __init__(self, table: "Table", region: str, name: str, clock: Callable[[], datetime]) -> None:
         self._table = table
@@ -28,8 +34,9 @@ class TableLease:
         holder = str(uuid.uuid4())
         until = int(now + seconds + MARGIN_SECONDS) + 1
         item = {**self._key, "holder": holder, "knocks": 0, "held_until": until, "expires_at": until + 86_400}
-        values = {":now": int(now)}
-        condition = "attribute_not_exists(pk) OR held_until < :now"
+        most = int(now + LONGEST_SECONDS + MARGIN_SECONDS) + 1
+        values = {":now": int(now), ":most": most, ":number": "N"}
+        condition = f"attribute_not_exists(pk) OR {_FREE}"
         if not _done(self._table.put_item, Item=item, ConditionExpression=condition, ExpressionAttributeValues=values):
             return False
         self._holder, self._knocks = holder, 0
