@@ -34,11 +34,13 @@ def runs_until_healed(world: World) -> int:
     raise AssertionError("runs went on without an end")
 
 
-def test_the_most_urgent_key_comes_first() -> None:
+@pytest.mark.parametrize("left", [timedelta(days=1), timedelta(minutes=-1)])
+def test_the_most_urgent_key_comes_first(left: timedelta) -> None:
+    """KMS may take material away some time after its end: what does not open any more comes before that."""
     world = world_of("due", "sooner", "gone")
     world.run()
     world.later(151)
-    world.keys.keys[arn("sooner")].valid_to = world.now + timedelta(days=1)
+    world.keys.keys[arn("sooner")].valid_to = world.now + left
     world.keys.lose("gone")
     world.ledger.records["gone"] = world.ledger.records["gone"].model_copy(update={"shown_valid_to": world.now})
     world.keys.tried.clear()
@@ -82,6 +84,24 @@ def test_keys_that_hang_come_last_once_they_have_failed_often() -> None:
 
     assert world.ledger.records["zebra"].valid_to == world.keys.keys[arn("zebra")].valid_to
     assert arn("zebra") in world.keys.tried[9:]
+
+
+def test_what_has_failed_often_comes_after_what_may_succeed_however_soon_it_expires() -> None:
+    world = world_of("broken", "due")
+    world.run()
+    world.later(151)
+    world.keys.keys[arn("broken")].valid_to = world.now + timedelta(days=1)
+    world.keys.keys[arn("broken")].error = ImportRefusedError("other bytes")
+    world.keys.keys[arn("due")].error = ThrottledError("later")
+    for _ in range(QUICK_TRIES):
+        world.run()
+    world.keys.keys[arn("due")].error = None
+    world.now += LONGEST_WAIT
+    world.keys.tried.clear()
+
+    world.run()
+
+    assert world.keys.tried == [arn("due"), arn("broken")]
 
 
 def test_a_run_leaves_off_in_time_and_the_next_goes_on_where_it_stopped() -> None:
