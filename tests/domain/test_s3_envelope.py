@@ -92,6 +92,7 @@ def test_v2_has_its_context_in_the_material_description() -> None:
         ({"x-amz-d": base64.b64encode(bytes(27)).decode()}, "x-amz-d has 27 bytes"),
         ({"x-amz-i": base64.b64encode(bytes(29)).decode()}, "x-amz-i has 29 bytes"),
         ({"x-amz-t": "{"}, "x-amz-t is not JSON"),
+        ({"x-amz-t": "[" * 100_000}, "x-amz-t is not JSON"),
         ({"x-amz-t": '{"a": 1}'}, "x-amz-t is no encryption context"),
         ({"x-amz-t": "[]"}, "x-amz-t is no encryption context"),
         ({"x-amz-key": "AAAA"}, "mixes versions"),

@@ -80,7 +80,7 @@ def _data_keys() -> Iterator[Take]:
                 answer = lambda_handler(_filled(event, blobs), context(WEST, "data-keys"))
             expect_sendable(answer)
             expect(not world.faults, f"no request is a region's fault: {world.faults}")
-            return _judged(event, answer)
+            return judged(event, answer)
 
         yield take
 
@@ -96,29 +96,50 @@ def _filled(event: Any, blobs: dict[str, str]) -> Any:
     return [_filled(value, blobs) for value in event] if isinstance(event, list) else event
 
 
-def _names_its_secret_elsewhere(event: Any) -> bool:
+def _names_its_secret_elsewhere(said: object, name: str = "") -> bool:
     """As a key set, say: what a caller calls by that name may be repeated to him."""
-    shown, secret = repr(event), _text(SECRET)
-    return shown.count(secret) > shown.count(f"'Plaintext': '{secret}'")
+    if isinstance(said, dict):
+        within = {key: name if name == "Plaintext" else str(key) for key in said}
+        return any(_names_its_secret_elsewhere(key) for key in said) or any(
+            _names_its_secret_elsewhere(value, within[key]) for key, value in said.items()
+        )
+    if isinstance(said, list):
+        return any(_names_its_secret_elsewhere(value, name) for value in said)
+    return name != "Plaintext" and isinstance(said, str) and _text(SECRET) in said
 
 
-def _judged(event: Any, answer: dict[str, Any]) -> str:
+def judged(event: Any, answer: dict[str, Any]) -> str:
+    """What became of it; Surprise where the answer may not be so."""
     if "statusCode" in answer:
-        answer = json.loads(answer["body"])
-    if "Responses" in answer:
-        requests = event.get("Requests") if isinstance(event, dict) else None
-        if isinstance(requests, list):
-            expect(len(answer["Responses"]) == len(requests) <= MAX_BATCH, "each request of a batch has its answer")
-        for response in answer["Responses"]:
-            _judged({}, response)
-        return "a batch"
+        event, answer = _said(event), json.loads(answer["body"])
+    if "Responses" not in answer:
+        return _judged_one(event, answer)
+    requests = event.get("Requests") if isinstance(event, dict) else None
+    expect(isinstance(requests, list), "only a batch has many answers")
+    requests = requests or []
+    expect(len(answer["Responses"]) == len(requests) <= MAX_BATCH, "each request of a batch has its answer")
+    for request, response in zip(requests, answer["Responses"], strict=True):
+        _judged_one(request, response)
+    return "a batch"
+
+
+def _said(event: Any) -> Any:
+    """What a URL's caller said, as the function reads it; None where that is no JSON."""
+    text = event.get("body") or ""
+    try:
+        return json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _judged_one(request: Any, answer: dict[str, Any]) -> str:
     if "Error" not in answer:
         return "answered"
     error = answer["Error"]
     expect(error["Code"] and isinstance(error["Message"], str), "an error has a code and a message")
     expect(error["Code"] != "InternalError", "nothing goes wrong that nobody has foreseen")
     expect(
-        _names_its_secret_elsewhere(event) or not any(form in error["Message"] for form in forms_of(SECRET)),
+        _names_its_secret_elsewhere(request) or not any(form in error["Message"] for form in forms_of(SECRET)),
         "no plaintext is in an error's message",
     )
     return str(error["Code"])

@@ -1,8 +1,11 @@
 """The fuzz itself: its events come again, its checks find what they are there for, and no target is surprised."""
 
+import base64
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from kms_failover.domain.debt import Debt
 from tests.domain.strategies import NOON
 from tests.fuzz.__main__ import main
+from tests.fuzz.data_keys import SECRET, judged
 from tests.fuzz.mutation import Mutator, places, smaller
 from tests.fuzz.running import TARGETS, event_of, fuzz, shown
 from tests.fuzz.surprise import Surprise, expect_sendable
@@ -77,6 +81,37 @@ def test_a_group_is_allowed_where_all_in_it_are() -> None:
 def test_an_answer_that_the_runtime_cannot_send_is_a_surprise(answer: Any) -> None:
     with pytest.raises(Surprise, match="cannot send"):
         expect_sendable(answer)
+
+
+SECRET_TEXT = base64.b64encode(SECRET).decode()
+LEAK = {"Error": {"Code": "ValidationException", "Message": f"{SECRET_TEXT} is no plaintext"}}
+
+
+def by_url(request: Any, *, encoded: bool) -> tuple[Any, Any]:
+    text = json.dumps(request)
+    body = base64.b64encode(text.encode()).decode() if encoded else text
+    return {"body": body, "isBase64Encoded": encoded}, {"statusCode": 200, "body": json.dumps(LEAK)}
+
+
+def in_a_batch(request: Any) -> tuple[Any, Any]:
+    """Beside one that calls the same text a key set: what that one is told says nothing of this one."""
+    return {"Requests": [{"KeyId": SECRET_TEXT}, request]}, {"Responses": [{}, LEAK]}
+
+
+SENT = [lambda r: (r, LEAK), partial(by_url, encoded=False), partial(by_url, encoded=True), in_a_batch]
+
+
+@pytest.mark.parametrize("sent", SENT, ids=["invoked", "by URL", "by URL in base64", "in a batch"])
+@pytest.mark.parametrize("request_of", [{"Plaintext": SECRET_TEXT}, {"Plaintext": [SECRET_TEXT]}, {}], ids=repr)
+def test_a_plaintext_in_an_error_is_a_surprise(sent: Any, request_of: Any) -> None:
+    with pytest.raises(Surprise, match="no plaintext is in an error's message"):
+        judged(*sent(request_of))
+
+
+@pytest.mark.parametrize("sent", SENT, ids=["invoked", "by URL", "by URL in base64", "in a batch"])
+@pytest.mark.parametrize("name", ["KeyId", "Operation"])
+def test_what_a_caller_calls_by_another_name_may_be_repeated_to_him(sent: Any, name: str) -> None:
+    judged(*sent({"Plaintext": SECRET_TEXT, name: SECRET_TEXT}))
 
 
 def test_an_error_that_the_runtime_cannot_send_is_a_surprise_even_where_its_class_is_allowed() -> None:

@@ -147,7 +147,7 @@ def _context(metadata: Mapping[str, str], name: str) -> dict[str, str]:
     """
     try:
         context = json.loads(metadata.get(name, "{}"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the last: brackets in brackets in brackets
         raise ObjectFormatError(f"{name} is not JSON") from error
     if not isinstance(context, dict) or not all(isinstance(value, str) for value in context.values()):
         raise ObjectFormatError(f"{name} is no encryption context")
