@@ -96,16 +96,19 @@ def _filled(event: Any, blobs: dict[str, str]) -> Any:
     return [_filled(value, blobs) for value in event] if isinstance(event, list) else event
 
 
-def _names_its_secret_elsewhere(said: object, name: str = "") -> bool:
+def _names_its_secret_elsewhere(said: object) -> bool:
     """As a key set, say: what a caller calls by that name may be repeated to him."""
-    if isinstance(said, dict):
-        within = {key: name if name == "Plaintext" else str(key) for key in said}
-        return any(_names_its_secret_elsewhere(key) for key in said) or any(
-            _names_its_secret_elsewhere(value, within[key]) for key, value in said.items()
-        )
-    if isinstance(said, list):
-        return any(_names_its_secret_elsewhere(value, name) for value in said)
-    return name != "Plaintext" and isinstance(said, str) and _text(SECRET) in said
+    rest = [("", said)]  # no recursion: brackets in brackets in brackets
+    while rest:
+        name, value = rest.pop()
+        if isinstance(value, dict):
+            rest += [("", key) for key in value]
+            rest += [(name if name == "Plaintext" else key, inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            rest += [(name, inner) for inner in value]
+        elif isinstance(value, str) and name != "Plaintext" and _text(SECRET) in value:
+            return True
+    return False
 
 
 def judged(event: Any, answer: dict[str, Any]) -> str:
