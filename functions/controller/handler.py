@@ -13,6 +13,7 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.naming import EVENT_SOURCE
+from kms_failover.domain.schedule import deployed_in
 
 MOST_LOGGED = 10  # key sets, of each region and run
 
@@ -20,16 +21,21 @@ logger = Logger(service=EVENT_SOURCE)
 
 
 @logger.inject_lambda_context
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  # whatever woke it, everything is read anew
-    emit = functools.partial(_emit, bootstrap.deployment(context))
-    judgements = bootstrap.controller(context).run(emit)
+def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
+    """Whatever woke it, everything is read anew."""
+    deployment = bootstrap.deployment(context)
+    judgements = bootstrap.controller(context).run(functools.partial(_emit, deployment))
+    judged = {health.region for judgement in judgements for health in judgement.verdicts}
+    for region in set(deployed_in(event)) - judged:
+        _measure(deployment, region, 0)
     return {"routes": {j.key_set: {"regions": j.route.regions, "epoch": j.route.epoch} for j in judgements}}
 
 
 def _emit(deployment: str, judgements: Iterable[Judgement]) -> None:
     """Metrics of all key sets together: one of each for every key set would cost more than the whole service.
 
-    `RegionLost` is, by region, how many key sets cannot use it; what is wrong with one of them stands in the log.
+    `RegionLost` is, by region, how many key sets cannot use it; what is wrong with one of them stands in the log. For a
+    region of the deployment that no key set names the schedule's run says 0, where all of it has succeeded.
     """
     lost: dict[str, dict[str, str]] = defaultdict(dict)
     for judgement in judgements:
@@ -40,6 +46,10 @@ def _emit(deployment: str, judgements: Iterable[Judgement]) -> None:
         if why:
             first = dict(islice(why.items(), MOST_LOGGED))
             logger.warning("region cannot be used", extra={"region": region, "key_sets": len(why), "why": first})
-        with single_metric(name="RegionLost", unit=MetricUnit.Count, value=len(why), namespace=EVENT_SOURCE) as metric:
-            metric.add_dimension("Deployment", deployment)
-            metric.add_dimension("Region", region)
+        _measure(deployment, region, len(why))
+
+
+def _measure(deployment: str, region: str, lost: int) -> None:
+    with single_metric(name="RegionLost", unit=MetricUnit.Count, value=lost, namespace=EVENT_SOURCE) as metric:
+        metric.add_dimension("Deployment", deployment)
+        metric.add_dimension("Region", region)

@@ -11,6 +11,7 @@ from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.health import Observation, Outcome
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.probing import probe_request
+from kms_failover.domain.schedule import deployed_in
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -26,6 +27,8 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, int]:
     request = probe_request(event)
     service, tell = bootstrap.probe(context), functools.partial(_tell, bootstrap.deployment(context))
     observed = service.ask(request.key_sets, tell) if request.key_sets else service.run(request.rounds, tell)
+    for region in service.unnamed(deployed_in(event)):
+        _emit("RegionFault", MetricUnit.Count, 0.0, bootstrap.deployment(context), region)
     return {outcome.value: sum(o.outcome is outcome for o in observed) for outcome in Outcome}
 
 
@@ -38,7 +41,10 @@ def _tell(deployment: str, observations: Sequence[Observation]) -> None:
 
 
 def _measure(deployment: str, observation: Observation) -> None:
-    """`RegionFault` is 0 or 1 a round: its average is the share of failed rounds, its silence the probe's own."""
+    """`RegionFault` is 0 or 1 a round: its average is the share of failed rounds, its silence the probe's own.
+
+    It is 0 once a minute for a region of the deployment that no key set names.
+    """
     if observation.outcome in _FAULT:
         _emit("RegionFault", MetricUnit.Count, _FAULT[observation.outcome], deployment, observation.region)
     if observation.outcome is Outcome.OK:

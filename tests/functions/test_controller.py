@@ -10,6 +10,7 @@ import pytest
 
 from functions.controller.handler import lambda_handler
 from kms_failover.adapters.announcer import SnsAndEventBridge
+from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.health import Observation, Outcome, Source
 from tests.domain.strategies import EAST, WEST
 from tests.functions.lambdas import Stack, event, stack
@@ -84,3 +85,51 @@ def test_a_lost_region_is_counted_although_nobody_can_be_told(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RegionLost" in line]
     assert {line["Region"]: line["RegionLost"] for line in lines} == {EAST: [1.0], WEST: [0.0]}
     assert {line["Deployment"] for line in lines} == {"prod"}
+
+
+def lost(capsys: pytest.CaptureFixture[str]) -> dict[str, list[float]]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RegionLost" in line]
+    return {line["Region"]: line["RegionLost"] for line in lines}
+
+
+def test_where_no_key_set_is_applied_the_schedule_counts_none_that_cannot_use_a_region(
+    prod: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StateTable, "key_sets", lambda _state: ())
+
+    lambda_handler({"deployed_in": [EAST, WEST]}, prod.context("controller"))
+    scheduled = lost(capsys)
+    lambda_handler({}, prod.context("controller"))
+    woken = lost(capsys)
+
+    assert scheduled == {EAST: [0.0], WEST: [0.0]}
+    assert woken == {}
+
+
+def test_a_region_that_a_key_set_cannot_use_is_counted_whoever_wakes_the_controller(
+    prod: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lose_east(prod)
+
+    lambda_handler({"deployed_in": [EAST, WEST]}, prod.context("controller"))
+
+    assert lost(capsys) == {EAST: [1.0], WEST: [0.0]}
+
+
+def test_a_controller_that_could_not_decide_everything_measures_nothing_in_the_place_of_it(
+    prod: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ConnectionError("the table is away")
+
+    monkeypatch.setattr(StateTable, "put_judgement", fails)
+
+    with pytest.raises(ExceptionGroup):
+        lambda_handler({"deployed_in": [EAST, WEST]}, prod.context("controller"))
+
+    assert lost(capsys) == {}
+
+
+@pytest.mark.parametrize("said", [None, 5, "us-east-1", {"us-east-1": 1}, [None, 5, ["x"]]])
+def test_a_schedule_that_says_no_regions_keeps_no_controller_from_running(prod: Stack, said: Any) -> None:
+    assert lambda_handler({"deployed_in": said}, prod.context("controller"))["routes"].keys() == {"orders"}

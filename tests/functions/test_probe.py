@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from functions.probe.handler import lambda_handler
 from kms_failover import bootstrap
+from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.health import Observation, Outcome
+from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.errors import EventFormatError
 from tests.adapters.kms_world import aws_error
 from tests.domain.strategies import EAST, NOON, WEST
@@ -59,6 +62,58 @@ def test_each_region_is_measured_once_a_round_with_its_latency(prod: Stack, caps
     assert metrics(capsys) == [
         (region, name) for region in (EAST, WEST) for name in ("ProbeLatency", "RegionFault [0.0]")
     ]
+
+
+SCHEDULE = {"rounds": 1, "deployed_in": [EAST, WEST]}  # as the template's, but for the rounds
+
+
+def test_where_no_key_set_is_applied_no_round_is_said_to_fail(
+    prod: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StateTable, "key_sets", lambda _state: ())
+
+    lambda_handler(SCHEDULE, prod.context("probe"))
+    scheduled = metrics(capsys)
+    lambda_handler({"rounds": 1}, prod.context("probe"))
+    woken = metrics(capsys)
+
+    assert scheduled == [(EAST, "RegionFault [0.0]"), (WEST, "RegionFault [0.0]")]
+    assert woken == []
+
+
+def test_a_region_that_no_key_set_names_is_not_said_to_fail_and_the_others_are_measured(
+    prod: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prod.state.put_key_set(prod.key_set.model_copy(update={"members": prod.key_set.members[1:]}))
+
+    lambda_handler(SCHEDULE, prod.context("probe"))
+
+    assert metrics(capsys) == [(EAST, "RegionFault [0.0]"), (WEST, "ProbeLatency"), (WEST, "RegionFault [0.0]")]
+
+
+def test_a_region_whose_only_member_is_refused_is_not_measured_so_that_its_alarm_rings(
+    prod: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = MemberKey(region=EAST, arn=f"arn:aws:kms:{EAST}:999999999999:key/of-a-stranger")
+    prod.state.put_key_set(KeySet(name="orders", members=(strange,)))
+
+    lambda_handler(SCHEDULE, prod.context("probe"))
+
+    assert metrics(capsys) == [(WEST, "RegionFault [0.0]")]
+
+
+def test_a_probe_that_cannot_read_the_key_sets_measures_nothing_so_that_its_alarms_ring(
+    prod: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_state: StateTable) -> tuple[KeySet, ...]:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    monkeypatch.setattr(StateTable, "key_sets", away)
+
+    with pytest.raises(ExceptionGroup):
+        lambda_handler(SCHEDULE, prod.context("probe"))
+
+    assert metrics(capsys) == []
 
 
 def test_a_disabled_key_is_its_key_sets_fault_and_measures_nothing_of_its_region(

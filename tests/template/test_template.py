@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
+from kms_failover.domain.schedule import deployed_in
+from tests.template.deployed import HOME, REPLICA, Stack
 from tests.template.loading import ROOT, TEXT, loaded
 
 FAILOVER_PATH = {"data-keys", "probe", "signals", "controller", "runbook"}
@@ -489,3 +491,26 @@ def test_a_probe_that_is_silent_rings_as_one_that_fails(name: str) -> None:
     alarm = resources("AWS::CloudWatch::Alarm")[name]["Properties"]
 
     assert (alarm["TreatMissingData"], alarm["Statistic"], alarm["Threshold"]) == ("breaching", "Average", 0.5)
+
+
+@pytest.mark.parametrize("region", [HOME, REPLICA])
+@pytest.mark.parametrize(
+    ("function", "metric"), [("ProbeFunction", "RegionFault"), ("ControllerFunction", "RegionLost")]
+)
+def test_who_measures_regions_each_minute_is_told_of_all_that_alarms_look_at(
+    function: str, metric: str, region: str
+) -> None:
+    """So that it measures those too that no key set names: an idle deployment is not silent, and silence rings."""
+    stack = Stack(region)
+    (schedule,) = [
+        e
+        for e in resources("AWS::Serverless::Function")[function]["Properties"]["Events"].values()
+        if e["Type"] == "ScheduleV2"
+    ]
+    alarms = [alarm for alarm in stack.alarms() if alarm.get("MetricName") == metric]
+
+    said = deployed_in(json.loads(stack.resolved(schedule["Properties"]["Input"])))
+
+    assert sorted(said) == sorted(d["Value"] for a in alarms for d in a["Dimensions"] if d["Name"] == "Region")
+    assert {alarm["TreatMissingData"] for alarm in alarms} == {"breaching"}
+    assert schedule["Properties"]["ScheduleExpression"] == "rate(1 minute)"

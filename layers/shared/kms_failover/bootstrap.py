@@ -133,8 +133,9 @@ def _probe(place: Place) -> "ProbeService":
         retries={"total_max_attempts": PROBE_ATTEMPTS, "mode": "standard"},
     )
     state, wake = _state(place, quick), _waker(place, quick)
-    key_sets = _permitted(place, _recent_key_sets(state))
-    return ProbeService(place.region, key_sets, KmsProber(), state, wake, now, time.sleep, random.random)
+    configured = _recent_key_sets(state)
+    key_sets = _permitted(place, configured)
+    return ProbeService(place.region, key_sets, KmsProber(), state, wake, now, time.sleep, random.random, configured)
 
 
 @functools.cache

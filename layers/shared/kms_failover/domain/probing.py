@@ -141,7 +141,9 @@ class ProbeService:
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
         jitter: Callable[[], float],
+        configured: Callable[[], tuple[KeySet, ...]] | None = None,
     ) -> None:
+        """`configured`: also what `key_sets` leaves out, for no key may be asked; None: it leaves nothing out."""
         self._observer = observer
         self._key_sets = key_sets
         self._prober = prober
@@ -150,6 +152,7 @@ class ProbeService:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
+        self._configured = configured or key_sets
         self._probe_keys = ProbeKeys()
         self._turns = OwnKeyTurns()
         self._attention = Attention()
@@ -183,6 +186,11 @@ class ProbeService:
             self._ask_own_keys(asked, asked.members(key_sets).keys(), run)
         self._wake(run)
         return run.result()
+
+    def unnamed(self, regions: Collection[str]) -> list[str]:
+        """Those of these in which no key set has a member key: nobody asks anything there, and nothing fails."""
+        named = {region for key_set in self._configured() for region in key_set.regions}
+        return [region for region in regions if region not in named]
 
     # When
 
