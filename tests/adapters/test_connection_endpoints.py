@@ -52,6 +52,37 @@ def test_the_shared_configurations_endpoint_is_looked_at_too(monkeypatch: pytest
         FailoverKms.connect(EAST, None, regions=(WEST,), session=boto3.Session())
 
 
+@pytest.mark.parametrize("endpoints", [{}, {EAST: EASTS}], ids=["none named", "its own named"])
+def test_one_regions_endpoint_for_all_is_refused_before_the_other_regions_are_known(
+    monkeypatch: pytest.MonkeyPatch, endpoints: dict[str, str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", EASTS)
+
+    with pytest.raises(ConfigurationError, match=r"every region .*us-east-1's.*take AWS_ENDPOINT_URL_KMS"):
+        FailoverKms.connect(EAST, "prod", settings=Settings(endpoints=endpoints))
+
+
+@pytest.mark.parametrize(
+    ("environment", "endpoints"),
+    [
+        ({}, {EAST: EASTS}),
+        ({"AWS_ENDPOINT_URL_KMS": EASTS}, {WEST: WESTS}),
+        ({"AWS_ENDPOINT_URL_KMS": EASTS, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, {}),
+        ({"AWS_ENDPOINT_URL_S3": EASTS}, {}),
+        ({"AWS_ENDPOINT_URL": LOCAL}, {}),
+    ],
+    ids=repr,
+)
+def test_endpoints_that_can_serve_every_region_are_fine_before_the_regions_are_known(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], endpoints: dict[str, str]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    with FailoverKms.connect(EAST, "prod", settings=Settings(endpoints=endpoints)) as kms:
+        assert set(kms._connection.kms) == {EAST}
+
+
 def test_another_regions_endpoint_is_refused_in_the_settings(world: World) -> None:
     settings = Settings(endpoints={EAST: WESTS, WEST: EASTS})
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
-from kms_failover.adapters.regional_kms import RegionalKms, plain_client
-from kms_failover.domain.endpoints import mistaken
+from kms_failover.adapters.regional_kms import RegionalKms, configured_endpoint, plain_client
+from kms_failover.domain.endpoints import mistaken, shared_by_all
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import ConfigurationError
@@ -57,6 +57,8 @@ class Connection:
         self.kms = Regions(self.settings, self._report, session)
         for name in dict.fromkeys((region, *regions, *_regions_of(key_sets))):
             self.kms.expect_own_endpoint(name)
+        if deployment:  # its key sets may have a member in any region
+            self.kms.expect_no_endpoint_for_all()
         self.client: KMSClient = self.kms[region].client  # the local region's
         self._deployment = Deployment(deployment) if deployment else None
         self._configured = key_sets
@@ -220,6 +222,12 @@ class Regions(dict[str, RegionalKms]):
     def expect_own_endpoint(self, region: str) -> None:
         """Connects to the region. ConfigurationError where its endpoint is another region's."""
         wrong = mistaken(region, self[region].client.meta.endpoint_url)
+        if wrong is not None:
+            raise ConfigurationError(wrong)
+
+    def expect_no_endpoint_for_all(self) -> None:
+        """ConfigurationError where the configuration names one region's endpoint for all, whichever they will be."""
+        wrong = shared_by_all(configured_endpoint(self._session), self._settings.endpoints)
         if wrong is not None:
             raise ConfigurationError(wrong)
 

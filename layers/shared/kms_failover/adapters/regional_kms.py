@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore
 from botocore.config import Config
+from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
@@ -321,6 +322,15 @@ class RegionalKms:
                 for call in tuple(self._under_way):
                     call.tell()
             self._on_fault(self.region, code)
+
+
+def configured_endpoint(session: "boto3.Session | None" = None) -> str | None:
+    """What AWS_ENDPOINT_URL_KMS, AWS_ENDPOINT_URL or the shared configuration name for KMS, as botocore finds it."""
+    own = (session or boto3.DEFAULT_SESSION or boto3.Session())._session  # noqa: SLF001  # where boto3 keeps botocore's, which reads the configuration
+    if own.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    found = ConfiguredEndpointProvider(own.full_config, own.get_scoped_config(), "kms").provide()
+    return None if found is None else str(found)
 
 
 def plain_client(region: str, settings: Settings, session: "boto3.Session | None" = None) -> "KMSClient":
