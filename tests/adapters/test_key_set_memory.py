@@ -1,5 +1,6 @@
 """The key sets that were last read, in a file: a process that starts while the state table is away has them."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from kms_failover.adapters import key_set_memory
+from kms_failover.adapters import key_set_memory, own_account
 from kms_failover.adapters.account_filter import AccountFilter
 from kms_failover.adapters.failover_kms import FailoverKms
 from kms_failover.adapters.key_set_memory import KeySetMemory
@@ -20,7 +21,7 @@ from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import ConfigurationError, StateUnavailableError
-from tests.adapters.kms_world import World, kms_world
+from tests.adapters.kms_world import MOTOS_ACCOUNT, World, kms_world
 from tests.adapters.tables import create_state_table
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import ACCOUNT, EAST, WEST, arn, key_set
@@ -217,6 +218,59 @@ def test_a_process_that_starts_while_the_table_is_away_serves_from_what_the_last
     made = process(tmp_path)
 
     assert made["KmsFailover"]["MissingRegions"] == []
+
+
+def test_a_process_that_starts_while_sts_is_away_as_well_has_the_account_that_it_told_the_last_one(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = create_state_table(EAST)
+    StateTable(table, EAST).put_key_set(world.key_set)
+    process(tmp_path)
+    process(tmp_path)  # writes the file anew, and leaves the account in it
+    table.delete()
+    monkeypatch.setattr(own_account, "own_account", sts_is_silent)
+
+    made = process(tmp_path)
+
+    assert made["KmsFailover"]["MissingRegions"] == []
+    assert caplog.text.count(f"account {MOTOS_ACCOUNT} is remembered") == 1
+
+
+def test_an_account_that_was_never_told_is_not_made_up(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory(tmp_path).keep((world.key_set,))
+    monkeypatch.setattr(own_account, "own_account", sts_is_silent)
+
+    with pytest.raises(ClientError, match="STS is silent"):
+        process(tmp_path)
+
+
+def sts_is_silent(*_: Any) -> str:
+    raise StateUnavailableError("STS is silent")
+
+
+def test_what_sts_says_now_counts_before_what_it_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other credentials may have come since."""
+    kept = memory(tmp_path)
+    kept.keep((key_set(),))
+    kept.keep_account("999999999999")
+    monkeypatch.setattr(own_account, "own_account", lambda *_: ACCOUNT)
+
+    said = own_account.OwnAccount(EAST, memory(tmp_path))()
+
+    assert said == ACCOUNT
+
+
+@pytest.mark.parametrize("wrong", ["99999999999", "not an account!", 999_999_999_999, ""])
+def test_a_remembered_account_that_is_none_is_ignored_with_its_file(
+    written: Path, wrong: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = json.loads(written.read_text()) | {"account": wrong}
+    written.write_text(json.dumps(content))
+
+    assert memory(written.parent).recall_account() is None
+    assert len(errors(caplog)) == 1
 
 
 def test_what_was_read_last_is_newer_than_what_was_given(world: World, tmp_path: Path) -> None:

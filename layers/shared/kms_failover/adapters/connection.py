@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
     from kms_failover.adapters.engine import Engine
+    from kms_failover.adapters.key_set_memory import KeySetMemory
     from kms_failover.adapters.reports import FaultReporter
     from kms_failover.adapters.routes import LastKnown, RouteReader
     from kms_failover.adapters.state_table import StateTable
@@ -119,25 +120,27 @@ class Connection:
 
         configured = _key_sets(self._configured)
         folder = self.settings.memory_folder
+        memory = KeySetMemory(None if folder is None else Path(folder), self._deployed_as or "", self.region)
         return RouteReader(
             self.region,
             self._state,
-            AccountFilter(self._accounts(configured)),
+            AccountFilter(self._accounts(configured, memory)),
             configured,
             refresh_seconds=self.settings.route_refresh_seconds,
-            memory=KeySetMemory(None if folder is None else Path(folder), self._deployed_as or "", self.region),
+            memory=memory,
             last_known=self._last_known or NOTHING_KNOWN,
         )
 
-    def _accounts(self, configured: "tuple[KeySet, ...]") -> Callable[[], frozenset[str]]:
-        """Those that the caller named, else those of the key sets that he gave, else his own, as STS says."""
-        from kms_failover.adapters.own_account import own_account
+    def _accounts(self, configured: "tuple[KeySet, ...]", memory: "KeySetMemory") -> Callable[[], frozenset[str]]:
+        """Those that the caller named, else those of the key sets that he gave, else his own."""
+        from kms_failover.adapters.own_account import OwnAccount
         from kms_failover.domain.accounts import accounts_of
 
         known = frozenset(self.settings.accounts) or accounts_of(configured)
         if known:
             return lambda: known
-        return functools.cache(lambda: frozenset({own_account(self.region, self._session)}))
+        own = OwnAccount(self.region, memory, self._session)
+        return lambda: frozenset({own()})
 
     @cached_property
     def _reporter(self) -> "FaultReporter | None":

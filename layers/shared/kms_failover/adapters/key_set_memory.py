@@ -5,10 +5,11 @@ import os
 import stat
 import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from kms_failover.domain.event_fields import problem_in
 from kms_failover.domain.key_set import KeySet
@@ -29,6 +30,7 @@ class KeySetMemory:
         self._of = {"deployment": deployment, "region": region}
         self._written: tuple[KeySet, ...] = ()
         self._written_at = datetime.min.replace(tzinfo=UTC)
+        self._account: str | None = None
         self._recalled: tuple[KeySet, ...] | None = None
 
     def keep(self, key_sets: tuple[KeySet, ...]) -> None:
@@ -37,36 +39,61 @@ class KeySetMemory:
         due = key_sets != self._written or now - self._written_at >= WRITTEN_AGAIN_AFTER
         if self._file is None or not key_sets or not due:
             return
+        self._account = self._account or self.recall_account()
         self._written, self._written_at = key_sets, now
-        content = _Content(**self._of, read_at=now, key_sets=tuple(one.model_dump(mode="json") for one in key_sets))
-        try:
-            _replace(self._file, content.model_dump_json().encode())
-        except OSError as error:
-            logger.warning("the key sets cannot be remembered in %s: %s", self._file, error)
+        self._write(self._file)
+
+    def keep_account(self, account: str) -> None:
+        """The account that STS called this process's own, beside the key sets."""
+        if account != self._account:
+            self._account = account
+            if self._file is not None and self._written:
+                self._write(self._file)
 
     def recall(self) -> tuple[KeySet, ...]:
         """Those of the last process that read the table; looked at once. None at all where it cannot be believed."""
         if self._recalled is None:
-            self._recalled = self._read()
+            self._recalled = self._recall()
         return self._recalled
 
-    def _read(self) -> tuple[KeySet, ...]:
-        if self._file is None:
-            return ()
-        try:
-            content = _Content.model_validate_json(_own_bytes(self._file), extra="ignore")
-        except FileNotFoundError:
-            return ()
-        except (OSError, ValidationError) as error:
-            why = problem_in(error) if isinstance(error, ValidationError) else error
-            logger.error("the remembered key sets in %s are ignored: %s", self._file, why)  # noqa: TRY400  # no defect
-            return ()
-        if {"deployment": content.deployment, "region": content.region} != self._of:
-            logger.error("the remembered key sets in %s are ignored: they are another deployment's", self._file)
+    def recall_account(self) -> str | None:
+        """What `keep_account` was told last, also by an earlier process."""
+        content = self._content
+        return self._account or (None if content is None else content.account)
+
+    def _recall(self) -> tuple[KeySet, ...]:
+        content = self._content
+        if content is None:
             return ()
         age = datetime.now(UTC) - content.read_at
         logger.warning("remembered key sets serve, read %d s ago, from %s", age.total_seconds(), self._file)
         return tuple(one for one in map(self._readable, content.key_sets) if one is not None)
+
+    @cached_property
+    def _content(self) -> "_Content | None":
+        """What an earlier process has left."""
+        if self._file is None:
+            return None
+        try:
+            content = _Content.model_validate_json(_own_bytes(self._file), extra="ignore")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            why = problem_in(error) if isinstance(error, ValidationError) else error
+            logger.error("the remembered key sets in %s are ignored: %s", self._file, why)  # noqa: TRY400  # no defect
+            return None
+        if {"deployment": content.deployment, "region": content.region} != self._of:
+            logger.error("the remembered key sets in %s are ignored: they are another deployment's", self._file)
+            return None
+        return content
+
+    def _write(self, file: Path) -> None:
+        key_sets = tuple(one.model_dump(mode="json") for one in self._written)
+        content = _Content(**self._of, read_at=self._written_at, key_sets=key_sets, account=self._account)
+        try:
+            _replace(file, content.model_dump_json().encode())
+        except OSError as error:
+            logger.warning("the key sets cannot be remembered in %s: %s", file, error)
 
     def _readable(self, stored: Any) -> KeySet | None:
         try:
@@ -82,6 +109,7 @@ class _Content(BaseModel):
     region: str
     read_at: AwareDatetime
     key_sets: tuple[Any, ...]
+    account: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
 
 
 def _replace(file: Path, content: bytes) -> None:
