@@ -21,7 +21,7 @@ from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.settings import Settings
 from kms_failover.errors import ConfigurationError, StateUnavailableError
-from tests.adapters.kms_world import MOTOS_ACCOUNT, World, kms_world
+from tests.adapters.kms_world import FOREVER, MOTOS_ACCOUNT, World, kms_world
 from tests.adapters.tables import create_state_table
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import ACCOUNT, EAST, WEST, arn, key_set
@@ -281,6 +281,7 @@ def test_what_was_read_last_is_newer_than_what_was_given(world: World, tmp_path:
         EAST, "prod", (given,), settings=Settings(memory_folder=tmp_path, wrap_deadline_seconds=30)
     ) as kms:
         kms.generate_data_key(KeyId="orders", KeySpec="AES_256")
+        kms._connection.routes._thread.submit(lambda: None).result(FOREVER)  # behind the first read
         made = kms.generate_data_key(KeyId="orders", KeySpec="AES_256")
 
     assert made["KmsFailover"]["Regions"] == [EAST, WEST]
