@@ -14,6 +14,7 @@ from kms_failover.adapters import stored_key_sets, stored_observations
 from kms_failover.adapters.key_set_journal import KeySetJournal
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.unreadable import UnreadableLog
+from kms_failover.domain.backfilling import Backfill
 from kms_failover.domain.controlling import Controller
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Outcome, Source, Verdict
@@ -130,7 +131,7 @@ def test_after_a_cold_start_the_last_version_that_somebody_replaced_stays(world:
     assert "key-sets/orders" in world.items_told
 
 
-def test_no_debt_is_dropped_because_an_older_version_of_its_key_set_stands_in(world: World) -> None:
+def test_no_debt_and_no_proof_is_dropped_because_an_older_version_of_its_key_set_stands_in(world: World) -> None:
     """The former version has no bucket yet; the one in force has, and an object of it opens in one region alone."""
     with_bucket = key_set().model_copy(update={"buckets": (Bucket(name="invoices", region=WEST),)})
     journal = KeySetJournal(world.table, WEST)
@@ -138,6 +139,8 @@ def test_no_debt_is_dropped_because_an_older_version_of_its_key_set_stands_in(wo
     journal.replace(with_bucket, journal.in_force()["orders"], NOON, "ana")
     owed = Debt(key_set="orders", owed_to=WEST, bucket="invoices", key="k", since=NOON - timedelta(days=9), region=WEST)
     world.state.put_debt(owed)
+    place = {"key_set": "orders", "bucket": "invoices", "region": WEST, "key_arn": arn(WEST), "execution": "e"}
+    world.state.put_backfill(Backfill.model_validate(place | {"began_at": NOON}))
     world.spoil("key-sets", "orders", says(failback="scheduled"))
     state = world.anew()
 
@@ -147,6 +150,7 @@ def test_no_debt_is_dropped_because_an_older_version_of_its_key_set_stands_in(wo
 
     assert swept.dropped == 0
     assert state.owed("orders", WEST, 10) == 1
+    assert [one.bucket for one in state.backfills("orders")] == ["invoices"]
     world.state.put_key_set(key_set())
     assert (state.key_sets(), state.stands_in("orders")) == ((key_set(),), False)
 

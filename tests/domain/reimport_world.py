@@ -139,8 +139,10 @@ class WorldLease:
     knocks_to_come: int = 0
     knocked: int = 0
     held: bool = False
+    taken_for: list[float] = field(default_factory=list)  # seconds
 
     def take(self, seconds: float) -> bool:
+        self.taken_for.append(seconds)
         self.held = not self.held_by_another
         return self.held
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kms_failover.domain.backfilling import BackfillService, Counted, Phase, Step
+from kms_failover.domain.backfilling import Backfill, BackfillService, Counted, Phase, Step
 from kms_failover.errors import EventFormatError, NotCountedError, UnknownBucketError
 from tests.domain.memory_state import MemoryState
 from tests.domain.rewrap_world import HERE, NOW, THERE, arn, key_set
@@ -67,6 +67,32 @@ def test_a_backfill_is_complete_if_every_object_that_was_listed_was_looked_at(
     ended = world.state.backfill("orders", BUCKET, Phase.ENDED)
     assert ended is not None
     assert (ended.key_arn, ended.listed) == (arn(HERE), counted.listed if counted else None)
+
+
+@pytest.mark.parametrize("lacking", [{"ended_at": None}, {"listed": None}, {"failed": None}, {"reason": "stopped"}])
+def test_a_record_that_lacks_anything_is_of_no_complete_one(lacking: dict[str, object]) -> None:
+    """Whoever wrote it: an older version's may have no counts, and no reason either."""
+    place = {"key_set": "orders", "bucket": BUCKET, "region": HERE, "key_arn": arn(HERE), "execution": "run"}
+    whole = Backfill.model_validate(place | {"began_at": NOW, "ended_at": NOW, "listed": 1, "failed": 0})
+
+    assert whole.is_complete
+    assert not whole.model_copy(update=lacking).is_complete
+
+
+def test_one_that_listed_nothing_says_so() -> None:
+    world = World(None)
+    world.run()
+
+    assert world.reason_of(Phase.ENDED) == "it listed nothing"
+
+
+def test_an_end_without_a_begin_is_not_kept() -> None:
+    world = World(Counted(20, 20))
+
+    ended = world.service.record(Step(Phase.ENDED, BUCKET, "run"))
+
+    assert (ended.is_complete, ended.reason) == (False, "no record of its begin can be read")
+    assert world.state.backfill("orders", BUCKET, Phase.ENDED) is None
 
 
 def test_counts_that_are_not_final_are_not_recorded() -> None:

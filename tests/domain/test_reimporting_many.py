@@ -12,7 +12,7 @@ from kms_failover.domain.material_turn import LONGEST_WAIT, QUICK_TRIES
 from kms_failover.domain.reimport_request import ReimportRequest
 from kms_failover.domain.reimporting import MAX_CONTINUED, MAX_ROUNDS
 from kms_failover.errors import ImportRefusedError, RegionUnavailableError, ThrottledError
-from tests.domain.reimport_world import HERE, NOW, World, arn, key_set
+from tests.domain.reimport_world import HERE, LAMBDA_SECONDS, NOW, World, arn, key_set
 
 MANY = 200
 SCHEDULE = timedelta(minutes=15)
@@ -122,6 +122,23 @@ def test_no_run_is_longer_than_lambda_lets_it_be() -> None:
     world.run()
 
     assert world.seconds_left() > 0
+
+
+def test_the_wait_for_keys_ends_with_the_runs_time_however_slow_the_import_was() -> None:
+    world = world_of("orders")
+    world.keys.keys[arn("orders")].settles_after = 10**6
+    world.keys.pass_seconds = lambda _seconds: world.pass_seconds(85)
+
+    world.run()
+
+    assert world.seconds_left() >= 0
+
+
+def test_the_lease_is_taken_for_no_longer_than_the_run_can_last() -> None:
+    world = world_of("orders")
+    world.run()
+
+    assert world.lease.taken_for == [LAMBDA_SECONDS]
 
 
 def test_what_a_run_did_not_reach_is_not_said_to_be_well() -> None:

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from kms_failover.domain.material import Concern, KeyMaterial, LossKind, MaterialRecord
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.material import Concern, KeyMaterial, KeyView, LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.material_plan import Action
 from kms_failover.domain.material_turn import Reimport
 from kms_failover.domain.reimport_request import Loss, ReimportRequest
 from kms_failover.domain.reimporting import MOST_TOLD, message
 from kms_failover.errors import ImportRefusedError, RegionUnavailableError, SeveralMaterialsError, UnreadableItemError
-from tests.domain.reimport_world import HERE, NOW, World, arn, key_set
+from tests.domain.reimport_world import HERE, NOW, World, WorldKey, arn, key_set
 
 ALICE = "arn:aws:sts::111122223333:assumed-role/officer/alice"
 FORCE = ReimportRequest(key_set="orders", force=True)
@@ -49,11 +50,48 @@ def test_the_service_still_renews_its_own_of_two_materials_and_claims_no_success
     world.run()
     rotate(world, 170)
     world.later(151)
+    world.slept.clear()
 
     (result,) = world.run()
 
     assert len(world.keys.imports) == 2
     assert isinstance(result.error, SeveralMaterialsError)
+    assert world.slept == []  # what KMS shows hangs on the other material
+
+
+@pytest.mark.parametrize(("earlier_seconds", "is_well"), [(0, True), (1, True), (2, False)])
+def test_an_expiry_is_the_imported_one_to_a_second(earlier_seconds: int, *, is_well: bool) -> None:
+    world = World()
+    world.run()
+    key = world.keys.keys[arn("orders")]
+
+    def shown_earlier() -> None:
+        assert key.valid_to is not None
+        key.valid_to -= timedelta(seconds=earlier_seconds)
+
+    world.keys.after_import = shown_earlier
+    world.later(151)
+
+    (result,) = world.run()
+
+    assert (result.error is None) == is_well
+
+
+def test_an_import_after_which_kms_shows_no_expiry_is_no_success() -> None:
+    world = World()
+    world.run()
+    key, before = world.keys.keys[arn("orders")], world.ledger.records["orders"].valid_to
+
+    def never_expires() -> None:
+        key.valid_to = None
+
+    world.keys.after_import = never_expires
+    world.now += timedelta(days=1)
+
+    (result,) = world.run(FORCE)
+
+    assert isinstance(result.error, SeveralMaterialsError)
+    assert (result.action, world.ledger.records["orders"].valid_to) == (Action.NOTHING, before)
 
 
 def test_an_import_that_kms_does_not_show_is_a_failure_now() -> None:
@@ -123,6 +161,33 @@ def test_a_repeated_event_of_a_deletion_that_was_ordered_back_deletes_nothing() 
     world.expire()
 
     (result,) = world.run(deletion())
+
+    assert result.action is Action.RESTORE
+
+
+def test_a_deletion_that_bears_a_time_to_come_is_over_once_it_was_ordered_back() -> None:
+    world = World()
+    world.run()
+    world.keys.lose()
+    loss = Loss(LossKind.DELETED, NOW + timedelta(days=1), ALICE, "ab12")
+    world.run(ReimportRequest(key_id=arn("orders"), loss=loss))
+    world.now += timedelta(minutes=5)
+    world.run(FORCE)
+    world.expire()
+
+    (result,) = world.run()
+
+    assert result.action is Action.RESTORE
+
+
+def test_what_was_deleted_from_a_key_that_was_replaced_says_nothing_of_this_one() -> None:
+    world = World()
+    world.run()
+    place = {"key_set": "orders", "region": HERE, "key_arn": arn("former"), "kind": LossKind.DELETED}
+    world.expire()
+    world.ledger.put_loss(MaterialLoss.model_validate(place | {"at": world.now}))
+
+    (result,) = world.run()
 
     assert result.action is Action.RESTORE
 
@@ -220,9 +285,12 @@ def test_a_look_that_fails_keeps_what_was_seen_before() -> None:
     assert (record.state, record.seen_at, record.failed_at) == ("Enabled", NOW, world.now)
 
 
-def test_without_a_readable_record_nothing_is_done_to_a_key_and_the_others_go_on() -> None:
+@pytest.mark.parametrize("rotated", [False, True])
+def test_without_a_readable_record_nothing_is_done_to_a_key_and_the_others_go_on(*, rotated: bool) -> None:
     world = World(key_set("orders"), key_set("invoices"))
     world.run()
+    if rotated:
+        rotate(world, 170)
     before = world.ledger.records["orders"]
     material = world.ledger.material
 
@@ -242,6 +310,7 @@ def test_without_a_readable_record_nothing_is_done_to_a_key_and_the_others_go_on
     assert (results["orders"].concern, results["invoices"].action) == (Concern.UNREAD, Action.RESTORE)
     assert (world.keys.keys[arn("orders")].state, world.ledger.records["orders"]) == ("PendingImport", before)
     assert [run.at_risk for run in runs] == [1, 1]
+    assert world.keys.tried.count(arn("orders")) == 1
     assert len(world.people.told) == told  # it could not be written down that they know: the alarms tell of it, once
 
 
@@ -254,6 +323,48 @@ def test_a_replica_is_never_sent_new_material_and_waits_for_its_primary() -> Non
     assert world.keys.imports == []
     assert (result.action, result.error, result.concern) == (Action.NOTHING, None, Concern.NONE)
     assert "waits for the primary" in result.reason
+
+
+def test_a_replica_whose_primary_has_material_does_not_wait_for_it_but_has_other_bytes() -> None:
+    here, there = (f"arn:aws:kms:{region}:111122223333:key/mrk-1" for region in (HERE, "us-east-1"))
+    members = [{"region": arn.split(":")[3], "arn": arn, "origin": "EXTERNAL"} for arn in (there, here)]
+    related = KeySet.model_validate(
+        {"name": "orders", "members": members, "material": {"secret": "material-of-orders"}}
+    )
+    world = World(related)
+    world.keys.keys = {here: WorldKey(is_replica=True)}
+    of_primary = {"key_set": "orders", "region": "us-east-1", "key_arn": there, "key_material_id": "ab12"}
+    world.ledger.records["orders"] = MaterialRecord.model_validate(of_primary)
+
+    (result,) = world.run()
+
+    assert isinstance(result.error, ImportRefusedError)
+    assert result.concern is Concern.FAILING
+
+
+def test_a_key_that_has_had_material_is_never_sent_new_material_though_nothing_is_written_down() -> None:
+    world = World()
+    world.keys.keys[arn("orders")].material = world.custody.held["material-of-orders"]
+
+    world.run()
+
+    assert world.keys.imports == [(arn("orders"), False)]
+
+
+def test_a_key_whose_material_is_written_down_is_never_sent_new_material_though_kms_shows_none() -> None:
+    world = World()
+    world.run()
+    world.expire()
+    view = world.keys.view
+
+    def says_nothing(arn: str) -> KeyView:
+        return replace(view(arn), material_id="", materials=None)
+
+    world.keys.view = says_nothing  # type: ignore[method-assign]  # a KMS that does not list them
+
+    world.run()
+
+    assert world.keys.imports == [(arn("orders"), True), (arn("orders"), False)]
 
 
 def test_a_replica_takes_the_existing_material_of_its_primary() -> None:

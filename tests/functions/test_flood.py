@@ -158,7 +158,9 @@ def test_what_is_kept_of_an_event_is_short_however_long_it_is(prod: Stack, monke
     assert answer["Unreadable"] == []
 
 
-def test_what_is_reported_of_years_to_come_is_not_looked_at_today(prod: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_reported_of_years_to_come_is_not_looked_at_today(
+    prod: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Who reports chooses the time, and whether the item ever expires: such a flood would last."""
     for number in range(FLOOD):
         put(prod, datetime(2099, 1, 1, second=number, tzinfo=UTC), "s", LONG)
@@ -169,4 +171,5 @@ def test_what_is_reported_of_years_to_come_is_not_looked_at_today(prod: Stack, m
     answer = runbook({"Action": "status", "KeySet": "orders"}, prod.context("runbook"))
 
     assert answer["Unreadable"] == []
+    assert "ItemsUnreadable" not in capsys.readouterr().out
     assert calls.of_reports("GetItem") == 0

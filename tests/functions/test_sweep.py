@@ -173,6 +173,11 @@ def test_a_backfill_succeeds_only_if_it_is_recorded_as_complete(backfill: dict[s
         "Complete",
     )
     assert (ways_to_success, states["IsComplete"]["Default"]) == ([], "Incomplete")
+    assert [backfill["StartAt"], states["Begin"]["Next"], states["EveryObject"]["Next"]] == [
+        "Begin",
+        "EveryObject",
+        "End",
+    ]
     assert [name for name, state in states.items() if state["Type"] == "Succeed" or state.get("End")] == ["Complete"]
     assert [caught["Next"] for caught in states["EveryObject"]["Catch"]] == ["EndAfterFailure"]
     assert (states["EndAfterFailure"]["Next"], states["Incomplete"]["Type"]) == ("Incomplete", "Fail")
