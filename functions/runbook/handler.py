@@ -9,7 +9,13 @@ from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.operating import CHANGES_INTENT, ActionName, Command, Runbook
 from kms_failover.domain.runbook_request import runbook_request, wants_refusals_answered
-from kms_failover.errors import CommandRefusedError, EventFormatError, IntentRefusedError, UnknownKeySetError
+from kms_failover.errors import (
+    CommandRefusedError,
+    EventFormatError,
+    IntentRefusedError,
+    UnknownKeySetError,
+    UnreadableItemError,
+)
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -26,10 +32,14 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         answer = runbook.execute(command)
     except UnknownKeySetError as error:
         return _refused(event, "UnknownKeySet", str(error))
+    except UnreadableItemError as error:
+        return _refused(event, "ItemUnreadable", str(error))
     except IntentRefusedError as error:
         return _refused(event, "IntentRefused", str(error))
     if command.Action in CHANGES_INTENT:
         logger.info("intent written", extra=command.model_dump(mode="json"))
+        if warning := answer.get("Warning"):
+            logger.warning(warning)
         return _status(runbook, command) | answer
     return answer
 

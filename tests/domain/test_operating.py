@@ -23,7 +23,13 @@ from kms_failover.domain.operating import (
 )
 from kms_failover.domain.route import Intent, Mode, Route, decide, first_route, in_force
 from kms_failover.domain.signals import IgnoredEvent
-from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError, UnreadableItemError
+from kms_failover.errors import (
+    EpochConflictError,
+    IntentRefusedError,
+    NotBegunError,
+    UnknownKeySetError,
+    UnreadableItemError,
+)
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
 
@@ -574,3 +580,44 @@ def test_an_unknown_key_set_is_told_with_those_that_there_are_and_an_alias_names
         world.do(ActionName.STATUS, KeySet="order")
 
     assert world.do(ActionName.STATUS, KeySet="alias/orders")["KeySet"] == "orders"
+
+
+@pytest.mark.parametrize("asked", ["key_sets", "intents", "judgement"])
+def test_an_order_that_fails_before_it_is_written_says_that_it_is_not_given(
+    asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+
+    def silent(*_: object) -> None:
+        raise ConnectionError("the table does not answer")
+
+    with monkeypatch.context() as away:
+        away.setattr(world.state, asked, silent)
+        with pytest.raises(NotBegunError, match="ConnectionError: the table does not answer"):
+            world.do(ActionName.HOLD)
+
+    assert world.state.intents("orders") == ()
+
+
+def test_a_write_that_was_not_answered_leaves_open_whether_the_order_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def silent(*_: object) -> None:
+        raise ConnectionError("the table does not answer")
+
+    monkeypatch.setattr(world.state, "put_intent", silent)
+    with pytest.raises(ConnectionError):
+        world.do(ActionName.HOLD)
+
+
+def test_an_order_that_is_written_is_answered_whatever_fails_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def silent(*_: object) -> None:
+        raise ConnectionError("the table does not answer")
+
+    monkeypatch.setattr(world.state, "put_judgement", silent)
+    answer = world.do(ActionName.HOLD)
+
+    assert answer["Warning"].endswith("ConnectionError: the table does not answer")
+    assert (world.intent.mode, world.wakes) == (Mode.HOLD, 1)

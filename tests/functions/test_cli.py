@@ -451,7 +451,7 @@ def test_an_error_of_the_server_leaves_open_what_one_of_the_caller_does_not(
     assert told in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff", b"{}", b'{"KeySet": "orders"}'])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff", b"{}", b'{"KeySet": "orders"}', b"[" * 100_000])
 def test_an_answer_that_is_none_leaves_open_whether_the_order_is_given(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], body: bytes
 ) -> None:
@@ -465,7 +465,16 @@ def test_an_answer_that_is_none_leaves_open_whether_the_order_is_given(
     ("kind", "status", "told"),
     [
         ("CommandRefusedError", EXIT_REFUSED, "kms-failover: no\n"),
-        ("TimeoutError", EXIT_FAILED, "kms-failover-runbook failed (TimeoutError: no): the order may have been given"),
+        ("Sandbox.Timedout", EXIT_FAILED, "failed before it answered (Sandbox.Timedout: no): the order may have been"),
+        (
+            "Runtime.ExitError",
+            EXIT_FAILED,
+            "failed before it answered (Runtime.ExitError: no): the order may have been",
+        ),
+        ("Runtime.MarshalError", EXIT_FAILED, "the order may have been given, or not"),
+        ("ReadTimeoutError", EXIT_FAILED, "the order may have been given, or not"),
+        ("NotBegunError", EXIT_FAILED, "kms-failover-runbook failed (NotBegunError: no): no order was given"),
+        ("Runtime.ImportModuleError", EXIT_FAILED, "no): no order was given"),
     ],
 )
 def test_a_function_that_fails_may_have_given_the_order_and_one_that_refuses_has_not(
@@ -476,6 +485,26 @@ def test_a_function_that_fails_may_have_given_the_order_and_one_that_refuses_has
 
     assert main(["hold", *WHERE, *WHO]) == status
     assert told in capsys.readouterr().err
+
+
+def test_an_error_without_a_kind_is_told_by_its_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answering(monkeypatch, 200, b'{"errorMessage": "Task timed out"}', {"X-Amz-Function-Error": "Unhandled"})
+
+    assert main(["hold", *WHERE, *WHO]) == EXIT_FAILED
+    assert "failed before it answered (Task timed out): the order may have been given" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["reimport", "sweep"])
+def test_of_work_that_has_failed_nobody_says_that_it_may_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    body = json.dumps({"errorType": "WorkFailedError", "errorMessage": "kms-failover-reimport failed: no"}).encode()
+    answering(monkeypatch, 200, body, {"X-Amz-Function-Error": "Unhandled"})
+
+    assert main([action, *WHERE]) == EXIT_FAILED
+    assert capsys.readouterr().err.endswith("kms-failover: kms-failover-reimport failed: no\n")
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:

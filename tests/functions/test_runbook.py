@@ -1,16 +1,20 @@
 """The runbook function: commands carried out, refused with a code, or raised."""
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 
 from functions.runbook.handler import lambda_handler
+from kms_failover.adapters.starter import LambdaStarter
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain import operating
+from kms_failover.domain.naming import Place
 from kms_failover.domain.route import Mode, in_force
-from kms_failover.errors import CommandRefusedError, EpochConflictError
+from kms_failover.errors import CommandRefusedError, EpochConflictError, KmsFailoverError, WorkFailedError
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import Stack, event, stack
 
@@ -151,5 +155,29 @@ def test_an_order_that_a_decision_by_older_ones_may_follow_says_so(
     monkeypatch.setattr(StateTable, "put_judgement", overtaken)
     answer = run(prod, Action="hold")
 
-    assert answer["Warning"] == "the order is given; one more decision by older ones may follow"
+    assert answer["Warning"].startswith("the order is given; one more decision by older ones may follow: ")
     assert in_force(prod.state.intents("orders"), NOON).mode is Mode.HOLD
+
+
+@pytest.mark.parametrize("kind", [{"errorType": "Sandbox.Timedout"}, {"errorType": "Runtime.ExitError"}, {}])
+def test_of_a_function_that_ended_without_an_answer_nobody_says_what_it_had_done(
+    prod: Stack, kind: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KmsFailoverError, match="prod-reimport ended before it answered") as raised:
+        starter(monkeypatch, kind | {"errorMessage": "time is up"})
+
+    assert not isinstance(raised.value, WorkFailedError)
+
+
+def test_a_function_that_raised_has_answered(prod: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WorkFailedError, match="prod-reimport failed: ExceptionGroup: not reimported"):
+        starter(monkeypatch, {"errorType": "ExceptionGroup", "errorMessage": "not reimported: orders"})
+
+
+def starter(monkeypatch: pytest.MonkeyPatch, error: dict[str, Any]) -> Any:
+    """What becomes of a reimport whose function has this error."""
+    functions = boto3.client("lambda", region_name=WEST)
+    answer = {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(error).encode())}
+    monkeypatch.setattr(functions, "invoke", lambda **_: answer)
+    place = Place.of_function(f"arn:aws:lambda:{WEST}:123456789012:function:prod-runbook")
+    return LambdaStarter(functions, boto3.client("stepfunctions", region_name=WEST), place).reimport("orders")

@@ -19,11 +19,13 @@ from functions.signals.handler import lambda_handler as signals
 from functions.sweep.handler import lambda_handler as sweep
 from kms_failover.adapters.map_runs import StepFunctionsMapRuns
 from kms_failover.adapters.once import _as_stored
+from kms_failover.adapters.state_table import StateTable
 from kms_failover.cli_text import text
 from kms_failover.domain.backfilling import Counted, Phase
 from kms_failover.domain.debt import Debt, Refusal, debt_id, refusal_id
 from kms_failover.domain.key_set import Model
-from kms_failover.errors import UnreadableItemError
+from kms_failover.domain.route import Intent
+from kms_failover.errors import CommandRefusedError
 from tests.adapters.stored_models import spoiled_items
 from tests.domain.strategies import EAST, WEST
 from tests.functions.buckets import BUCKET, Objects
@@ -85,21 +87,47 @@ def test_a_route_that_cannot_be_read_is_unknown_and_not_the_key_sets_own_order(p
     assert "route    UNKNOWN: " in text(answer)
 
 
-@pytest.mark.parametrize("action", ["status", "hold"])
-@pytest.mark.parametrize("item", [("key-sets", "orders"), ("control#us-west-2", "orders")])
-def test_an_operator_is_never_told_that_it_is_the_commands_mistake(
-    prod: Stack, action: str, item: tuple[str, str]
+UNREADABLE = [("key-sets", "orders"), ("control#us-west-2", "orders")]
+
+
+@pytest.mark.parametrize("item", UNREADABLE)
+def test_an_order_that_an_unreadable_item_forbids_is_refused_with_what_to_do(
+    prod: Stack, item: tuple[str, str]
 ) -> None:
     spoil(prod, *item)
-    order = {"Action": action, "KeySet": "alias/orders", "Reason": "r", "Author": "a"}
+    order = {"Action": "hold", "KeySet": "alias/orders", "Reason": "r", "Author": "a"}
 
-    try:
-        answer = runbook(order, prod.context("runbook"))
-    except UnreadableItemError as error:
-        answer = {"raised": str(error)}
+    answer = runbook(order | {"FailIfRefused": False}, prod.context("runbook"))
+    with pytest.raises(CommandRefusedError, match=r"^ItemUnreadable: .*deploy the version that wrote it"):
+        runbook(order, prod.context("runbook"))
 
-    assert "Error" not in answer
-    assert "/".join(item) in json.dumps(answer)
+    assert answer["Error"]["Code"] == "ItemUnreadable"
+    assert f"{'/'.join(item)} cannot be read by this version" in answer["Error"]["Message"]
+    assert prod.state.intents("orders") == ()
+
+
+def test_a_status_of_a_key_set_that_cannot_be_read_says_so(prod: Stack) -> None:
+    spoil(prod, *UNREADABLE[0])
+
+    with pytest.raises(CommandRefusedError, match=r"^ItemUnreadable: .*key-sets/orders"):
+        status(prod)
+
+
+def test_an_order_that_was_written_is_answered_as_given_although_the_route_cannot_be_read_any_more(
+    prod: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = StateTable.put_intent
+
+    def spoiled_meanwhile(state: StateTable, key_set: str, intent: Intent) -> None:
+        put(state, key_set, intent)
+        spoil(prod, *UNREADABLE[1])
+
+    monkeypatch.setattr(StateTable, "put_intent", spoiled_meanwhile)
+    answer = runbook({"Action": "hold", "KeySet": "orders", "Reason": "r", "Author": "a"}, prod.context("runbook"))
+
+    assert answer["Intent"]["mode"] == "hold"
+    assert answer["Warning"].startswith("the order is given; ")
+    assert len(prod.state.intents("orders")) == 1
 
 
 KEY = "order-1"

@@ -20,10 +20,22 @@ from kms_failover.cli_outcome import (
 from kms_failover.cli_terminal import notice
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.operating import CHANGES_INTENT, ActionName
-from kms_failover.errors import CommandRefusedError
+from kms_failover.errors import CommandRefusedError, NotBegunError, WorkFailedError
 
 RUNBOOK_SECONDS = 130  # longer than the function's own time-out
 READS = frozenset({ActionName.STATUS})
+NOT_BEGUN = frozenset(  # errors of the function after which nothing can have been done: ours, and those of Lambda's
+    {  # runtime for Python before it calls the handler (awslambdaric, FaultException)
+        NotBegunError.__name__,
+        "Runtime.BuiltInModuleConflict",
+        "Runtime.HandlerNotFound",
+        "Runtime.ImportModuleError",
+        "Runtime.LambdaContextUnmarshalError",
+        "Runtime.MalformedHandlerName",
+        "Runtime.UnmarshalError",
+        "Runtime.UserCodeSyntaxError",
+    }
+)
 
 
 def order(options: argparse.Namespace) -> dict[str, Any]:
@@ -71,18 +83,28 @@ def _body(options: argparse.Namespace, raw: bytes, *, failed: bool) -> dict[str,
     name = Deployment(options.deployment).function("runbook")
     try:
         body = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):  # the last: brackets in brackets in brackets
         body = None
     if not isinstance(body, dict):
         raise CommandError("NoAnswer", f"{name} answered no JSON object: {_unknown(options)}", EXIT_FAILED)
-    if not failed:
-        if options.command in CHANGES_INTENT and not body.keys() & {"Intent", "Error"}:
-            raise CommandError("NoAnswer", f"{name} did not say what became of it: {_unknown(options)}", EXIT_FAILED)
-        return body
-    kind, said = str(body.get("errorType")), str(body.get("errorMessage"))
+    if failed:
+        raise _function_error(options, name, body)
+    if options.command in CHANGES_INTENT and not body.keys() & {"Intent", "Error"}:
+        raise CommandError("NoAnswer", f"{name} did not say what became of it: {_unknown(options)}", EXIT_FAILED)
+    return body
+
+
+def _function_error(options: argparse.Namespace, name: str, body: dict[str, Any]) -> CommandError:
+    """By the kind of the error. Out of time or of memory, the function may have done it before it ended."""
+    kind, said = str(body.get("errorType", "")), str(body.get("errorMessage", ""))
     if kind == CommandRefusedError.__name__:
-        raise CommandError(kind, said, EXIT_REFUSED)
-    raise CommandError("FunctionError", f"{name} failed ({kind}: {said}): {_unknown(options)}", EXIT_FAILED)
+        return CommandError(kind, said, EXIT_REFUSED)
+    if kind == WorkFailedError.__name__:
+        return CommandError(kind, said, EXIT_FAILED)
+    why = ": ".join(filter(None, (kind, said)))
+    if kind in NOT_BEGUN:
+        return CommandError("FunctionError", f"{name} failed ({why}): {_nothing(options)}", EXIT_FAILED)
+    return CommandError("FunctionError", f"{name} failed before it answered ({why}): {_unknown(options)}", EXIT_FAILED)
 
 
 def _failed(options: argparse.Namespace, sent: Sent, error: Exception) -> str:
@@ -105,6 +127,8 @@ def _interrupted(options: argparse.Namespace, sent: Sent, error: BaseException) 
 
 
 def _nothing(options: argparse.Namespace) -> str:
+    if options.command in READS:
+        return "ask again"
     return "no order was given" if options.command in CHANGES_INTENT else "nothing has begun"
 
 

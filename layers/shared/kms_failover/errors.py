@@ -177,6 +177,16 @@ class CommandRefusedError(KmsFailoverError):
     """A runbook command that was not carried out, for a caller that looks at nothing but success."""
 
 
+class NotBegunError(KmsFailoverError):
+    """A runbook command that failed before it did anything: no order is given, no work has begun. Ask again."""
+
+    another_region_may_succeed = True
+
+
+class WorkFailedError(KmsFailoverError):
+    """Another function was asked to do it, and has answered why it is not done, or not wholly."""
+
+
 class NotAskedError(KmsFailoverError):
     """Probes that could not be told to ask keys which an event puts in doubt."""
 

@@ -1,7 +1,7 @@
 """The runbook's actions: what an operator can ask for, and what the answer shows."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -14,7 +14,13 @@ from kms_failover.domain.health import CLOCK_SKEW, Observation
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet, Model
 from kms_failover.domain.route import Intent, Mode, in_force
-from kms_failover.errors import EpochConflictError, IntentRefusedError, UnknownKeySetError, UnreadableItemError
+from kms_failover.errors import (
+    EpochConflictError,
+    IntentRefusedError,
+    NotBegunError,
+    UnknownKeySetError,
+    UnreadableItemError,
+)
 
 ATTEMPTS = 5  # controllers write a few times a minute
 LONGEST_EXPIRY_MINUTES = 30 * 24 * 60
@@ -99,16 +105,18 @@ class Runbook:
             UnknownKeySetError: no such key set is applied in this region.
             UnreadableItemError: its key set, or of its judgement even the route, cannot be read.
             IntentRefusedError: the command would make things worse; `Insist` overrules where the message says so.
+            NotBegunError: something else failed before anything was written or begun.
         """
-        key_set = self._key_set(command.KeySet)
+        if command.Action is ActionName.STATUS:
+            return self._status(self._key_set(command.KeySet))
+        with _nothing_done_yet():
+            key_set = self._key_set(command.KeySet)
         if command.Action in CHANGES_INTENT:
             return self._order(command, key_set)
         if command.Action is ActionName.REIMPORT:
             return self._starter.reimport(key_set.name)
-        if command.Action is ActionName.SWEEP:
-            buckets = tuple(bucket.name for bucket in key_set.buckets_in(self._state.region))
-            return self._starter.sweep(key_set.name, buckets)
-        return self._status(key_set)
+        buckets = tuple(bucket.name for bucket in key_set.buckets_in(self._state.region))
+        return self._starter.sweep(key_set.name, buckets)
 
     def _status(self, key_set: KeySet) -> dict[str, Any]:
         """With the items that cannot be read: the key set's own, and those that all key sets share."""
@@ -134,10 +142,11 @@ class Runbook:
         ]
 
     def _order(self, command: Command, key_set: KeySet) -> dict[str, Any]:
-        intents = self._state.intents(key_set.name)
-        intent = self._intent(command, key_set, intents)
-        replaced = in_force(intents, self._clock())
-        counted = self._state.owed(key_set.name, key_set.regions[0], MAX_DEBTS) if intent.failback else None
+        with _nothing_done_yet():
+            intents = self._state.intents(key_set.name)
+            intent = self._intent(command, key_set, intents)
+            replaced = in_force(intents, self._clock())
+            counted = self._state.owed(key_set.name, key_set.regions[0], MAX_DEBTS) if intent.failback else None
         try:
             self._state.put_intent(key_set.name, intent)
         except EpochConflictError as error:
@@ -147,10 +156,9 @@ class Runbook:
         warning = {}
         try:
             self._fence(key_set)
-        except EpochConflictError as error:
-            warning = {"Warning": str(error)}
-        finally:
-            self._wake_controller()
+        except Exception as error:  # noqa: BLE001  # the order is given: whatever else fails, the answer says so
+            warning = {"Warning": f"the order is given; one more decision by older ones may follow: {_told(error)}"}
+        self._wake_controller()
         return {
             "KeySet": key_set.name,
             "Intent": intent.model_dump(mode="json"),
@@ -166,11 +174,9 @@ class Runbook:
             fenced = known.model_copy(update={"version": known.version + 1}) if known else self._judgement(key_set)
             try:
                 self._state.put_judgement(fenced)
-            except EpochConflictError as error:
+            except EpochConflictError:
                 if attempt == ATTEMPTS:
-                    raise EpochConflictError(
-                        "the order is given; one more decision by older ones may follow"
-                    ) from error
+                    raise
             else:
                 return
 
@@ -212,6 +218,21 @@ class Runbook:
     def _judgement(self, key_set: KeySet) -> Judgement:
         known = self._state.judgement(key_set.name)
         return known or first_judgement(key_set, self._state.region, self._clock())
+
+
+@contextmanager
+def _nothing_done_yet() -> Iterator[None]:
+    """What fails here has given no order and begun no work: whoever waits for the answer is told so."""
+    try:
+        yield
+    except (UnknownKeySetError, UnreadableItemError, IntentRefusedError):
+        raise
+    except Exception as error:
+        raise NotBegunError(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _next_epoch(intents: Iterable[Intent], now: datetime) -> int:
