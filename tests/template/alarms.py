@@ -1,10 +1,10 @@
 """What each alarm has to look at, by what the code measures and reads; and in words, where one does not."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.controller import handler as controller
 from functions.probe import handler as probe
@@ -14,21 +14,42 @@ from functions.signals import handler as signals
 from functions.sweep import handler as sweep
 from kms_failover.adapters.unreadable_metric import UnreadableMetric
 from kms_failover.domain.aws_events import ALARM_INFIX, read
-from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source
+from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source, Verdict
 from kms_failover.domain.judgement import first_judgement
 from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import NOON, key_set
 from tests.template.deployed import Stack
+from tests.template.samples import (
+    Sample,
+    of_age,
+    of_counts,
+    of_keys,
+    of_looks,
+    of_more_waiting,
+    of_rounds,
+    of_runs,
+    of_sweeps,
+    of_waiting,
+    wrong_ringing,
+)
 
 type Metric = tuple[str, str, frozenset[tuple[str, str]]]  # namespace, name, dimensions
 
 
+class Said(NamedTuple):
+    metric: Metric
+    value: float
+
+
 def wrong_alarms(stack: Stack) -> list[str]:
-    expected, found = set(_expected(stack)), {_metric(alarm): alarm for alarm in stack.alarms()}
-    problems = [f"no alarm looks at {metric}" for metric in expected - set(found)]
-    problems += [f"nothing measures {metric} of {found[metric]['AlarmName']}" for metric in set(found) - expected]
+    """What it looks at, whether it rings when it has to and only then, whom it tells, and what its name says."""
+    expected, found = samples(stack), {metric_of(alarm): alarm for alarm in stack.alarms()}
+    problems = [f"no alarm looks at {metric}" for metric in expected.keys() - found.keys()]
     for metric, alarm in found.items():
+        if metric not in expected:
+            problems.append(f"nothing measures {metric} of {alarm['AlarmName']}, or it has no samples")
+        problems += wrong_ringing(alarm, expected.get(metric, ()))
         if alarm.get("AlarmActions") != [stack.place.changes_topic]:
             problems.append(f"{alarm['AlarmName']} tells nobody")
         if alarm.get("OKActions") != [stack.place.changes_topic]:
@@ -56,40 +77,81 @@ def _wrong_name(stack: Stack, metric: Metric, name: str) -> Iterator[str]:
         yield f"{name} is read as another region's than {region}"
 
 
-def _expected(stack: Stack) -> Iterator[Metric]:
-    deployment = stack.place.deployment.name
-    fault = Observation(
-        observer=stack.region, region=stack.region, source=Source.PROBE, outcome=Outcome.REGION_FAULT, at=NOON, id="1"
-    )
-    yield _emitted(lambda: probe._measure(deployment, fault))
-    yield _emitted(lambda: probe._measure(deployment, fault.model_copy(update={"region": stack.peer})))
-    ignored = IgnoredEvent(id="1", source="", detail_type="", at=NOON, reason="")
-    yield _emitted(lambda: signals._announce(ignored, deployment))
-    unreadable = UnreadableItemError("key-sets", "orders", "")
-    yield _emitted(lambda: UnreadableMetric(deployment)([unreadable]))
-    yield _emitted(lambda: reimport._count_at_risk(deployment, 1))
-    yield _emitted(lambda: reimport._count_run(deployment))
-    yield _emitted(lambda: rewrap._count_tampered(deployment))
-    yield _emitted(lambda: sweep._count_overdue(0, deployment))
+def samples(stack: Stack) -> dict[Metric, tuple[Sample, ...]]:
+    """By what an alarm has to look at, what it is shown: in the values that the code says."""
+    return {metric: tuple(shown) for metric, shown in _expected(stack)}
+
+
+def _expected(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
+    yield from _impaired(stack)
     yield from _lost(stack)
-    for queue in _destinations(stack):
-        yield _of_queue("ApproximateNumberOfMessagesVisible", queue)
-        yield _of_queue("NumberOfMessagesSent", queue)
-    for source, dead_letters in _redriven(stack):
-        yield _of_queue("ApproximateAgeOfOldestMessage", source)
-        yield _of_queue("ApproximateNumberOfMessagesVisible", dead_letters)
-        yield _of_queue("DIFF ApproximateNumberOfMessagesVisible", dead_letters)  # redriven ones do not count as sent
+    yield from _counted(stack)
+    yield from _of_material(stack)
+    yield from _of_queues(stack)
+    overdue, none = (_said(lambda count=count: sweep._count_overdue(count, _name(stack))) for count in (3, 0))  # type: ignore[misc]  # a default binds
+    yield overdue.metric, of_sweeps(overdue.value, none.value)
     for end in ("ExecutionsFailed", "ExecutionsAborted"):
-        yield "AWS/States", end, frozenset({("StateMachineArn", stack.place.backfill)})
+        yield ("AWS/States", end, frozenset({("StateMachineArn", stack.place.backfill)})), of_counts(1)
 
 
-def _lost(stack: Stack) -> Iterator[Metric]:
-    """Of each region that a judgement is about."""
-    deployment, judgement = stack.place.deployment.name, first_judgement(key_set(), stack.region, NOON)
+def _name(stack: Stack) -> str:
+    return stack.place.deployment.name
+
+
+def _impaired(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
     for region in (stack.region, stack.peer):
-        health = RegionHealth(region=region, since=NOON)
-        one = judgement.model_copy(update={"verdicts": (health,)})
-        yield _emitted(lambda one=one: controller._emit(deployment, [one]))  # type: ignore[misc]  # a default binds the loop's judgement
+        fault = Observation(
+            observer=stack.region, region=region, source=Source.PROBE, outcome=Outcome.REGION_FAULT, at=NOON, id="1"
+        )
+        fails = _said(lambda fault=fault: probe._measure(_name(stack), fault))  # type: ignore[misc]  # a default binds
+        well = _said(
+            lambda fault=fault: probe._measure(_name(stack), fault.model_copy(update={"outcome": Outcome.OK}))  # type: ignore[misc]
+        )
+        yield fails.metric, of_rounds(fails.value, well.value)
+
+
+def _lost(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
+    """Of each region that a judgement is about."""
+    judgement = first_judgement(key_set(), stack.region, NOON)
+    for region in (stack.region, stack.peer):
+        said = []
+        for verdict in (Verdict.IMPAIRED, Verdict.HEALTHY):
+            health = RegionHealth(region=region, since=NOON, verdict=verdict)
+            one = judgement.model_copy(update={"verdicts": (health,)})
+            said.append(_said(lambda one=one: controller._emit(_name(stack), [one])))  # type: ignore[misc]  # a default binds
+        lost, well = said
+        yield lost.metric, of_runs(lost.value, well.value)
+
+
+def _counted(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
+    deployment = _name(stack)
+    ignored = IgnoredEvent(id="1", source="", detail_type="", at=NOON, reason="")
+    unreadable = UnreadableItemError("key-sets", "orders", "")
+    for emit in (
+        lambda: signals._announce(ignored, deployment),
+        lambda: UnreadableMetric(deployment)([unreadable]),
+        lambda: rewrap._count_tampered(deployment),
+    ):
+        one = _said(emit)
+        yield one.metric, of_counts(one.value)
+
+
+def _of_material(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
+    at_risk, kept = (_said(lambda count=count: reimport._count_at_risk(_name(stack), count)) for count in (1, 0))  # type: ignore[misc]  # a default binds
+    yield at_risk.metric, of_keys(at_risk.value, kept.value)
+    look = _said(lambda: reimport._count_run(_name(stack)))
+    yield look.metric, of_looks(look.value)
+
+
+def _of_queues(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
+    for queue in _destinations(stack):
+        yield _of_queue("ApproximateNumberOfMessagesVisible", queue), of_waiting()
+        yield _of_queue("NumberOfMessagesSent", queue), of_counts(1)
+    for source, dead_letters in _redriven(stack):
+        yield _of_queue("ApproximateAgeOfOldestMessage", source), of_age(3600)
+        yield _of_queue("ApproximateNumberOfMessagesVisible", dead_letters), of_waiting()
+        grown = _of_queue("DIFF ApproximateNumberOfMessagesVisible", dead_letters)
+        yield grown, of_more_waiting()  # redriven ones do not count as sent
 
 
 def _of_queue(metric: str, arn: str) -> Metric:
@@ -109,24 +171,26 @@ def _redriven(stack: Stack) -> Iterator[tuple[str, str]]:
             yield stack.resolved({"Fn::GetAtt": [name, "Arn"]}), stack.resolved(redrive["deadLetterTargetArn"])
 
 
-def _emitted(emit: Callable[[], None]) -> Metric:
-    """From the one metric that CloudWatch reads in what is printed."""
+def _said(emit: Callable[[], None]) -> Said:
+    """The first metric that CloudWatch reads in what is printed."""
     with redirect_stdout(StringIO()) as printed:
         emit()
     blobs: list[dict[str, Any]] = [json.loads(line) for line in printed.getvalue().splitlines()]
-    (blob,) = [blob for blob in blobs if "_aws" in blob]
+    blob = next(blob for blob in blobs if "_aws" in blob)
     (metric,) = blob["_aws"]["CloudWatchMetrics"]
     (dimensions,) = metric["Dimensions"]
-    return metric["Namespace"], metric["Metrics"][0]["Name"], frozenset((name, blob[name]) for name in dimensions)
+    name = metric["Metrics"][0]["Name"]
+    (value,) = blob[name]
+    return Said((metric["Namespace"], name, frozenset((one, blob[one]) for one in dimensions)), value)
 
 
-def _metric(alarm: dict[str, Any]) -> Metric:
+def metric_of(alarm: dict[str, Any]) -> Metric:
     """Of one that looks at an expression over one metric, the function's name stands before the metric's."""
     if "Metrics" in alarm:
         expression, looked_at = alarm["Metrics"]
         function, _, operand = expression["Expression"].rstrip(")").partition("(")
         assert (operand, expression["ReturnData"], looked_at["ReturnData"]) == (looked_at["Id"], True, False)
-        namespace, name, dimensions = _metric(looked_at["MetricStat"]["Metric"])
+        namespace, name, dimensions = metric_of(looked_at["MetricStat"]["Metric"])
         return namespace, f"{function} {name}", dimensions
     dimensions = frozenset((one["Name"], one["Value"]) for one in alarm["Dimensions"])
     return alarm["Namespace"], alarm["MetricName"], dimensions

@@ -1,12 +1,15 @@
 """The checks of rights and alarms are broken on purpose: each mistake in a copy of the template is found."""
 
+from typing import Any
+
 import pytest
 
-from tests.template.alarms import wrong_alarms
+from tests.template.alarms import metric_of, samples, wrong_alarms
 from tests.template.calls import ROLES
 from tests.template.deployed import HOME, REPLICA, Stack
 from tests.template.loading import TEXT
 from tests.template.rights import wrong_rights
+from tests.template.samples import wrong_ringing
 
 MISTAKES = {  # what stands in the template, and what stands there by mistake
     "a metric that nobody emits": ("MetricName: RegionFault", "MetricName: RegionFaults"),
@@ -59,3 +62,49 @@ def test_a_mistake_is_found(mistake: str) -> None:
     stacks = [Stack(region, text) for region in (HOME, REPLICA)]
 
     assert any(wrong_alarms(stack) or any(wrong_rights(stack, role) for role in ROLES) for stack in stacks)
+
+
+STACK = Stack(HOME)
+SAMPLES = samples(STACK)
+ALARMS = {alarm["AlarmName"]: alarm for alarm in STACK.alarms()}
+CHANGES: dict[str, dict[str, Any]] = {  # that silence an alarm, or have it ring for nothing
+    "a threshold too high": {"Threshold": 1_000_000},
+    "compared the other way round": {
+        "GreaterThanThreshold": "LessThanThreshold",
+        "GreaterThanOrEqualToThreshold": "LessThanOrEqualToThreshold",
+        "LessThanThreshold": "GreaterThanThreshold",
+    },
+    "missing data turned round": {"breaching": "notBreaching", "notBreaching": "breaching", "ignore": "notBreaching"},
+    "missing data that leaves an alarm as it is": {
+        "breaching": "ignore",
+        "notBreaching": "ignore",
+        "ignore": "breaching",
+    },
+    "the least of a period": {"Maximum": "Minimum", "Sum": "Minimum", "Average": "Minimum"},
+    "how many were said in a period": {"Maximum": "SampleCount", "Sum": "SampleCount", "Average": "SampleCount"},
+    "the most of a period": {"Average": "Maximum"},
+    "after twenty periods only": {"EvaluationPeriods": 20},
+}  # a key that names a property is set; others are values, and what stands for them
+
+
+def _changed(alarm: Any, change: dict[str, Any]) -> Any:
+    if isinstance(alarm, dict):
+        return {name: change.get(name, _changed(value, change)) for name, value in alarm.items()}
+    if isinstance(alarm, list):
+        return [_changed(value, change) for value in alarm]
+    return change.get(alarm, alarm) if isinstance(alarm, str) else alarm
+
+
+CHANGED = {  # what is said of looks at material is 1, so that its sum is its number: no other statistic is a mistake
+    (name, change): changed
+    for name, alarm in ALARMS.items()
+    for change, instead in CHANGES.items()
+    if (changed := _changed(alarm, instead)) != alarm
+}
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGED)
+def test_an_alarm_that_is_changed_rings_otherwise_than_its_samples_say(name: str, change: str) -> None:
+    found = list(wrong_ringing(CHANGED[name, change], SAMPLES[metric_of(ALARMS[name])]))
+
+    assert found
