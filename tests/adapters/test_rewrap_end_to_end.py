@@ -51,7 +51,13 @@ class Cloud:
         self.regional = {region: RegionalKms(region, kms, SETTINGS) for region, kms in self.kms.items()}
         self.engine = Engine(HERE, self.regional, SETTINGS)
         self.service = RewrapService(
-            lambda: (self.key_set,), self.keys_for, S3Objects(self.s3), self.state, HERE, lambda: NOW
+            key_sets=lambda: (self.key_set,),
+            key_sets_anew=lambda: (self.key_set,),
+            keys_for=self.keys_for,
+            objects=S3Objects(self.s3),
+            ledger=self.state,
+            region=HERE,
+            clock=lambda: NOW,
         )
 
     def keys_for(self, key_set: KeySet) -> KeySetKeys:

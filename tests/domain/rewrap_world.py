@@ -17,6 +17,7 @@ from kms_failover.errors import (
     ObjectChangedError,
     ObjectFormatError,
     RegionUnavailableError,
+    StateUnavailableError,
     WrapRefusedError,
     WrapUnavailableError,
 )
@@ -124,9 +125,12 @@ class WorldKeys:
         parsed = Bundle.parse(bundle)
         missing = [member.region for member in parsed.lacking(self.key_set)]
         if missing:
-            held = [wrap for wrap in parsed.wraps if wrap.region not in self.down]
+            known = [wrap for wrap in parsed.wraps if wrap.key_arn in {member.arn for member in self.key_set.members}]
+            if not known:
+                raise BundleError("no wrap of this bundle is under a member key")
+            held = [wrap for wrap in known if wrap.region not in self.down]
             if not held:
-                raise WrapUnavailableError([wrap.region for wrap in parsed.wraps], "ReadTimeoutError")
+                raise WrapUnavailableError([wrap.region for wrap in known], "ReadTimeoutError")
             data_key = self._decrypt(self._member(held[0].region), held[0].blob, context)
             assert data_key is not None
             parsed.verify(data_key, context)
@@ -220,11 +224,18 @@ class WorldObjects:
 
 
 class WorldLedger(MemoryState):
-    """One key set's, as tests look at it. `before_clear` is where another worker comes in between."""
+    """One key set's, as tests look at it. `before_clear` is where another worker comes in between.
+
+    `older` says whether an older version of it stands in.
+    """
 
     def __init__(self) -> None:
         super().__init__(HERE)
         self.before_clear: Callable[[], None] = lambda: None
+        self.older = False
+
+    def stands_in(self, key_set: str) -> bool:
+        return self.older
 
     def clear_debt(self, held: Held[Debt]) -> None:
         self.before_clear()
@@ -254,9 +265,28 @@ class World:
         self.ledger = WorldLedger()
         self.bucket = f"orders-{HERE}"
         self.now = NOW
+        self.table_is_away = False
+        self.applied: KeySet | None = None  # what is in force, where that is not yet known
         self.service = RewrapService(
-            lambda: (self.key_set,), lambda _key_set: self.keys, self.objects, self.ledger, HERE, lambda: self.now
+            key_sets=lambda: (self.key_set,),
+            key_sets_anew=self.key_sets_anew,
+            keys_for=lambda _key_set: self.keys,
+            objects=self.objects,
+            ledger=self.ledger,
+            region=HERE,
+            clock=lambda: self.now,
         )
+
+    def key_sets_anew(self) -> tuple[KeySet, ...]:
+        if self.table_is_away:
+            raise StateUnavailableError("the state table cannot be read")
+        if self.applied is not None:
+            self.know(self.applied)
+        return (self.key_set,)
+
+    def know(self, key_set: KeySet) -> None:
+        """From now on, as after it has been read."""
+        self.key_set = self.keys.key_set = key_set
 
     def put(self, metadata: Mapping[str, str], *, replica: bool = False, size: int = 7) -> None:
         self.objects.put(self.bucket, "k", metadata, replica=replica, size=size)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.account_filter import AccountFilter
+from kms_failover.adapters.recent_key_sets import RecentKeySets
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.transport_logs import hold_back_transport_debug
 from kms_failover.domain.accounts import accounts_of
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from kms_failover.domain.rewrapping import RewrapService
     from kms_failover.domain.sweeping import SweepService
 
-KEY_SETS_SECONDS = 5.0  # how long a warm function works with the key sets it has read
 AWS_TIMEOUT_SECONDS = 5.0  # for services beside KMS; a function's own time-out is longer
 IMPATIENT_SECONDS = 3.0
 PROBE_SECONDS = 1.0  # for what the probe's rounds wait for: with both attempts 2 s of 10, 4 s at the very worst
@@ -133,7 +132,7 @@ def _probe(place: Place) -> "ProbeService":
         retries={"total_max_attempts": PROBE_ATTEMPTS, "mode": "standard"},
     )
     state, wake = _state(place, quick), _waker(place, quick)
-    configured = _recent_key_sets(state)
+    configured = RecentKeySets(state)
     key_sets = _permitted(place, configured)
     return ProbeService(place.region, key_sets, KmsProber(), state, wake, now, time.sleep, random.random, configured)
 
@@ -144,7 +143,7 @@ def _signals(place: Place) -> "OnceEach":
     from kms_failover.domain.signals import SignalService
 
     state = _state(place)
-    service = SignalService(place.region, _recent_key_sets(state), state, _waker(place), _key_probers(place), now)
+    service = SignalService(place.region, RecentKeySets(state), state, _waker(place), _key_probers(place), now)
     return OnceEach(service, place.deployment.state_table, place.region, _client("dynamodb", place))
 
 
@@ -169,8 +168,8 @@ def _rewrap(place: Place) -> "RewrapService":
     connection = Connection(place.region, place.deployment.name, settings=settings)
 
     def keys_for(key_set: KeySet) -> KeySetKeys:
-        known, route = connection.routes.find(key_set.name)
-        return KeySetKeys(connection.engine, known, route)
+        _, route = connection.routes.find(key_set.name)  # which may know an older key set than this one
+        return KeySetKeys(connection.engine, key_set, route)
 
     copying = Config(
         connect_timeout=AWS_TIMEOUT_SECONDS,
@@ -179,8 +178,9 @@ def _rewrap(place: Place) -> "RewrapService":
     )
     objects = S3Objects(boto3.client("s3", region_name=place.region, config=copying))
     state = _state(place)
-    key_sets = _permitted(place, _recent_key_sets(state))  # as every function's: what it cannot read is counted
-    return RewrapService(key_sets, keys_for, objects, state, place.region, now)
+    recent, permitted = RecentKeySets(state), AccountFilter(lambda: _accounts(place))
+    key_sets, anew = lambda: permitted(recent()), lambda: permitted(recent.anew())
+    return RewrapService(key_sets, anew, keys_for, objects, state, place.region, now)
 
 
 @functools.cache
@@ -307,22 +307,3 @@ def _accounts(place: Place) -> frozenset[str]:
     """The deployment's own, and those in ACCOUNTS, one a line, which somebody has deployed with the code."""
     named = ACCOUNTS.read_text("utf-8").split() if ACCOUNTS.exists() else ()
     return frozenset({place.account, *named})
-
-
-def _recent_key_sets(state: StateTable) -> Callable[[], tuple[KeySet, ...]]:
-    """Reads the key sets again after a few seconds; where that fails, the last ones stay."""
-    read_at = float("-inf")
-    known: tuple[KeySet, ...] = ()
-
-    def key_sets() -> tuple[KeySet, ...]:
-        nonlocal read_at, known
-        if time.monotonic() - read_at > KEY_SETS_SECONDS:
-            try:
-                known, read_at = state.key_sets(), time.monotonic()
-            except (BotoCoreError, ClientError):
-                if not known:
-                    raise
-                logger.warning("the state table cannot be read, the last key sets stay", exc_info=True)
-        return known
-
-    return key_sets

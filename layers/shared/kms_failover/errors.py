@@ -87,7 +87,7 @@ class ObjectFormatError(KmsFailoverError):
 
 
 class WrapRefusedError(KmsFailoverError):
-    """Every member key was asked, and none opens it: asking again changes nothing. Carries their answers."""
+    """Every member key that the key set at hand names was asked, and none opens it. Carries their answers."""
 
     def __init__(self, answers: Sequence[str]) -> None:
         super().__init__(f"no member key opens it: {', '.join(answers)}")
@@ -95,6 +95,10 @@ class WrapRefusedError(KmsFailoverError):
 
 class UnknownBucketError(KmsFailoverError):
     """An object of a bucket that no applied key set names; nothing is lost, its message is tried again."""
+
+
+class KeySetChangedError(KmsFailoverError):
+    """Another version of the key set is in force by now; nothing was changed, look again with that one."""
 
 
 class ObjectChangedError(KmsFailoverError):

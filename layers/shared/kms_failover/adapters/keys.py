@@ -62,7 +62,7 @@ class KeySetKeys:
 
         Raises:
             WrapUnavailableError: no key that could be asked opens it, and not every key could be asked.
-            WrapRefusedError: every member key was asked and none opens it.
+            WrapRefusedError: every member key of this key set was asked and none opens it.
         """
         if is_bundle(blob):
             bundle = Bundle.parse(blob)

@@ -12,13 +12,17 @@ from typing import Protocol, Self
 from kms_failover.domain.debt import Debt, Held, Refusal, Standing
 from kms_failover.domain.key_set import KeySet
 
-REFUSED = "Refused"  # the code of a debt that nobody repays: a person must do something to the object first
+# Codes of debts
+REFUSED = "Refused"  # nobody repays it: a person must do something to the object first
+KEY_SET_UNREAD = "KeySetUnread"  # the version in force could not be read: it may have a member key that opens it
+NOT_ALLOWED = "NotAllowed"  # a member key is in an account that is not allowed (decision 21), so it was not asked
 
 
 class Ledger(Protocol):
     """Satisfied by the state table."""
 
     def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> Standing: ...
+    def stands_in(self, key_set: str) -> bool: ...
     def put_debt(self, debt: Debt) -> None: ...
     def put_refusal(self, refusal: Refusal) -> None: ...
 
@@ -59,7 +63,7 @@ class ObjectRecord:
 
     @classmethod
     def read(cls, ledger: Ledger, key_set: KeySet, region: str, bucket: str, key: str, now: datetime) -> Self:
-        held = ledger.standing(key_set.name, key_set.regions, bucket, key)
+        held = ledger.standing(key_set.name, key_set.wanted_regions, bucket, key)
         return cls(ledger, key_set, region, bucket, key, now, held)
 
     def settle(self, seen: Seen, owed: Mapping[str, Cause]) -> None:

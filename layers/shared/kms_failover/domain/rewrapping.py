@@ -14,12 +14,15 @@ from typing import Protocol
 
 from kms_failover.domain.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.known_members import DOUBTS, doubt_of, not_known, not_wrapped_for
 from kms_failover.domain.object_record import Cause, Ledger, ObjectRecord, Seen
 from kms_failover.domain.s3_envelope import Envelope
 from kms_failover.domain.stored_object import ObjectStore, StoredObject
 from kms_failover.errors import (
     BundleError,
     CommitmentError,
+    KeySetChangedError,
+    KmsFailoverError,
     ObjectChangedError,
     ObjectFormatError,
     RegionUnavailableError,
@@ -53,7 +56,7 @@ class Keys(Protocol):
 
         Raises:
             WrapUnavailableError: those that might open it could not be asked.
-            WrapRefusedError: every member key was asked, and none opens it.
+            WrapRefusedError: every member key of this key set was asked, and none opens it.
         """
         ...
 
@@ -82,6 +85,7 @@ class Result:
 @dataclass(frozen=True)
 class RewrapService:
     key_sets: Callable[[], tuple[KeySet, ...]]
+    key_sets_anew: Callable[[], tuple[KeySet, ...]]  # which `key_sets` gives from then on; or StateUnavailableError
     keys_for: Callable[[KeySet], Keys]
     objects: ObjectStore
     ledger: Ledger
@@ -93,10 +97,17 @@ class RewrapService:
 
         Raises:
             ObjectChangedError: overwritten meanwhile; try again.
+            KeySetChangedError: its key set was changed meanwhile, twice; try again.
             UnknownBucketError: no key set has the bucket, here and now.
             TamperedError: the wrapped key opened to another key than the object's; refused. Page a human.
             CommitmentError: a new wrap opened to another key; not written. The same.
         """
+        try:
+            return self._look_at(bucket, key)
+        except KeySetChangedError:
+            return self._look_at(bucket, key)
+
+    def _look_at(self, bucket: str, key: str) -> Result:
         record = self._record(bucket, key)
         try:
             stored = self.objects.head(bucket, key)
@@ -136,17 +147,17 @@ class _Rewrapping:
     def run(self) -> Result:
         try:
             envelope = Envelope.read(self.stored.metadata)
-            if envelope.holds_bundle:
-                self._expect_own_bundle(envelope)
+            bundle = Bundle.parse(envelope.wrapped_key) if envelope.holds_bundle else None
         except (ObjectFormatError, BundleError) as error:
             return self._refuse(str(error))
-        keys = self.service.keys_for(self.key_set)
         try:
-            return self._bring_home(envelope, keys)
+            if bundle is not None:
+                self._expect_own(bundle)
+            return self._bring_home(envelope, self.service.keys_for(self.key_set))
         except RegionUnavailableError as error:
             return self._owe(envelope, str(error), Cause(error.code, _waits_for(error)))
-        except WrapRefusedError as error:
-            return self._refuse(str(error))
+        except (ObjectFormatError, WrapRefusedError) as error:
+            return self._refuse_by_key_set(envelope, error)
 
     @property
     def key_set(self) -> KeySet:
@@ -158,13 +169,14 @@ class _Rewrapping:
         except CommitmentError:
             raise
         except BundleError as error:
-            return self._refuse(str(error), still_lack=(self.service.region,))
+            return self._refuse_by_key_set(envelope, error, still_lack=(self.service.region,))
         try:
             return self._rewrap(envelope, keys, local)
         except CommitmentError:
             raise
         except (ObjectFormatError, BundleError) as error:
-            return self._refuse(str(error), still_lack=self._lacking(envelope, opens_here=local is not None))
+            still_lack = self._lacking(envelope, opens_here=local is not None)
+            return self._refuse_by_key_set(envelope, error, still_lack)
 
     def _opened_here(self, envelope: Envelope, keys: Keys) -> bytes | None:
         with self._refusing_another_key():
@@ -188,12 +200,15 @@ class _Rewrapping:
                 envelope.verify(local)
             blob, missing = keys.wrap_locally(local, envelope.context), ()
         changed = blob != envelope.wrapped_key
-        seen = self._seen
+        seen, left = self._seen, envelope.with_wrapped_key(blob)
         if changed:
-            seen = self._write(envelope.with_wrapped_key(blob), keys, local)
-        self.record.settle(seen, dict.fromkeys(missing, Cause()))
+            seen = self._write(left, keys, local)
+        owed = dict.fromkeys(missing, Cause()) | self._not_known(left)
+        self.record.settle(seen, owed)
         if missing:
             return self._result(Outcome.OWED, f"no wrap yet for {', '.join(missing)}")
+        if owed:
+            return self._result(Outcome.OWED, "; ".join(DOUBTS[cause.code] for cause in owed.values()))
         return self._result(Outcome.REWRAPPED if changed else Outcome.ALREADY)
 
     @contextmanager
@@ -237,8 +252,7 @@ class _Rewrapping:
     def _name(self) -> str:
         return f"s3://{self.stored.bucket}/{self.stored.key}"
 
-    def _expect_own_bundle(self, envelope: Envelope) -> None:
-        bundle = Bundle.parse(envelope.wrapped_key)
+    def _expect_own(self, bundle: Bundle) -> None:
         if bundle.key_set != self.key_set.name:
             message = f"its bundle belongs to key set {bundle.key_set!r}, its bucket to {self.key_set.name!r}"
             raise ObjectFormatError(message)
@@ -268,14 +282,34 @@ class _Rewrapping:
     def _lacking(self, envelope: Envelope, *, opens_here: bool) -> tuple[str, ...]:
         """A bundle lacks the wraps that it has not; anything else opens in one region."""
         if envelope.holds_bundle:
-            return tuple(member.region for member in Bundle.parse(envelope.wrapped_key).lacking(self.key_set))
+            bundle = Bundle.parse(envelope.wrapped_key)
+            return (*(member.region for member in bundle.lacking(self.key_set)), *not_wrapped_for(bundle, self.key_set))
         return () if opens_here else (self.service.region,)
+
+    def _not_known(self, envelope: Envelope) -> dict[str, Cause]:
+        bundle = Bundle.parse(envelope.wrapped_key) if envelope.holds_bundle else None
+        return not_known(bundle, self.key_set, self.service.ledger, self.service.region)
 
     def _owe(self, envelope: Envelope, reason: str, cause: Cause) -> Result:
         """A bundle is owed to the regions without a wrap, and to this one where its wrap could not be tried."""
         owed = self._lacking(envelope, opens_here=False) or (self.service.region,)
         self.record.settle(self._seen, dict.fromkeys(owed, cause))
         return self._result(Outcome.OWED, reason)
+
+    def _refuse_by_key_set(
+        self, envelope: Envelope, error: KmsFailoverError, still_lack: tuple[str, ...] = ()
+    ) -> Result:
+        """What the key set says may be said for good only while it is the one in force, and every member was asked.
+
+        Otherwise nobody knows whether it opens here, so it is owed here too: that ends by itself, or a person ends it.
+        """
+        service, rests_on_members = self.service, not isinstance(error, ObjectFormatError)
+        doubt = doubt_of(self.key_set, service.ledger, service.key_sets_anew, rests_on_members=rests_on_members)
+        if not doubt:
+            return self._refuse(str(error), still_lack)
+        owed = (self.service.region, *self._lacking(envelope, opens_here=False))
+        self.record.settle(self._seen, dict.fromkeys(owed, Cause(doubt)))
+        return self._result(Outcome.OWED, f"{error}, but {DOUBTS[doubt]}")
 
     def _refuse(self, reason: str, still_lack: tuple[str, ...] = ()) -> Result:
         self.record.refuse(self._seen, reason, still_lack)

@@ -1,7 +1,8 @@
 """Repaying debt: each recorded debt of this region's buckets becomes a request to rewrap the object, the oldest first.
 
-Parked, at no request, is what waits for a region that is impaired or whose key cannot be used, and what a person must
-look at. What failed for another reason is tried later and later. What was sent and not tried yet waits in the queue.
+Parked, at no request, is what waits for a region that is impaired or whose key cannot be used, for a key set that
+cannot be read, and what a person must look at. What failed for another reason is tried later and later. What was sent
+and not tried yet waits in the queue.
 """
 
 from collections import Counter
@@ -17,7 +18,7 @@ from kms_failover.domain.event_fields import json_object, shown
 from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.object_record import REFUSED
+from kms_failover.domain.object_record import KEY_SET_UNREAD, REFUSED
 from kms_failover.errors import EventFormatError, UnknownKeySetError, UnreadableItemError
 
 MAX_QUEUED = 500  # a run, one a minute: less than four rewrap workers do in it, so arrivals do not wait behind debt
@@ -26,7 +27,7 @@ MAX_DROPPED = 500  # of each region and bucket, in a run
 MAX_ADOPTED = 1000  # former items in a run, each by two writes: some 20 s of the function's 60
 FIRST_PAUSE = timedelta(minutes=1)  # between tries; doubled each time
 LONGEST_PAUSE = timedelta(hours=1)  # 24 tries a day of what only a person can mend
-LONGEST_PAUSE_FOR_A_REGION = timedelta(minutes=5)  # which nobody calls impaired, or not yet
+LONGEST_PAUSE_FOR_A_REGION = timedelta(minutes=5)  # which nobody calls impaired, or not yet; or for a key set
 SENT_LASTS = timedelta(
     hours=6
 )  # for one whose message came to nothing: at most four times a day in a queue that is slow
@@ -63,9 +64,9 @@ class Owed:
 class Swept:
     """Of what was read in this run: objects queued, or `remaining` for the next one; debts `parked` and `dropped`.
 
-    Parked debts wait for a region or a person; dropped are those of buckets and regions that have left their key set;
-    `waiting` are those that an earlier run has sent, and that nobody has tried since. The oldest of the `overdue` debts
-    are there by name.
+    Parked debts wait for a region, a key set or a person; dropped are those of buckets and regions that have left
+    their key set; `waiting` are those that an earlier run has sent, and that nobody has tried since. The oldest of the
+    `overdue` debts are there by name.
     """
 
     queued: int
@@ -197,7 +198,7 @@ class SweepService:
                 run.dropped += self._drop(key_set, owed_to, bucket, now)
             elif bucket in here:
                 for held in self._some(key_set, owed_to, bucket, MAX_READ):
-                    run.take(held, health, now)
+                    run.take(held, health, now, is_current=is_current)
         return run
 
     def _health(self, key_set: KeySet) -> Mapping[str, RegionHealth]:
@@ -245,13 +246,16 @@ class _Run:
     owed_to: list[str] = field(default_factory=list)  # a region for each debt
     overdue: list[Debt] = field(default_factory=list)
 
-    def take(self, held: Held[Debt], health: Mapping[str, RegionHealth], now: datetime) -> None:
+    def take(
+        self, held: Held[Debt], health: Mapping[str, RegionHealth], now: datetime, *, is_current: bool = True
+    ) -> None:
+        """Not `is_current`: an older version stands in for its key set, so what waits for that one is parked too."""
         if (debt := held.record) is None:
             return
         self.owed_to.append(debt.owed_to)
         if is_overdue(debt, health, now):
             self.overdue.append(debt)
-        if is_parked(debt, health):
+        if is_parked(debt, health) or (debt.code == KEY_SET_UNREAD and not is_current):
             self.parked += 1
         elif debt.sent_at is not None and now - debt.sent_at < SENT_LASTS:
             self.waiting += 1
@@ -279,7 +283,7 @@ def is_due(debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> boo
     regions = {debt.owed_to, *debt.waits_for}
     if any(health[region].since > debt.tried_at for region in regions & health.keys()):
         return True
-    failed = bool(debt.code) and not debt.waits_for
+    failed = bool(debt.code) and not debt.waits_for and debt.code != KEY_SET_UNREAD
     longest = LONGEST_PAUSE if failed else LONGEST_PAUSE_FOR_A_REGION
     pause: timedelta = min(FIRST_PAUSE * 2 ** min(debt.tries - 1, 10), longest)
     return now - debt.tried_at >= pause
