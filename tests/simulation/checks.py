@@ -76,6 +76,12 @@ class Checks:
         """A signal has arrived; one with a subject takes the earlier ones of that subject back."""
         self._reports.setdefault((observer, report.region), []).append(report)
 
+    def key_replaced(self, observer: Watched, region: str) -> None:
+        """What the former key said is no word of the new one."""
+        observer.seen[region] = [seen._replace(key_outcome=None) for seen in observer.seen.get(region, ())]
+        heard = self._heard.setdefault((observer.region, region), _Heard())
+        heard.key_fault, heard.key_answers, heard.key_word_at = None, False, None
+
     def _told_of_faults(self, observer: str, region: str, *, for_good: bool = False) -> list[datetime]:
         """Of each subject the latest stands, if it is a fault; `for_good`: only what nothing can take back."""
         reports = self._reports.get((observer, region), ())
@@ -128,7 +134,8 @@ class Checks:
         self, observer: Watched, before: RegionHealth | None, after: RegionHealth, now: datetime
     ) -> None:
         was_impaired = before is not None and before.verdict is Verdict.IMPAIRED
-        had_key = before is None or before.key_usable
+        new_key = before is not None and before.key_arn != after.key_arn
+        had_key = before is None or new_key or before.key_usable
         region, ways = after.region, self.history(observer)
         heard = self._heard[observer.region, region]
         if was_impaired is not (after.verdict is Verdict.IMPAIRED):
@@ -141,7 +148,8 @@ class Checks:
                 self._key_really_failed(observer, region, now)
             else:
                 self._really_quiet(ways, heard.key_fault, self._rules.key_usable_after_seconds, region, now)
-        ways.note(region, now, lost=after.verdict is Verdict.IMPAIRED or not after.key_usable)
+        is_lost = after.verdict is Verdict.IMPAIRED or not after.key_usable
+        ways.note(region, now, lost=is_lost, new_key=new_key and not was_impaired)
 
     def _really_failed(self, observer: Watched, region: str, now: datetime) -> None:
         rules = self._rules

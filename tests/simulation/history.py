@@ -1,7 +1,8 @@
 """What one observer has lost and got back, as the checks have seen it."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 FOLLOWS_WITHIN = timedelta(hours=1)
 
 
@@ -20,8 +21,8 @@ class History:
         self.moved_at: datetime | None = None
         self.force_seen: dict[tuple[int, str], datetime | None] = {}  # when a force was carried out; None: it waits
 
-    def note(self, region: str, now: datetime, *, lost: bool) -> None:
-        """After each verdict's write."""
+    def note(self, region: str, now: datetime, *, lost: bool, new_key: bool = False) -> None:
+        """After each verdict's write. Any word of a new key is from after the return that it makes."""
         if lost and region not in self.lost:
             self.awaited.pop(region, None)
             back = self.returned_at.get(region)
@@ -32,7 +33,8 @@ class History:
             self.lost_at[region] = now
         elif not lost and region in self.lost:
             self.lost.discard(region)
-            self.returned_at[region] = self.awaited[region] = now
+            self.awaited[region] = EVER if new_key else now
+            self.returned_at |= {} if new_key else {region: now}
 
     def answered(self, region: str) -> None:
         """The key has, since its region is back."""

@@ -246,6 +246,11 @@ MUTATIONS = (
     ),
     Mutation("people are not told of returns", frozenset({"announced"}), _patched((Situation, "news", _no_returns))),
     Mutation(
+        "a key has the word of the one that it replaces",
+        frozenset({"refuge"}),
+        _patched((RegionHealth, "with_key", lambda health, arn: health.model_copy(update={"key_arn": arn}))),
+    ),
+    Mutation(
         "a return is told before the key has answered",
         frozenset({"announced"}),
         _patched((Situation, "_of_region", _silence_is_an_answer)),

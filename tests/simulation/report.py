@@ -28,8 +28,9 @@ TEXT = """# The simulator
 
 Written by `make simulate DOCS=1`. The controller, `judge`, `decide` and the runbook as they are deployed, two or three
 regions, virtual time. A seed draws rules and a schedule: regions, lines and keys break and heal, calls are throttled,
-events are lost, late, doubled, untrue, taken back and out of order, callers complain for ever, clocks differ by up to a
-minute, tables and EventBridge go away, replication lags and stops, controllers die between any two writes and run two
+other keys take the place of lost ones, events are lost, late, doubled, untrue, taken back and out of order, callers
+complain for ever, clocks differ by up to a minute, tables and EventBridge go away, replication lags and stops,
+controllers die between any two writes and run two
 at a time, operators hold, force, release and fail back. Each write is checked against what really happened.
 `make simulate REPLAY=seed` shows one schedule step by step. Not in it, but in tests of their own: the functions around
 this core, several key sets, calls that take their time, and the data plane's engine.

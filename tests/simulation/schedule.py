@@ -122,6 +122,17 @@ class Schedule:
     def mute_key(self) -> None:
         self._toggle(self.world.truth.mute_keys, "silence of the key set's own key")
 
+    def replace_key(self) -> None:
+        """Mostly one that is lost, mostly by one that works."""
+        draw, truth = self._random, self.world.truth
+        region = draw.choice(sorted(truth.keyless) or self.world.key_set.regions)
+        if draw.random() < 0.7:
+            truth.keyless.discard(region)
+        self.note(
+            f"{region}: another key{', lost as well,' if region in truth.keyless else ''} takes the place of its own"
+        )
+        self.world.replace_key(region)
+
     def refuse_key(self) -> None:
         of, what = self._random.choice(
             ((self.world.truth.refused_keys, "refusals"), (self.world.truth.busy_keys, "throttling"))
@@ -310,6 +321,7 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.break_region,
     Schedule.throttle,
     Schedule.break_key,
+    Schedule.replace_key,
     Schedule.mute_key,
     Schedule.refuse_key,
     Schedule.make_flaky,
@@ -325,4 +337,4 @@ _STEPS: tuple[Callable[[Schedule], None], ...] = (
     Schedule.force_across_a_cut,
     Schedule.nothing,
 )
-_WEIGHTS = (5, 2, 2, 1, 2, 1, 2, 1, 1, 1, 3, 1, 2, 2, 0.2, 0.2, 4)
+_WEIGHTS = (5, 2, 2, 1, 1, 2, 1, 2, 1, 1, 1, 3, 1, 2, 2, 0.2, 0.2, 4)

@@ -19,7 +19,7 @@ from kms_failover.domain.operating import ActionName, Command, Runbook
 from kms_failover.domain.readiness import News
 from kms_failover.domain.route import Intent, Route, first_route
 from kms_failover.errors import IntentRefusedError
-from tests.domain.strategies import NOON, key_set
+from tests.domain.strategies import NOON, arn, key_set
 from tests.simulation.checks import FAULTS, Checks, Seen
 from tests.simulation.replica import Crash, OutOfReachError, Replica
 from tests.simulation.truth import Truth
@@ -131,7 +131,7 @@ class World:
                 continue
             replica.add_observation(_probe(region_of, region, outcome, at, f"{self._count}"))
             if key_outcome is not None:
-                replica.add_observation(_probe(region_of, region, key_outcome, at, f"{self._count}k", KEY_SET))
+                replica.add_observation(_probe(region_of, region, key_outcome, at, f"{self._count}k", member.arn))
             observer.seen.setdefault(region, []).append(Seen(self.seconds, at, outcome, key_outcome))
 
     def control(
@@ -207,6 +207,19 @@ class World:
         return observer.replica.reachable
 
     # Operators
+
+    def replace_key(self, region: str) -> None:
+        """What is applied, in each region: another key in the place of the one there, whose wraps nobody opens now."""
+        self._count += 1
+        members = [
+            m if m.region != region else m.model_copy(update={"arn": arn(region, f"new-{self._count}")})
+            for m in self.key_set.members
+        ]
+        self.key_set = self.key_set.model_copy(update={"members": tuple(members)})
+        self.ciphertexts = [(bundle, wrapped_in - {region}) for bundle, wrapped_in in self.ciphertexts]
+        for observer in self.observers:
+            observer.replica.put_key_set(self.key_set)
+            self.checks.key_replaced(observer, region)
 
     def operate(
         self,
@@ -353,9 +366,11 @@ def _signal(
     )
 
 
-def _probe(observer: str, region: str, outcome: Outcome, at: datetime, number: str, key_set: str = "") -> Observation:
+def _probe(observer: str, region: str, outcome: Outcome, at: datetime, number: str, key: str = "") -> Observation:
+    """Of the region, or of the key set's own key there."""
     return Observation(
-        key_set=key_set,
+        key_set=KEY_SET if key else "",
+        subject=key,
         observer=observer,
         region=region,
         source=Source.PROBE,
