@@ -26,16 +26,21 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     deployment = bootstrap.deployment(context)
     judgements = bootstrap.controller(context).run(functools.partial(_emit, deployment))
     judged = {health.region for judgement in judgements for health in judgement.verdicts}
-    for region in set(deployed_in(event)) - judged:
-        _measure(deployment, region, 0)
+    deployed = set(deployed_in(event))
+    for region in deployed - judged:
+        _measure(0, Deployment=deployment, Region=region)
+    if deployed and not judged:
+        _measure(0, Deployment=deployment)
     return {"routes": {j.key_set: {"regions": j.route.regions, "epoch": j.route.epoch} for j in judgements}}
 
 
 def _emit(deployment: str, judgements: Iterable[Judgement]) -> None:
     """Metrics of all key sets together: one of each for every key set would cost more than the whole service.
 
-    `RegionLost` is, by region, how many key sets cannot use it; what is wrong with one of them stands in the log. For a
-    region of the deployment that no key set names the schedule's run says 0, where all of it has succeeded.
+    `RegionLost` is, by region, how many key sets cannot use it; what is wrong with one of them stands in the log.
+    Without a region it is the most of any: a key set may name regions that the deployment does not know and has no
+    alarms of. For a region of the deployment that no key set names the schedule's run says 0, where all of it has
+    succeeded.
     """
     lost: dict[str, dict[str, str]] = defaultdict(dict)
     for judgement in judgements:
@@ -46,10 +51,12 @@ def _emit(deployment: str, judgements: Iterable[Judgement]) -> None:
         if why:
             first = dict(islice(why.items(), MOST_LOGGED))
             logger.warning("region cannot be used", extra={"region": region, "key_sets": len(why), "why": first})
-        _measure(deployment, region, len(why))
+        _measure(len(why), Deployment=deployment, Region=region)
+    if lost:
+        _measure(max(map(len, lost.values())), Deployment=deployment)
 
 
-def _measure(deployment: str, region: str, lost: int) -> None:
+def _measure(lost: int, **dimensions: str) -> None:
     with single_metric(name="RegionLost", unit=MetricUnit.Count, value=lost, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("Deployment", deployment)
-        metric.add_dimension("Region", region)
+        for dimension, of in dimensions.items():
+            metric.add_dimension(dimension, of)

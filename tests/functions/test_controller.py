@@ -12,7 +12,7 @@ from functions.controller.handler import lambda_handler
 from kms_failover.adapters.announcer import SnsAndEventBridge
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.health import Observation, Outcome, Source
-from tests.domain.strategies import EAST, WEST
+from tests.domain.strategies import EAST, WEST, arn
 from tests.functions.lambdas import Stack, event, stack
 
 
@@ -28,8 +28,12 @@ def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
 
 def lose_east(prod: Stack) -> None:
+    observe(prod, {EAST: Outcome.REGION_FAULT, WEST: Outcome.OK})
+
+
+def observe(prod: Stack, seen: dict[str, Outcome]) -> None:
     now = datetime.now(UTC)
-    for region, outcome in ((EAST, Outcome.REGION_FAULT), (WEST, Outcome.OK)):
+    for region, outcome in seen.items():
         for number in range(3):
             prod.state.add_observation(
                 Observation(
@@ -83,13 +87,20 @@ def test_a_lost_region_is_counted_although_nobody_can_be_told(
         lambda_handler({}, prod.context("controller"))
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RegionLost" in line]
-    assert {line["Region"]: line["RegionLost"] for line in lines} == {EAST: [1.0], WEST: [0.0]}
+    assert {line.get("Region", ANY_REGION): line["RegionLost"] for line in lines} == {
+        EAST: [1.0],
+        WEST: [0.0],
+        ANY_REGION: [1.0],
+    }
     assert {line["Deployment"] for line in lines} == {"prod"}
+
+
+ANY_REGION = "any"
 
 
 def lost(capsys: pytest.CaptureFixture[str]) -> dict[str, list[float]]:
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "RegionLost" in line]
-    return {line["Region"]: line["RegionLost"] for line in lines}
+    return {line.get("Region", ANY_REGION): line["RegionLost"] for line in lines}
 
 
 def test_where_no_key_set_is_applied_the_schedule_counts_none_that_cannot_use_a_region(
@@ -102,7 +113,7 @@ def test_where_no_key_set_is_applied_the_schedule_counts_none_that_cannot_use_a_
     lambda_handler({}, prod.context("controller"))
     woken = lost(capsys)
 
-    assert scheduled == {EAST: [0.0], WEST: [0.0]}
+    assert scheduled == {EAST: [0.0], WEST: [0.0], ANY_REGION: [0.0]}
     assert woken == {}
 
 
@@ -113,7 +124,20 @@ def test_a_region_that_a_key_set_cannot_use_is_counted_whoever_wakes_the_control
 
     lambda_handler({"deployed_in": [EAST, WEST]}, prod.context("controller"))
 
-    assert lost(capsys) == {EAST: [1.0], WEST: [0.0]}
+    assert lost(capsys) == {EAST: [1.0], WEST: [0.0], ANY_REGION: [1.0]}
+
+
+def test_a_lost_region_that_the_deployment_has_no_alarm_of_is_counted_among_all(
+    prod: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    third = "eu-west-1"
+    members = (*prod.key_set.members, prod.key_set.members[0].model_copy(update={"region": third, "arn": arn(third)}))
+    prod.state.put_key_set(prod.key_set.model_copy(update={"members": members}))
+    observe(prod, {EAST: Outcome.OK, WEST: Outcome.OK, third: Outcome.REGION_FAULT})
+
+    lambda_handler({"deployed_in": [EAST, WEST]}, prod.context("controller"))
+
+    assert lost(capsys) == {EAST: [0.0], WEST: [0.0], third: [1.0], ANY_REGION: [1.0]}
 
 
 def test_a_controller_that_could_not_decide_everything_measures_nothing_in_the_place_of_it(

@@ -111,16 +111,18 @@ def _impaired(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
 
 
 def _lost(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
-    """Of each region that a judgement is about."""
-    judgement = first_judgement(key_set(), stack.region, NOON)
+    """Of each of the deployment's regions, and of any: a key set may name others."""
     for region in (stack.region, stack.peer):
-        said = []
-        for verdict in (Verdict.IMPAIRED, Verdict.HEALTHY):
-            health = RegionHealth(region=region, since=NOON, verdict=verdict)
-            one = judgement.model_copy(update={"verdicts": (health,)})
-            said.append(_said(lambda one=one: controller._emit(_name(stack), [one])))  # type: ignore[misc]  # a default binds
-        lost, well = said
+        lost, well = (_judged(stack, region, verdict)[0] for verdict in (Verdict.IMPAIRED, Verdict.HEALTHY))
         yield lost.metric, of_runs(lost.value, well.value)
+    lost, well = (_judged(stack, "eu-west-1", verdict)[-1] for verdict in (Verdict.IMPAIRED, Verdict.HEALTHY))
+    yield lost.metric, of_runs(lost.value, well.value)
+
+
+def _judged(stack: Stack, region: str, verdict: Verdict) -> list[Said]:
+    judgement = first_judgement(key_set(), stack.region, NOON)
+    health = RegionHealth(region=region, since=NOON, verdict=verdict)
+    return _all_said(lambda: controller._emit(_name(stack), [judgement.model_copy(update={"verdicts": (health,)})]))
 
 
 def _counted(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
@@ -172,11 +174,18 @@ def _redriven(stack: Stack) -> Iterator[tuple[str, str]]:
 
 
 def _said(emit: Callable[[], None]) -> Said:
-    """The first metric that CloudWatch reads in what is printed."""
+    return _all_said(emit)[0]
+
+
+def _all_said(emit: Callable[[], None]) -> list[Said]:
+    """The metrics that CloudWatch reads in what is printed."""
     with redirect_stdout(StringIO()) as printed:
         emit()
     blobs: list[dict[str, Any]] = [json.loads(line) for line in printed.getvalue().splitlines()]
-    blob = next(blob for blob in blobs if "_aws" in blob)
+    return [_read(blob) for blob in blobs if "_aws" in blob]
+
+
+def _read(blob: dict[str, Any]) -> Said:
     (metric,) = blob["_aws"]["CloudWatchMetrics"]
     (dimensions,) = metric["Dimensions"]
     name = metric["Metrics"][0]["Name"]
