@@ -1,11 +1,14 @@
 """A backfill's record says as much as is really known of it."""
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kms_failover.domain.backfilling import Backfill, BackfillService, Counted, Phase, Step
-from kms_failover.errors import EventFormatError, NotCountedError, UnknownBucketError
+from kms_failover.domain.debt import Debt
+from kms_failover.domain.object_record import OBJECT_CHANGED, REFUSED
+from kms_failover.errors import EventFormatError, NotCountedError, ObjectChangedError, UnknownBucketError
 from tests.domain.memory_state import MemoryState
 from tests.domain.rewrap_world import HERE, NOW, THERE, arn, key_set
 
@@ -67,6 +70,60 @@ def test_a_backfill_is_complete_if_every_object_that_was_listed_was_looked_at(
     ended = world.state.backfill("orders", BUCKET, Phase.ENDED)
     assert ended is not None
     assert (ended.key_arn, ended.listed) == (arn(HERE), counted.listed if counted else None)
+
+
+def debt(**changes: Any) -> Debt:
+    fields = {"key_set": "orders", "owed_to": HERE, "bucket": BUCKET, "key": "k", "since": NOW, "tried_at": NOW}
+    return Debt.model_validate(fields | {"code": "AccessDeniedException"} | changes)
+
+
+def test_a_backfill_fails_by_each_object_whose_own_look_failed() -> None:
+    world = World(Counted(20, 20))
+    for key in ("a", "b"):
+        world.state.put_debt(debt(key=key))
+
+    assert not world.run()
+
+    ended = world.state.backfill("orders", BUCKET, Phase.ENDED)
+    assert ended is not None
+    assert ended.failed == 2
+
+
+def test_no_more_failures_are_told_than_objects_were_listed() -> None:
+    """A child that failed counts with its whole batch, of which some may have been recorded."""
+    world = World(Counted(2, 0))
+    world.state.put_debt(debt())
+    world.run()
+
+    ended = world.state.backfill("orders", BUCKET, Phase.ENDED)
+
+    assert ended is not None
+    assert ended.failed == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"code": "ReadTimeoutError", "waits_for": [THERE]},
+        {"code": ""},
+        {"code": REFUSED},
+        {"code": OBJECT_CHANGED},
+        {"tried_at": NOW - timedelta(seconds=1)},
+        {"tried_at": None},
+        {"owed_to": THERE},
+        {"bucket": f"orders-{THERE}"},
+    ],
+    ids=["an outage", "no wrap yet", "refused", "overwritten", "before it", "of version 1", "elsewhere", "another's"],
+)
+def test_what_else_is_owed_fails_no_backfill(changes: dict[str, Any]) -> None:
+    world = World(Counted(20, 20))
+    world.state.put_debt(debt(**changes))
+
+    assert world.run()
+
+
+def test_the_code_of_an_overwritten_object_is_the_errors_name() -> None:
+    assert ObjectChangedError.__name__ == OBJECT_CHANGED
 
 
 @pytest.mark.parametrize("lacking", [{"ended_at": None}, {"listed": None}, {"failed": None}, {"reason": "stopped"}])

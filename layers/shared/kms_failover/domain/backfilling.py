@@ -10,12 +10,14 @@ from typing import Protocol, Self
 
 from pydantic import AwareDatetime
 
-from kms_failover.domain.debt import BucketName
+from kms_failover.domain.debt import BucketName, Debt, Held
 from kms_failover.domain.event_fields import json_object
 from kms_failover.domain.key_set import Arn, KeySet, KeySetName, Model, Reason, Region
+from kms_failover.domain.object_record import has_failed
 from kms_failover.errors import EpochConflictError, EventFormatError, UnknownBucketError
 
 MAX_LOOKED_AFTER = 100  # backfills that go on, in a run: one short call each
+MAX_READ = 5000  # debts of the bucket, at its end: at 400 bytes each 2 MB; with more than these its share is unknown
 
 
 class Phase(StrEnum):
@@ -26,7 +28,8 @@ class Phase(StrEnum):
 class Backfill(Model):
     """Of one bucket, under the member key that its region had when it began.
 
-    `listed` are the objects that S3 listed, `failed` those of them that nobody could say anything of; None: not known.
+    `listed` are the objects that S3 listed, `failed` those of them of which nobody can say whether they open: nothing
+    could be recorded, or the look failed and none has succeeded since. None: not known.
     A `reason` says what ended it before it had looked at every object; in the record of the begin, that its execution
     has ended so, and nobody has recorded an end.
     """
@@ -52,7 +55,7 @@ class Backfill(Model):
 
     @property
     def is_complete(self) -> bool:
-        """Whether each object that was listed has been looked at: it opens, or it is owed or refused by name."""
+        """Whether each object that was listed has been looked at: it opens, waits for a region, or is refused."""
         return self.ended_at is not None and self.listed is not None and self.failed == 0 and not self.reason
 
 
@@ -78,6 +81,7 @@ class BackfillLedger(Protocol):
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None: ...
     def backfills(self, key_set: str) -> Iterator[Backfill]: ...
     def put_backfill(self, backfill: Backfill) -> None: ...
+    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]: ...
 
     def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
         """EpochConflictError where another one stands there by now."""
@@ -175,5 +179,14 @@ class BackfillService:
     def _ended(self, begun: Backfill, step: Step, now: datetime) -> Backfill:
         counted = self.map_runs.counted(step.execution)
         reason = step.error or ("" if counted else "it listed nothing")
-        counts = {"listed": counted.listed, "failed": counted.listed - counted.succeeded} if counted else {}
+        counts = {}
+        if counted:
+            failed = counted.listed - counted.succeeded + self._failed_looks(begun)
+            counts = {"listed": counted.listed, "failed": min(counted.listed, failed)}
         return begun.model_copy(update={"ended_at": now, "reason": reason} | counts)
+
+    def _failed_looks(self, begun: Backfill) -> int:
+        """Objects whose look failed since it began, and that no later look has settled: owed, with the error."""
+        debts = islice(self.ledger.debts_of(begun.key_set, self.region, begun.bucket, ""), MAX_READ)
+        found = (held.record for held in debts if held.record is not None)
+        return sum(1 for debt in found if has_failed(debt) and debt.tried_at and debt.tried_at >= begun.began_at)

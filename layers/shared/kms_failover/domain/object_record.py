@@ -16,6 +16,12 @@ from kms_failover.domain.key_set import KeySet
 REFUSED = "Refused"  # nobody repays it: a person must do something to the object first
 KEY_SET_UNREAD = "KeySetUnread"  # the version in force could not be read: it may have a member key that opens it
 NOT_ALLOWED = "NotAllowed"  # a member key is in an account that is not allowed (decision 21), so it was not asked
+OBJECT_CHANGED = "ObjectChangedError"  # the version that was looked at is gone; its successor has an event of its own
+
+
+def has_failed(debt: Debt) -> bool:
+    """Whether its last look failed, so that nobody can say whether it opens: no outage explains it, nor any refusal."""
+    return bool(debt.code) and not debt.waits_for and debt.code not in {REFUSED, OBJECT_CHANGED}
 
 
 class Ledger(Protocol):
