@@ -244,13 +244,52 @@ def test_a_status_changes_nothing_and_wakes_nobody() -> None:
     assert world.wakes == 0
 
 
+def in_force_here(world: World, **fields: Any) -> None:
+    world.state.put_key_set(KeySet.model_validate(ORDERS.model_dump(mode="json") | fields))
+
+
+def members(east: Origin, west: Origin) -> list[dict[str, Any]]:
+    origins = {EAST: east, WEST: west}
+    return [one.model_dump(mode="json") | {"origin": origins[one.region]} for one in ORDERS.members]
+
+
 def test_reimport_and_sweep_start_the_work_of_this_region_only() -> None:
     world = World()
+    in_force_here(world, members=members(Origin.EXTERNAL, Origin.EXTERNAL), material={"secret": "x"})
 
     world.do(ActionName.REIMPORT)
     world.do(ActionName.SWEEP)
 
     assert world.started == [("reimport", "orders"), ("sweep", "orders", ("orders-west",))]
+
+
+@pytest.mark.parametrize(
+    ("east", "instead"),
+    [(Origin.AWS_KMS, "none of its keys has, so there is nothing to import"), (Origin.EXTERNAL, f"order it in {EAST}")],
+)
+def test_a_reimport_of_no_imported_key_here_is_refused_and_says_where_there_is_one(east: Origin, instead: str) -> None:
+    world = World()
+    in_force_here(world, members=members(east, Origin.AWS_KMS), material={"secret": "x"})
+
+    with pytest.raises(IntentRefusedError, match=f"no key with imported material in {WEST}: {instead}"):
+        world.do(ActionName.REIMPORT)
+
+    assert world.started == []
+
+
+@pytest.mark.parametrize(
+    ("buckets", "instead"), [([], "`kms-failover apply` gives it one"), (BUCKETS[:1], f"order it in {EAST}")]
+)
+def test_a_sweep_of_no_bucket_here_is_refused_and_says_where_there_is_one(
+    buckets: list[dict[str, Any]], instead: str
+) -> None:
+    world = World()
+    in_force_here(world, buckets=buckets)
+
+    with pytest.raises(IntentRefusedError, match=f"no bucket in {WEST}, so there is nothing to sweep: {instead}"):
+        world.do(ActionName.SWEEP)
+
+    assert world.started == []
 
 
 @pytest.mark.parametrize("name", ["", "order", "alias/order", "ORDERS"])

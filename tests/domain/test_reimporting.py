@@ -12,6 +12,7 @@ from kms_failover.domain.material_round import POLLS
 from kms_failover.domain.reimport_request import ReimportRequest
 from kms_failover.errors import (
     ImportRefusedError,
+    IntentRefusedError,
     KeyNotReadyError,
     MaterialMissingError,
     SentinelError,
@@ -129,7 +130,7 @@ def test_force_does_not_import_where_kms_would_refuse(state: str) -> None:
 
     (result,) = world.run(FORCE)
 
-    assert (result.action, result.error) == (Action.NOTHING, None)
+    assert (result.action, type(result.error)) == (Action.NOTHING, IntentRefusedError)
     assert world.keys.imports == []
 
 

@@ -11,7 +11,14 @@ from kms_failover.domain.material_plan import Action
 from kms_failover.domain.material_turn import Reimport
 from kms_failover.domain.reimport_request import Loss, ReimportRequest
 from kms_failover.domain.reimporting import MOST_TOLD, message
-from kms_failover.errors import ImportRefusedError, RegionUnavailableError, SeveralMaterialsError, UnreadableItemError
+from kms_failover.errors import (
+    ImportRefusedError,
+    IntentRefusedError,
+    RegionUnavailableError,
+    SeveralMaterialsError,
+    ThrottledError,
+    UnreadableItemError,
+)
 from tests.domain.reimport_world import HERE, NOW, World, WorldKey, arn, key_set
 
 ALICE = "arn:aws:sts::111122223333:assumed-role/officer/alice"
@@ -410,3 +417,61 @@ def test_what_an_error_says_forges_no_line_of_a_message_and_fits_into_sns(said: 
     assert len(text.splitlines()) == MOST_TOLD + 1
     assert all(line.isprintable() for line in text.splitlines())
     assert len(text.encode()) < 256 * 1024
+
+
+@pytest.mark.parametrize("state", ["PendingDeletion", "PendingReplicaDeletion", "Unavailable", "Creating"])
+def test_an_order_for_a_key_that_takes_no_material_has_failed_and_the_key_has_not(state: str) -> None:
+    world = World()
+    world.run()
+    world.keys.keys[arn("orders")].state = state
+    (by_schedule,) = world.run()
+    before = world.ledger.records["orders"]
+    told = len(world.people.told)
+
+    results = [world.run(FORCE)[0] for _ in range(5)]
+
+    assert (by_schedule.error, by_schedule.reason) == (None, f"the key is {state}")
+    for result in results:
+        assert isinstance(result.error, IntentRefusedError)
+        assert f"nothing was imported: the key is {state}. KMS takes material in" in result.reason
+    after = world.ledger.records["orders"]
+    assert (after.failures, after.failure, after.concern) == (before.failures, before.failure, before.concern)
+    assert len(world.people.told) == told
+
+
+def test_an_order_for_a_replica_that_waits_for_its_primary_has_failed() -> None:
+    world = World()
+    world.keys.keys[arn("orders")].is_replica = True
+
+    (result,) = world.run(FORCE)
+
+    assert isinstance(result.error, IntentRefusedError)
+    assert "waits for the primary key" in result.reason
+    assert world.ledger.records["orders"].failures == 0
+
+
+def test_an_order_that_the_time_did_not_suffice_for_has_failed() -> None:
+    world = World()
+    world.keys.keys[arn("orders")].error = ThrottledError("GetParametersForImport")
+
+    (result,) = world.run(FORCE)
+
+    assert "nothing was imported: the run's time was over before its turn: order it again" in result.reason
+
+
+def test_an_order_for_fresh_material_imports_it_again_and_is_no_error() -> None:
+    world = World()
+    world.run()
+
+    (result,) = world.run(FORCE)
+
+    assert (result.action, result.reason, result.error) == (Action.RENEW, "asked for", None)
+
+
+def test_an_order_for_a_key_set_without_an_imported_key_here_is_refused() -> None:
+    world = World(key_set(origin="AWS_KMS"))
+
+    with pytest.raises(IntentRefusedError, match="no key with imported material in eu-west-1"):
+        world.run(FORCE)
+
+    assert world.run(ReimportRequest(key_set="orders")) == []

@@ -88,6 +88,8 @@ def test_a_status_shows_success_and_the_answer_is_among_the_outputs(automation: 
         (HOLD | {"KeySet": "invoices"}, "UnknownKeySet"),
         (HOLD | {"ExpiresInMinutes": "soon"}, "ValidationException"),
         (HOLD | {"Action": "failover", "Region": WEST}, "IntentRefused"),
+        (HOLD | {"Action": "reimport"}, "IntentRefused"),
+        (HOLD | {"Action": "sweep"}, "IntentRefused"),
     ],
 )
 def test_an_order_that_is_refused_shows_failed_with_the_reason(

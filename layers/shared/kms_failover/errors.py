@@ -174,7 +174,7 @@ class EpochConflictError(KmsFailoverError):
 
 
 class IntentRefusedError(KmsFailoverError):
-    """An operator's command that would make things worse; the message says how to insist."""
+    """An operator's command that would make things worse, or do nothing; the message says how to insist or go on."""
 
 
 class CommandRefusedError(KmsFailoverError):

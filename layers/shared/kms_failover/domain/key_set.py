@@ -226,6 +226,11 @@ class KeySet(Model):
     def member_in(self, region: str) -> MemberKey | None:
         return next((member for member in self.members if member.region == region), None)
 
+    def imported_member_in(self, region: str) -> MemberKey | None:
+        """The one whose material the service imports."""
+        member = self.member_in(region)
+        return member if member is not None and member.origin is Origin.EXTERNAL else None
+
     def buckets_in(self, region: str) -> Iterator[Bucket]:
         return (bucket for bucket in self.buckets if bucket.region == region)
 

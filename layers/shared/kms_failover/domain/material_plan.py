@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from kms_failover.domain.key_set import SKEW_SECONDS, Material, RestoreAfterDeletion
+from kms_failover.domain.key_set import SKEW_SECONDS, KeySet, Material, Origin, RestoreAfterDeletion
 from kms_failover.domain.material import (
     DISABLED,
     PENDING_IMPORT,
@@ -108,3 +108,11 @@ def in_words(deletion: MaterialLoss) -> str:
     who = deletion.principal or "somebody whom the event does not name"
     what = f"key material {deletion.key_material_id}" if deletion.key_material_id else "the key material"
     return f"{who} deleted {what} at {deletion.at.isoformat()}"
+
+
+def nothing_to_import(key_set: KeySet, region: str) -> str:
+    """Why an order to import there comes to nothing, and what to type instead."""
+    others = [member.region for member in key_set.members if member.origin is Origin.EXTERNAL]
+    where = [other for other in others if other != region]
+    instead = f"order it in {' or '.join(where)}" if where else "none of its keys has, so there is nothing to import"
+    return f"key set {key_set.name!r} has no key with imported material in {region}: {instead}"

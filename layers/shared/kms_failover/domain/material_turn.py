@@ -21,6 +21,7 @@ from kms_failover.domain.material_ports import Ports
 from kms_failover.domain.plain_text import shown
 from kms_failover.errors import (
     ImportRefusedError,
+    IntentRefusedError,
     KeyNotReadyError,
     MaterialMissingError,
     SentinelError,
@@ -42,6 +43,8 @@ FOR_PEOPLE = (
     UnreadableItemError,
 )  # time mends none of these
 NOT_REACHED = "not reached in this run: the next one goes on"
+TAKES_NONE = "KMS takes material in Enabled, Disabled and PendingImport alone. Cancel its deletion, or wait; then order"
+ORDER_NOT_REACHED = "the run's time was over before its turn: order it again"
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,14 @@ class Turn:
         if self._is_read:
             with self._kept():
                 self._ports.ledger.put_material(self.record)
+
+    def expect_import(self) -> None:
+        """An order that has imported nothing has failed; the key has not, so what was written down of it stays."""
+        if self.error is None and self.plan.action is Action.NOTHING:
+            why = ORDER_NOT_REACHED if self.plan.reason == NOT_REACHED else self.plan.reason
+            if self._view is not None and self._view.state not in PRESENT | {PENDING_IMPORT}:
+                why = f"{why}. {TAKES_NONE}"
+            self.error = IntentRefusedError(f"nothing was imported: {why}")
 
     @property
     def has_news(self) -> bool:

@@ -13,6 +13,7 @@ from kms_failover.domain.composite_view import MAX_DEBTS, ViewState, view
 from kms_failover.domain.health import CLOCK_SKEW, Observation
 from kms_failover.domain.judgement import Judgement, first_judgement
 from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.material_plan import nothing_to_import
 from kms_failover.domain.route import Intent, Mode, in_force
 from kms_failover.errors import (
     EpochConflictError,
@@ -104,7 +105,8 @@ class Runbook:
         Raises:
             UnknownKeySetError: no such key set is applied in this region.
             UnreadableItemError: its key set, or of its judgement even the route, cannot be read.
-            IntentRefusedError: the command would make things worse; `Insist` overrules where the message says so.
+            IntentRefusedError: the command would make things worse; `Insist` overrules where the message says so. Or it
+                would do nothing.
             NotBegunError: something else failed before anything was written or begun.
         """
         if command.Action is ActionName.STATUS:
@@ -113,9 +115,17 @@ class Runbook:
             key_set = self._key_set(command.KeySet)
         if command.Action in CHANGES_INTENT:
             return self._order(command, key_set)
-        if command.Action is ActionName.REIMPORT:
-            return self._starter.reimport(key_set.name)
+        return self._reimport(key_set) if command.Action is ActionName.REIMPORT else self._sweep(key_set)
+
+    def _reimport(self, key_set: KeySet) -> dict[str, Any]:
+        if key_set.imported_member_in(self._state.region) is None:
+            raise IntentRefusedError(nothing_to_import(key_set, self._state.region))
+        return self._starter.reimport(key_set.name)
+
+    def _sweep(self, key_set: KeySet) -> dict[str, Any]:
         buckets = tuple(bucket.name for bucket in key_set.buckets_in(self._state.region))
+        if not buckets:
+            raise IntentRefusedError(_nothing_to_sweep(key_set, self._state.region))
         return self._starter.sweep(key_set.name, buckets)
 
     def _status(self, key_set: KeySet) -> dict[str, Any]:
@@ -233,6 +243,12 @@ def _nothing_done_yet() -> Iterator[None]:
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _nothing_to_sweep(key_set: KeySet, region: str) -> str:
+    where = list(dict.fromkeys(bucket.region for bucket in key_set.buckets))
+    instead = f"order it in {' or '.join(where)}" if where else "`kms-failover apply` gives it one, from key-sets.yaml"
+    return f"key set {key_set.name!r} has no bucket in {region}, so there is nothing to sweep: {instead}"
 
 
 def _next_epoch(intents: Iterable[Intent], now: datetime) -> int:

@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from kms_failover.domain.key_set import KeySet, Origin
+from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.material import Concern, MaterialLoss
+from kms_failover.domain.material_plan import nothing_to_import
 from kms_failover.domain.material_ports import Ports
 from kms_failover.domain.material_round import ENOUGH_SECONDS, Round
 from kms_failover.domain.material_turn import Reimport, Turn
 from kms_failover.domain.plain_text import shown
 from kms_failover.domain.reimport_request import EVERY_KEY, ReimportRequest
-from kms_failover.errors import UnknownKeySetError
+from kms_failover.errors import IntentRefusedError, UnknownKeySetError
 
+NOT_ALLOWED = "a key in an account that is not allowed counts as none"
 MAX_ROUNDS = 5  # of one run, for those who knocked meanwhile
 LEASE_ATTEMPTS = 3  # it may be given back between being refused and knocking
 MOST_TOLD = 100  # keys in one message
@@ -81,13 +83,17 @@ class ReimportService:
 
         Raises:
             UnknownKeySetError: the request names a key set that is not there. A key of nobody's gives no result.
+            IntentRefusedError: an order for a key set that has no key to import into here.
         """
         key_sets = self.key_sets()
         named = self._turns(key_sets, request)
         self._note(request, named)
         if request.key_set is not None:
-            if not any(key_set.name == request.key_set for key_set in key_sets):
+            ordered = next((key_set for key_set in key_sets if key_set.name == request.key_set), None)
+            if ordered is None:
                 raise UnknownKeySetError(request.key_set)
+            if request.force and not named:
+                raise IntentRefusedError(f"{nothing_to_import(ordered, self.ports.region)} ({NOT_ALLOWED})")
             looked = self._round(named, request, seconds_left)
             return Run(looked.results, untold=looked.untold)
         if request.key_id is not None and not named:
@@ -97,8 +103,8 @@ class ReimportService:
     def _turns(self, key_sets: Iterable[KeySet], request: ReimportRequest) -> list[Turn]:
         found = []
         for key_set in key_sets:
-            member = key_set.member_in(self.ports.region)
-            if member is None or member.origin is not Origin.EXTERNAL or key_set.material is None:
+            member = key_set.imported_member_in(self.ports.region)
+            if member is None or key_set.material is None:
                 continue
             if request.key_set in {None, key_set.name} and request.names(member):
                 found.append(Turn(self.ports, key_set, member, key_set.material))
