@@ -10,7 +10,7 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.backfilling import Step
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.sweeping import Owed, Swept, key_set_in
+from kms_failover.domain.sweeping import MAX_NAMED, Owed, Swept, key_set_in
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -25,9 +25,10 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     answer = {name: count for name, count in asdict(swept).items() if isinstance(count, int)}
     logger.info("debt queued", extra=answer)
     _emit("DebtQueued", swept.queued, deployment)
+    for dropped in swept.dropped_of[:MAX_NAMED]:
+        logger.warning("debts of a bucket or region that has left its key set were dropped", extra=asdict(dropped))
     if swept.dropped:
-        logger.warning("debts of buckets or regions that have left their key set were dropped", dropped=swept.dropped)
-        _emit("DebtDropped", swept.dropped, deployment)
+        _count_dropped(swept.dropped, deployment)
     _tell_of_overdue(swept)
     for owed in swept.owed:
         _gauge(owed, deployment)
@@ -58,6 +59,11 @@ def _gauge(owed: Owed, deployment: str) -> None:
 def _count_overdue(count: int, deployment: str) -> None:
     """Of a run over all key sets, and 0 as well: an alarm looks at it, and at whether anybody counts."""
     _emit("DebtOverdue", count, deployment)
+
+
+def _count_dropped(count: int, deployment: str) -> None:
+    """An alarm looks at it: what is not owed any more, no return waits for."""
+    _emit("DebtDropped", count, deployment)
 
 
 def _backfill(step: Step, context: LambdaContext) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from kms_failover.domain.health import RegionHealth, Verdict
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.object_record import REFUSED
 from kms_failover.domain.route import first_route
-from kms_failover.domain.sweeping import Chance, Owed, RewrapMessage, SweepService, Swept, key_set_in
+from kms_failover.domain.sweeping import Chance, Dropped, Owed, RewrapMessage, SweepService, Swept, key_set_in
 from kms_failover.errors import EventFormatError, QueueError, UnknownKeySetError
 from tests.domain.memory_state import MemoryState
 from tests.domain.rewrap_world import HERE, THERE, THIRD, key_set
@@ -286,14 +286,15 @@ def test_debts_of_a_bucket_that_left_its_key_set_are_dropped_and_counted() -> No
 
     swept = world.sweep()
 
-    assert swept == Swept(queued=1, remaining=0, dropped=1)
+    left = Dropped("orders", "left-us", HERE, debts=1)
+    assert swept == Swept(queued=1, remaining=0, dropped=1, dropped_of=(left,))
     assert [debt.key for debt in world.state.debts("orders")] == ["b"]
 
 
 def test_debts_owed_to_a_region_that_left_its_key_set_are_dropped() -> None:
     world = World([debt("a", owed_to=THIRD, region=HERE)])
 
-    assert world.sweep() == Swept(0, 0, dropped=1)
+    assert world.sweep() == Swept(0, 0, dropped=1, dropped_of=(Dropped("orders", f"orders-{HERE}", THIRD, debts=1),))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from kms_failover import bootstrap
 from kms_failover.domain.backfilling import Backfill, Phase, Step
 from kms_failover.domain.debt import Debt
 from kms_failover.domain.rewrap_request import ObjectName, from_invocation
-from kms_failover.domain.sweeping import Owed, Swept
-from tests.domain.strategies import NOON
+from kms_failover.domain.sweeping import Dropped, Owed, Swept
+from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.test_rewrap import Context
 
 ROOT = Path(__file__).parents[2]
@@ -79,13 +79,18 @@ def test_debts_that_are_dropped_are_counted_and_logged(
     service: FakeService, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     context: Any = Context()
-    service.swept = replace(service.swept, dropped=3)
+    left = [Dropped("orders", "left-us", region, debts=1) for region in (EAST, WEST)]
+    service.swept = replace(service.swept, dropped=2, dropped_of=tuple(left))
 
     handler.lambda_handler({}, context)
 
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [metric["DebtDropped"] for metric in printed if "DebtDropped" in metric] == [[3.0]]
-    assert [vars(record)["dropped"] for record in caplog.records if record.levelname == "WARNING"] == [3]
+    assert [metric["DebtDropped"] for metric in printed if "DebtDropped" in metric] == [[2.0]]
+    told = [vars(record) for record in caplog.records if record.levelname == "WARNING"]
+    assert [(one["key_set"], one["bucket"], one["owed_to"], one["debts"]) for one in told] == [
+        ("orders", "left-us", EAST, 1),
+        ("orders", "left-us", WEST, 1),
+    ]
 
 
 def test_what_is_owed_overdue_and_refused_is_measured_where_there_is_any(

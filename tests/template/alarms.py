@@ -133,6 +133,7 @@ def _counted(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
         lambda: signals._announce(ignored, deployment),
         lambda: UnreadableMetric(deployment)([unreadable]),
         lambda: rewrap._count_tampered(deployment),
+        lambda: sweep._count_dropped(3, deployment),
     ):
         one = _said(emit)
         yield one.metric, of_counts(one.value)

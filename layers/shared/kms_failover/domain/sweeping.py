@@ -61,6 +61,16 @@ class Owed:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """Debts of a bucket, or to a region, that has left its key set: nobody repays them, no return waits for them."""
+
+    key_set: str
+    bucket: str
+    owed_to: str
+    debts: int
+
+
+@dataclass(frozen=True)
 class Swept:
     """Of what was read in this run: objects queued, or `remaining` for the next one; debts `parked` and `dropped`.
 
@@ -77,6 +87,7 @@ class Swept:
     overdue: int = 0
     oldest: tuple[Debt, ...] = ()
     owed: tuple[Owed, ...] = ()
+    dropped_of: tuple[Dropped, ...] = ()
 
 
 class DebtLedger(Protocol):
@@ -134,11 +145,12 @@ class SweepService:
         queued = sum(self._send(batch) for batch in batched(self._fairly(due), BATCH, strict=False))
         owed = tuple(owed for of, run in zip(key_sets, runs, strict=True) for owed in self._owed(of, run))
         self._adopt(key_sets)
-        parked, dropped = sum(run.parked for run in runs), sum(run.dropped for run in runs)
+        dropped_of = tuple(dropped for run in runs for dropped in run.dropped)
+        parked, dropped = sum(run.parked for run in runs), sum(one.debts for one in dropped_of)
         waiting = sum(run.waiting for run in runs)
         overdue = sorted((debt for run in runs for debt in run.overdue), key=lambda debt: debt.since)
         oldest = tuple(overdue[:MAX_NAMED])
-        return Swept(queued, len(due) - queued, parked, dropped, waiting, len(overdue), oldest, owed)
+        return Swept(queued, len(due) - queued, parked, dropped, waiting, len(overdue), oldest, owed, dropped_of)
 
     def _send(self, batch: Sequence["_Due"]) -> int:
         """Marked first, so that whoever takes the message has seen the mark: he clears only what he has seen."""
@@ -195,7 +207,8 @@ class SweepService:
                 self.ledger.drop_backfill(backfill)  # nobody looks at its objects; if it comes back, nothing is proved
         for owed_to, bucket in self.ledger.debt_groups(key_set.name):
             if is_current and (bucket not in known or owed_to not in key_set.regions):
-                run.dropped += self._drop(key_set, owed_to, bucket, now)
+                if dropped := self._drop(key_set, owed_to, bucket, now):
+                    run.dropped.append(Dropped(key_set.name, bucket, owed_to, dropped))
             elif bucket in here:
                 for held in self._some(key_set, owed_to, bucket, MAX_READ):
                     run.take(held, health, now, is_current=is_current)
@@ -241,7 +254,7 @@ class _Run:
 
     due: dict[RewrapMessage, _Due] = field(default_factory=dict)
     parked: int = 0
-    dropped: int = 0
+    dropped: list[Dropped] = field(default_factory=list)
     waiting: int = 0
     owed_to: list[str] = field(default_factory=list)  # a region for each debt
     overdue: list[Debt] = field(default_factory=list)
