@@ -332,6 +332,53 @@ def test_a_replica_is_never_sent_new_material_and_waits_for_its_primary() -> Non
     assert "waits for the primary" in result.reason
 
 
+def test_a_replica_that_has_waited_for_an_hour_is_peoples_business_and_told_once() -> None:
+    """Twenty days later it still waited, and nobody had been told."""
+    world = World()
+    world.keys.keys[arn("orders")].is_replica = True
+
+    at_risk = []
+    for _ in range(8):
+        at_risk.append(world.whole_run().at_risk)
+        world.now += timedelta(minutes=15)
+
+    assert at_risk == [0, 0, 0, 0, 1, 1, 1, 1]
+    ((subject, text),) = world.people.told
+    assert subject == f"Key material in {HERE}: 1 of your keys needs you"
+    assert "waits for the primary key" in text
+
+
+def test_a_replica_whose_primary_has_its_material_at_last_needs_nobody_any_more() -> None:
+    world = World()
+    key = world.keys.keys[arn("orders")]
+    key.is_replica = True
+    world.run()
+    world.later(1)
+    world.run()
+    key.material = world.custody.held["material-of-orders"]
+
+    results = [world.whole_run() for _ in range(2)]
+
+    assert [run.at_risk for run in results] == [0, 0]
+    assert [text.endswith("kept by the service again") for _, text in world.people.told] == [False, True]
+    assert world.ledger.records["orders"].absent_since is None
+
+
+@pytest.mark.parametrize("state", ["PendingDeletion", "PendingReplicaDeletion", "Unavailable", "Updating"])
+def test_a_key_that_opens_nothing_for_an_hour_concerns_people_whatever_its_state(state: str) -> None:
+    world = World()
+    world.run()
+    world.keys.keys[arn("orders")].state = state
+
+    concerns = []
+    for minutes in (0, 59, 1, 60):
+        world.now += timedelta(minutes=minutes)
+        concerns += [result.concern for result in world.run()]
+
+    assert concerns == [Concern.NONE, Concern.NONE, Concern.FAILING, Concern.FAILING]
+    assert len(world.people.told) == 1
+
+
 def test_a_replica_whose_primary_has_material_does_not_wait_for_it_but_has_other_bytes() -> None:
     here, there = (f"arn:aws:kms:{region}:111122223333:key/mrk-1" for region in (HERE, "us-east-1"))
     members = [{"region": arn.split(":")[3], "arn": arn, "origin": "EXTERNAL"} for arn in (there, here)]

@@ -36,7 +36,7 @@ class MaterialRecord(Model):
 
     `sentinel` is a ciphertext that only the right material opens. `valid_to` is what was imported. `present_at` is when
     the material was last seen in place, `present_state` and `shown_valid_to` (the earliest expiry over all materials of
-    the key) are what KMS showed then.
+    the key) are what KMS showed then. `absent_since` is the first look since then that did not find it in place.
     """
 
     key_set: KeySetName
@@ -52,6 +52,7 @@ class MaterialRecord(Model):
     shown_valid_to: AwareDatetime | None = None
     present_at: AwareDatetime | None = None
     present_state: Code = ""
+    absent_since: AwareDatetime | None = None
     tried_at: AwareDatetime | None = None
     failure: Reason = ""
     failed_at: AwareDatetime | None = None

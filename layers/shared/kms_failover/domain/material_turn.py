@@ -34,6 +34,9 @@ QUICK_TRIES = 3  # by the event, by Lambda's two repeats, or by the schedule: a 
 FIRST_WAIT = timedelta(minutes=30)  # two runs of the schedule; doubled with each failure after that
 LONGEST_WAIT = timedelta(hours=4)
 LONGEST_VALIDITY = timedelta(days=365) - timedelta(hours=1)  # facts 1.2: 365 days, by KMS's clock and not by ours
+LONGEST_ABSENCE = timedelta(
+    hours=1
+)  # four runs of the schedule: what mends itself, or is imported elsewhere first, has come
 LONGEST_FAILURE = 500  # characters that are kept of an error's message
 FOR_PEOPLE = (
     MaterialMissingError,
@@ -290,10 +293,18 @@ class Turn:
         if isinstance(self.error, UnreadableItemError):
             return Concern.UNREAD
         tried = self.record.failures >= QUICK_TRIES or self.record.state == PENDING_IMPORT
-        return Concern.FAILING if isinstance(self.error, FOR_PEOPLE) or (self.error and tried) else Concern.NONE
+        fails = isinstance(self.error, FOR_PEOPLE) or (self.error and tried) or self._is_absent_long
+        return Concern.FAILING if fails else Concern.NONE
+
+    @property
+    def _is_absent_long(self) -> bool:
+        """Whatever it waits for: a key that opens nothing for so long is people's business."""
+        since = self.record.absent_since
+        return since is not None and self._ports.clock() - since >= LONGEST_ABSENCE
 
     def _see(self, view: KeyView, now: datetime) -> None:
-        update: dict[str, object] = {"seen_at": now, "state": view.state}
+        absent_since = None if view.state in PRESENT else self.record.absent_since or now
+        update: dict[str, object] = {"seen_at": now, "state": view.state, "absent_since": absent_since}
         if view.state in PRESENT:
             update |= {"present_at": now, "present_state": view.state, "shown_valid_to": view.valid_to}
         self.record = self.record.model_copy(update=update)
