@@ -65,6 +65,33 @@ def test_none_to_rewrap_is_none_rewrapped(world: World) -> None:
     assert world.failover.rewrap_many([]) == []
 
 
+# Defects
+
+
+def segment_not_found() -> Exception:
+    return RuntimeError("cannot find the current segment")  # of a tracer's botocore hook, say
+
+
+@pytest.mark.parametrize("region", [EAST, WEST])
+def test_what_is_no_word_of_kms_is_raised_from_whichever_region_it_comes(world: World, region: str) -> None:
+    world.kms[region].fails = segment_not_found
+
+    with pytest.raises(RuntimeError, match="cannot find the current segment"):
+        generate(world)
+
+    assert not world.regional[region].is_out(world.key_set.member_in(region).arn)  # type: ignore[union-attr]  # it has one
+
+
+def test_a_rewrap_raises_it_too(world: World) -> None:
+    world.kms[WEST].fails = unreachable
+    degraded = generate(world)["CiphertextBlob"]
+    world.regional[WEST].breaker.succeeded()
+    world.kms[WEST].fails = segment_not_found
+
+    with pytest.raises(RuntimeError, match="cannot find the current segment"):
+        world.failover.rewrap(CiphertextBlob=degraded, EncryptionContext=CONTEXT)
+
+
 # Wraps in any order, or lost
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ProxyConnectionError
 
 from kms_failover.adapters.call import Call, News
-from kms_failover.adapters.classify import classify, code_of
+from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.adapters.race import FOR_NEWS_ONLY, Answer
 from kms_failover.adapters.regional_kms import RegionalKms
 from kms_failover.domain.bundle import Bundle, Wrap
@@ -45,6 +45,8 @@ class Wraps:
     ) -> Wrapped:
         """Encrypt at every region that lacks a wrap, in parallel; what fails is debt, not an error.
 
+        A defect is raised: an exception that is no word of KMS or the network, as of a botocore hook of the caller's.
+
         Regions are waited for by the awake clock, `wrap_deadline_seconds` in all; our own stalls come on top of that,
         by `deadline_seconds` at most.
 
@@ -66,6 +68,7 @@ class Wraps:
             self._await(calls.values(), news, min(max(map(self._wrap_patience, asked)), patience_left), limit)
             patience_left = max(0.0, patience_left - max(call.seconds for call in calls.values()))
             fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call, errors)) is not None)
+            _expect_no_defect(errors)
             bundle = bundle.with_wraps(fresh, key_set)
 
     def _await(self, calls: Iterable[Call], news: News, patience: float, limit: float) -> None:
@@ -128,3 +131,10 @@ class Wraps:
             logger.warning("no wrap for %s: %s", call.region, code_of(error))
             return None
         return Wrap(key_arn, call.future.result()["CiphertextBlob"])
+
+
+def _expect_no_defect(errors: Iterable[BaseException]) -> None:
+    """What says nothing of a KMS is raised, as in the first region: else all that is new would be degraded by it."""
+    for error in errors:
+        if not isinstance(error, KMS_ERRORS):
+            raise error
