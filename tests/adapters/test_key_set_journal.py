@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -85,3 +86,23 @@ def test_whatever_the_operators_clocks_say_the_former_one_is_what_was_replaced_l
 
         assert former is not None
         assert former.key_set == versions[(len(hours) - 2) % 3]
+
+
+@pytest.mark.parametrize("reason", ["ThrottlingError", "TransactionConflict", "ProvisionedThroughputExceeded"])
+def test_a_transaction_that_was_cancelled_for_another_reason_is_nobodys_conflict(
+    journal: KeySetJournal, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(journal, HELD)
+
+    def cancelled(**_: object) -> None:
+        answer = {
+            "Error": {"Code": "TransactionCanceledException", "Message": f"specific reasons [{reason}, None]"},
+            "CancellationReasons": [{"Code": reason}, {"Code": "None"}],
+        }
+        raise ClientError(answer, "TransactWriteItems")  # type: ignore[arg-type]  # more fields than it declares
+
+    monkeypatch.setattr(journal.client, "transact_write_items", cancelled)
+    with pytest.raises(ClientError, match=reason):
+        put(journal, AUTOMATIC)
+
+    assert journal.in_force()["orders"].key_set == HELD

@@ -660,3 +660,19 @@ def test_an_order_that_is_written_is_answered_whatever_fails_then(monkeypatch: p
 
     assert answer["Warning"].endswith("ConnectionError: the table does not answer")
     assert (world.intent.mode, world.wakes) == (Mode.HOLD, 1)
+
+
+def test_a_repeated_write_that_meets_its_own_order_has_given_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Botocore repeats a request whose answer was lost: its condition then fails by what it has written itself."""
+    world = World()
+    put = world.state.put_intent
+
+    def repeated(name: str, intent: Intent) -> None:
+        put(name, intent)
+        put(name, intent)
+
+    monkeypatch.setattr(world.state, "put_intent", repeated)
+    answer = world.do(ActionName.HOLD)
+
+    assert answer["Intent"]["mode"] == "hold"
+    assert (world.intent.mode, world.wakes) == (Mode.HOLD, 1)

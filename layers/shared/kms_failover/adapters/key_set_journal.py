@@ -48,7 +48,7 @@ class KeySetJournal(Stored):
         try:
             self.client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]  # the resource's own types
         except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
+            if not _is_conflict(error):
                 raise
             item = self._items.get("key-sets", key_set.name)
             if item is None or item.get("body") != key_set.model_dump_json():  # else it came from another region
@@ -71,6 +71,12 @@ class KeySetJournal(Stored):
 def _in_force(item: Mapping[str, Any]) -> InForce:
     body = item.get("body")
     return InForce(str(item["sk"]), body if isinstance(body, str) else None)
+
+
+def _is_conflict(error: ClientError) -> bool:
+    """A transaction is cancelled for other reasons too: it was throttled, or another one was under way."""
+    reasons: Any = error.response.get("CancellationReasons", ())
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
 
 
 def _condition(seen: InForce | None) -> dict[str, Any]:

@@ -160,9 +160,10 @@ class Runbook:
         try:
             self._state.put_intent(key_set.name, intent)
         except EpochConflictError as error:
-            raise IntentRefusedError(
-                "somebody has just given another order: look at it, and say yours again"
-            ) from error
+            if intent not in self._state.intents(key_set.name):  # else a repeat of the request has met its own write
+                raise IntentRefusedError(
+                    "somebody has just given another order: look at it, and say yours again"
+                ) from error
         warning = {}
         try:
             self._fence(key_set)
