@@ -116,6 +116,35 @@ def attended(monkeypatch: pytest.MonkeyPatch, typed: str, meanwhile: Callable[[]
 
 # The question
 
+NEEDS_OF_A_BUCKET = [
+    "  a new bucket must stand in BucketNames of its region's stack, with its EventBridge notifications on:",
+    "    nobody hears of its objects otherwise. What is in it already, a backfill finds: kms-failover sweep",
+]
+
+
+def test_a_bucket_where_no_stack_may_be_is_told(operator: Operator) -> None:
+    """It is accepted: another command may name that region."""
+    operator.writes(operator.orders(buckets=[{"name": "orders-west", "region": WEST}]))
+
+    status = operator.types(str(operator.file), "--region", EAST, "--yes")
+
+    assert (status, operator.err) == (0, "")
+    assert operator.out.splitlines()[-5:-1] == [
+        *NEEDS_OF_A_BUCKET,
+        f"  ! bucket orders-west lies in {WEST}, which no --region names: if no stack is there, nothing in it",
+        "    is ever brought under that region's key, and no alarm rings",
+    ]
+
+
+def test_nothing_is_told_of_a_bucket_that_was_there_or_goes(operator: Operator) -> None:
+    buckets = [{"name": f"orders-{region}", "region": region} for region in (EAST, WEST)]
+    operator.has_applied(operator.orders(buckets=buckets))
+    operator.writes(operator.orders(buckets=buckets[:1], failback="automatic"))
+
+    operator.applies("--yes")
+
+    assert "BucketNames" not in operator.out
+
 
 def test_what_is_new_is_shown_and_written_in_each_region(operator: Operator) -> None:
     operator.writes(operator.orders(buckets=[{"name": "orders-west", "region": WEST}]))
@@ -131,6 +160,7 @@ def test_what_is_new_is_shown_and_written_in_each_region(operator: Operator) -> 
         "  + failback: held",
         f"  + bucket orders-west: {WEST}",
         "  a new member key must stand in MemberKeyArns of the stacks in every region as well",
+        *NEEDS_OF_A_BUCKET,
         f"applied: orders (in {EAST}, {WEST})",
     ]
     assert operator.in_force(EAST) == operator.in_force(WEST) != {}

@@ -50,7 +50,7 @@ def apply(options: argparse.Namespace) -> dict[str, Any]:
     try:
         plan, journals = _plan(options, wanted, regions)
         tell = complain if options.json else say
-        tell(difference_lines(plan.difference))
+        tell(difference_lines(plan.difference, regions))
         if plan.writes or options.remove_member:
             _refuse(options, plan, tell)
         if plan.writes:

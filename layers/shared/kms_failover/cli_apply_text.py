@@ -16,11 +16,12 @@ _KINDS = {
 }
 
 
-def difference_lines(difference: Iterable[tuple[Change, Sequence[str]]]) -> list[str]:
-    return [line for change, regions in difference for line in _change_lines(change, regions)]
+def difference_lines(difference: Iterable[tuple[Change, Sequence[str]]], asked: Sequence[str]) -> list[str]:
+    """`asked` are all regions that the command names: there is a stack in each, or it could not read its table."""
+    return [line for change, regions in difference for line in _change_lines(change, regions, asked)]
 
 
-def _change_lines(change: Change, regions: Sequence[str]) -> Iterator[str]:
+def _change_lines(change: Change, regions: Sequence[str], asked: Sequence[str]) -> Iterator[str]:
     yield f"{change.key_set}: {_KINDS[change.kind].format(where=listed(regions))}"
     yield from (f"  {_detail(detail)}" for detail in change.details)
     if change.accounts:
@@ -30,6 +31,23 @@ def _change_lines(change: Change, regions: Sequence[str]) -> Iterator[str]:
         yield f"  ! {arn} GOES: what only it opens, nobody opens through this key set any more"
     if any(detail.before is None and detail.field.startswith("member ") for detail in change.details):
         yield "  a new member key must stand in MemberKeyArns of the stacks in every region as well"
+    yield from _of_buckets(change, asked)
+
+
+def _of_buckets(change: Change, asked: Sequence[str]) -> Iterator[str]:
+    """What a new one needs: without it nothing happens in it, and nothing rings."""
+    new = {
+        detail.field.removeprefix("bucket "): detail.after
+        for detail in change.details
+        if detail.field.startswith("bucket ") and detail.after is not None
+    }
+    if new:
+        yield "  a new bucket must stand in BucketNames of its region's stack, with its EventBridge notifications on:"
+        yield "    nobody hears of its objects otherwise. What is in it already, a backfill finds: kms-failover sweep"
+    for bucket, region in new.items():
+        if region not in asked:
+            yield f"  ! bucket {bucket} lies in {region}, which no --region names: if no stack is there, nothing in it"
+            yield "    is ever brought under that region's key, and no alarm rings"
 
 
 def _detail(detail: Detail) -> str:
