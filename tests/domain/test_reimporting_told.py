@@ -1,7 +1,7 @@
 """What is written down of a key at each run, and what people are told, once."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from kms_failover.domain.reimporting import MOST_TOLD, message
 from kms_failover.errors import (
     ImportRefusedError,
     IntentRefusedError,
+    KeyNotReadyError,
     RegionUnavailableError,
     SeveralMaterialsError,
     ThrottledError,
@@ -66,7 +67,9 @@ def test_the_service_still_renews_its_own_of_two_materials_and_claims_no_success
     assert world.slept == []  # what KMS shows hangs on the other material
 
 
-@pytest.mark.parametrize(("earlier_seconds", "is_well"), [(0, True), (1, True), (2, False)])
+@pytest.mark.parametrize(
+    ("earlier_seconds", "is_well"), [(0, True), (1, True), (2, False), (-1, True), (-2, False), (-86_400 * 240, False)]
+)
 def test_an_expiry_is_the_imported_one_to_a_second(earlier_seconds: int, *, is_well: bool) -> None:
     world = World()
     world.run()
@@ -82,6 +85,35 @@ def test_an_expiry_is_the_imported_one_to_a_second(earlier_seconds: int, *, is_w
     (result,) = world.run()
 
     assert (result.error is None) == is_well
+
+
+def test_a_later_expiry_that_kms_shows_for_a_while_is_waited_for_and_one_that_stays_is_said() -> None:
+    """KMS went on showing 300 days after an import of 60, and the run said that it had renewed the material."""
+    found = []
+    for shows_it_for in (3, 10_000):
+        world = World(key_set(valid_for_days=60))
+        former = NOW + timedelta(days=300)
+        key = WorldKey("Enabled", former, world.custody.held["material-of-orders"])
+        world.keys.keys[arn("orders")] = key
+        goes_on_showing(world, former, shows_it_for)
+        found += world.run(FORCE)
+
+    seen, not_seen = found
+    assert (seen.action, seen.error, seen.valid_to) == (Action.RENEW, None, NOW + timedelta(days=60))
+    assert (not_seen.action, type(not_seen.error)) == (Action.NOTHING, KeyNotReadyError)
+    assert "expires at 2027-09-19 12:00:00+00:00, although" in str(not_seen.error)
+    assert not_seen.valid_to == NOW + timedelta(days=300)
+
+
+def goes_on_showing(world: World, expiry: datetime, looks: int) -> None:
+    """That many looks, before KMS shows what was imported."""
+    describe, left = world.keys.describe, iter(range(looks))
+
+    def former(arn: str) -> KeyView:
+        view = describe(arn)
+        return replace(view, valid_to=expiry) if next(left, None) is not None else view
+
+    world.keys.describe = former  # type: ignore[method-assign]  # a control plane that lags behind
 
 
 def test_an_import_after_which_kms_shows_no_expiry_is_no_success() -> None:

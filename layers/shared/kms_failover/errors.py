@@ -158,7 +158,7 @@ class ThrottledError(KmsFailoverError):
 
 
 class KeyNotReadyError(KmsFailoverError):
-    """The key is not usable yet after an import, or another of its materials is missing; the next run looks again."""
+    """The key does not yet show what was imported, or another of its materials is missing; the next run looks again."""
 
 
 class QueueError(KmsFailoverError):

@@ -274,6 +274,11 @@ class Turn:
                 f"KMS shows that {self.member.arn} expires at {view.valid_to}, although its material was imported "
                 f"until {valid_to}: the key has another key material, the service keeps one"
             )
+        if view.valid_to > valid_to + WHOLE_SECOND:
+            raise KeyNotReadyError(
+                f"KMS goes on showing that {self.member.arn} expires at {view.valid_to}, although its material was "
+                f"imported until {valid_to}: what was imported is not in force"
+            )
         if view.state == ENABLED:
             self._prove()
         self.record = self.record.model_copy(update={"imported_at": at, "valid_to": valid_to})
