@@ -307,8 +307,28 @@ def test_a_mistake_of_ours_costs_one_answer_and_shows_no_key(
 
     assert "Plaintext" in answers["Responses"][0]
     assert answers["Responses"][1]["Error"]["Code"] == "InternalError"
-    assert "a request of a batch failed: LookupError" in caplog.text
+    assert "a request failed: LookupError" in caplog.text
     assert "a caller's own secret" not in caplog.text
+
+
+def test_what_nobody_has_foreseen_of_one_request_is_neither_answered_nor_logged_in_its_words(
+    world: World, api: DataKeyApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**parameters: Any) -> Any:
+        raise LookupError(parameters["Plaintext"])
+
+    monkeypatch.setattr(world.failover, "encrypt", broken)
+    request = {"Operation": "Encrypt", "KeyId": "orders", "Plaintext": SECRET}
+    status, over_the_url = over_url(api, request)
+    invoked = api.answer(request)
+
+    assert (status, over_the_url) == (500, invoked)
+    assert (invoked["Error"]["Code"], invoked["Error"]["AnotherRegionMaySucceed"]) == ("InternalError", False)
+    assert "a request failed: LookupError" in caplog.text
+    assert "test_data_key_api.py" in caplog.text
+    for shown in (json.dumps(invoked), caplog.text):
+        assert "a caller's own secret" not in shown
+        assert SECRET not in shown
 
 
 @pytest.mark.parametrize(

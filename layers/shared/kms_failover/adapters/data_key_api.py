@@ -90,7 +90,10 @@ class DataKeyApi:
         self._kms = kms
 
     def answer(self, event: Any) -> dict[str, Any]:
-        """For an Invoke the answer itself; for a Function URL an HTTP response. Never raises for a caller's fault."""
+        """For an Invoke the answer itself; for a Function URL an HTTP response.
+
+        Raises for no request: Lambda would log the error's text, which may hold anything.
+        """
         if isinstance(event, Mapping) and "requestContext" in event and "Operation" not in event:
             status, body = self._respond(_body(event))
             return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}
@@ -107,10 +110,7 @@ class DataKeyApi:
         def one(request: Any) -> dict[str, Any]:
             if time.monotonic() >= deadline:
                 return {"Error": NOT_BEGUN.as_error}
-            try:
-                return self._perform(request)[1]
-            except Exception as error:  # noqa: BLE001  # a mistake of ours costs one answer: the others hold data keys
-                return _unforeseen(error)
+            return self._perform(request)[1]
 
         context = copy_context()  # a context can be entered by one thread at a time: each gets a copy
         with ThreadPoolExecutor(BATCH_AT_ONCE, thread_name_prefix="kms-failover-batch") as threads:
@@ -126,6 +126,8 @@ class DataKeyApi:
         except (ClientError, BotoCoreError) as error:
             failure = Failure.of(error)
             return _STATUS.get(failure.fault, 400), {"Error": failure.as_error}
+        except Exception as error:  # noqa: BLE001  # a mistake of ours costs one answer: a batch's others hold data keys
+            return _unforeseen(error)
 
     def _answer_to(self, request: DataKeyRequest) -> dict[str, Any]:
         recipient = None if request.Recipient is None else _recipient(request.Recipient)
@@ -169,11 +171,11 @@ def _encoded(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
-def _unforeseen(error: Exception) -> dict[str, Any]:
+def _unforeseen(error: Exception) -> tuple[int, dict[str, Any]]:
     """Logged by its class and place alone: the text of an error that nobody has foreseen may hold anything."""
     where = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("a request of a batch failed: %s\n%s", type(error).__name__, where)
-    return {"Error": UNFORESEEN.as_error}
+    logger.error("a request failed: %s\n%s", type(error).__name__, where)
+    return 500, {"Error": UNFORESEEN.as_error}
 
 
 def _refused(message: str) -> tuple[int, dict[str, Any]]:
