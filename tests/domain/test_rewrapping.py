@@ -660,3 +660,15 @@ def test_the_worlds_blobs_open_under_their_context_only() -> None:
     assert world.keys.open_locally(blob_under(HERE), CONTEXT) == DATA_KEY
     assert world.keys.open_locally(blob_under(HERE), {}) is None
     assert key_set().regions == (THERE, HERE)
+
+
+def test_a_bundle_whose_wrap_for_here_could_not_be_tried_is_owed_here_beside_the_regions_that_it_lacks() -> None:
+    """An earlier look failed, so nobody knows whether it opens here; one that cannot know either ends no debt."""
+    world = World(THERE, HERE, THIRD)
+    world.put(v3(bundle_under(THERE, HERE)))
+    world.service.record_failure(world.bucket, "k", "AccessDenied")
+    world.keys.down = {HERE}
+
+    result = world.service.rewrap(world.bucket, "k")
+
+    assert (result.outcome, world.ledger.owed_to()) == (Outcome.OWED, {HERE, THIRD})

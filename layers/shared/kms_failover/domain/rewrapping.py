@@ -168,6 +168,8 @@ class _Rewrapping:
             local = self._opened_here(envelope, keys)
         except CommitmentError:
             raise
+        except RegionUnavailableError as error:
+            return self._owe(envelope, str(error), Cause(error.code, _waits_for(error)), opens_here=False)
         except BundleError as error:
             return self._refuse_by_key_set(envelope, error, still_lack=(self.service.region,))
         try:
@@ -290,9 +292,10 @@ class _Rewrapping:
         bundle = Bundle.parse(envelope.wrapped_key) if envelope.holds_bundle else None
         return not_known(bundle, self.key_set, self.service.ledger, self.service.region)
 
-    def _owe(self, envelope: Envelope, reason: str, cause: Cause) -> Result:
-        """A bundle is owed to the regions without a wrap, and to this one where its wrap could not be tried."""
-        owed = self._lacking(envelope, opens_here=False) or (self.service.region,)
+    def _owe(self, envelope: Envelope, reason: str, cause: Cause, *, opens_here: bool = True) -> Result:
+        """A bundle is owed to the regions without a wrap, and to this one where nobody has seen its wrap open."""
+        lacking, here = self._lacking(envelope, opens_here=False), (self.service.region,)
+        owed = lacking if lacking and opens_here else (*lacking, *here)
         self.record.settle(self._seen, dict.fromkeys(owed, cause))
         return self._result(Outcome.OWED, reason)
 
@@ -307,9 +310,7 @@ class _Rewrapping:
         doubt = doubt_of(self.key_set, service.ledger, service.key_sets_anew, rests_on_members=rests_on_members)
         if not doubt:
             return self._refuse(str(error), still_lack)
-        owed = (self.service.region, *self._lacking(envelope, opens_here=False))
-        self.record.settle(self._seen, dict.fromkeys(owed, Cause(doubt)))
-        return self._result(Outcome.OWED, f"{error}, but {DOUBTS[doubt]}")
+        return self._owe(envelope, f"{error}, but {DOUBTS[doubt]}", Cause(doubt), opens_here=False)
 
     def _refuse(self, reason: str, still_lack: tuple[str, ...] = ()) -> Result:
         self.record.refuse(self._seen, reason, still_lack)
