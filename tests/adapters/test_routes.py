@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +13,12 @@ from pydantic import ValidationError
 
 from kms_failover.adapters.remembered import STALE_SECONDS
 from kms_failover.adapters.routes import REFRESH_SECONDS, RouteReader
-from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError
 from tests.adapters.kms_world import FOREVER, any_account, aws_error
 from tests.domain.memory_state import MemoryState
-from tests.domain.strategies import EAST, NOON, WEST, arn, judgement, key_set
+from tests.domain.strategies import ACCOUNT, EAST, NOON, WEST, arn, judgement, key_set
 
 
 def unreadable() -> Exception:
@@ -190,6 +191,57 @@ def test_a_table_without_key_sets_does_not_take_the_configured_ones_away() -> No
         world.table._key_sets.clear()
 
         assert world.reader.find("orders")[0] == key_set(WEST)
+
+
+def other(name: str = "invoices") -> KeySet:
+    arns = {region: f"arn:aws:kms:{region}:{ACCOUNT}:key/of-{name}" for region in (EAST, WEST)}
+    return KeySet(name=name, members=tuple(MemberKey(region=region, arn=arn) for region, arn in arns.items()))
+
+
+def test_a_given_key_set_serves_beside_those_of_a_table_that_lacks_it(caplog: pytest.LogCaptureFixture) -> None:
+    with closing(World(other())) as world:
+        for _ in range(3):
+            world.after(REFRESH_SECONDS + 0.1)
+
+        found = [world.reader.find(name)[0].name for name in ("orders", "invoices")]
+
+        assert found == ["orders", "invoices"]
+        with pytest.raises(UnknownKeySetError):
+            world.reader.find("ledger")
+    assert [record.message.partition(" as ")[0] for record in caplog.records] == ["key set invoices serves"]
+
+
+def test_a_given_key_set_serves_beside_those_that_are_remembered() -> None:
+    with closing(World()) as world:
+        world.table.fails = aws_error("InternalServerError", 500)()
+        remembered: Any = SimpleNamespace(recall=lambda: (key_set(),))
+        table: Any = world.table
+        given = (key_set(WEST), other())
+        reader = RouteReader(WEST, table, any_account(), given, lambda: world.now, memory=remembered)
+
+        found = [reader.find(name)[0] for name in ("orders", "invoices")]
+
+        reader.close()
+    assert found == [key_set(), other()]
+
+
+def test_of_one_name_the_tables_key_set_counts_and_of_one_arn_too() -> None:
+    renamed = key_set().model_copy(update={"name": "former-orders"})
+    with closing(World(key_set(WEST), renamed)) as world:
+        assert world.reader.find("orders")[0] == key_set()
+        assert world.reader.find(key_set().members[0].arn)[0] == key_set()
+        assert world.reader.find("former-orders")[0] == renamed
+
+
+def test_a_given_key_set_gives_way_when_it_is_applied() -> None:
+    given = other()
+    applied = given.model_copy(update={"members": given.members[:1]})
+    with closing(World(given)) as world:
+        assert world.reader.find("invoices")[0] == given
+        world.table.put_key_set(applied)
+        world.after(REFRESH_SECONDS + 0.1)
+
+        assert world.reader.find("invoices")[0] == applied
 
 
 def test_a_table_that_is_back_is_used_again(world: World) -> None:

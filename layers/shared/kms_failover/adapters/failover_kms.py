@@ -117,8 +117,8 @@ class FailoverKms(BaseClient):
     ) -> Self:
         """For code that runs in `region` and uses the service deployed there under the name `deployment`.
 
-        `key_sets` serve while the state table cannot be read, and for good where `deployment` is None. Their regions
-        and `regions` are connected at the start, others when they are first asked.
+        `key_sets` serve while the state table cannot be read or has none of their name, and for good where `deployment`
+        is None. Their regions and `regions` are connected at the start, others when they are first asked.
 
         Raises:
             ConfigurationError: something here cannot be used, as one region's endpoint for another.

@@ -1,5 +1,6 @@
 """Key sets and routes as the data plane reads them: this region's own copy, seconds old at most, fail-static."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,11 @@ WHAT_TO_DO = (
     "give key sets to FailoverKms.connect(..., key_sets=read_key_sets(path).key_sets), "
     "or have them remembered with Settings(memory_folder=...)"
 )
+NOT_APPLIED = (
+    "this region's state table has none of its name to read, so its route stays. `kms-failover apply` applies it"
+)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class RouteReader:
     """Answers from memory. Reads the routes of those key sets only that somebody uses.
 
     Where the table cannot be read the last good routes stay; where it never could, `memory` serves, which an earlier
-    process has left, else `configured`; where it is empty, `configured`. All of them pass `permitted`.
+    process has left. Each of `configured` serves while neither has a key set of its name. All of them pass `permitted`.
     A forked child begins with what its parent had read: `last_known`.
     """
 
@@ -61,6 +67,7 @@ class RouteReader:
         self._configured = configured
         self._memory = memory
         self._has_read = False
+        self._warned: set[str] = set()  # names
         self._clock = clock
         self._refresh_seconds = refresh_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kms-failover-routes")
@@ -142,7 +149,7 @@ class RouteReader:
         return index
 
     def _read_key_sets(self) -> tuple[KeySet, ...]:
-        """Those that were configured stand in for what the table has not, or has in no form that can be read."""
+        """Each that was configured stands in where the table, or the memory of it, has none of its name to read."""
         if self._state is None:
             return self._permitted(self._configured)
         try:
@@ -151,14 +158,25 @@ class RouteReader:
             remembered = () if self._has_read else self._memory.recall()
             if not remembered:
                 raise
-            return self._permitted(remembered)
+            return self._permitted((*remembered, *self._lacking_in(remembered)))
         self._memory.keep(known)
-        unreadable = {error.sort_key for error in self._unknown()}
-        permitted = self._permitted(
-            (*known, *(one for one in self._configured if one.name in unreadable)) or self._configured
-        )
+        lacking = self._lacking_in(known)
+        self._warn_of(lacking)
+        permitted = self._permitted((*known, *lacking))
         self._has_read = True  # and knows what it may use: until then the memory is the best there is
         return permitted
+
+    def _lacking_in(self, known: tuple[KeySet, ...]) -> tuple[KeySet, ...]:
+        """Of those that were configured. An ARN that both name is the other key set's, which somebody has applied."""
+        names = {key_set.name for key_set in known}
+        return tuple(one for one in self._configured if one.name not in names)
+
+    def _warn_of(self, lacking: tuple[KeySet, ...]) -> None:
+        """Once each: nobody moves its route, nor repays what is owed."""
+        for key_set in lacking:
+            if key_set.name not in self._warned:
+                self._warned.add(key_set.name)
+                logger.warning("key set %s serves as it was given: %s", key_set.name, NOT_APPLIED)
 
     def _unknown(self) -> tuple[UnreadableItemError, ...]:
         return self._state.unknown_key_sets if self._state is not None else ()
