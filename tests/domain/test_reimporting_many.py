@@ -1,18 +1,21 @@
 """Many keys, little time: one runner, the most urgent first, and no key that cannot be healed holds up another."""
 
+import time
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from threading import Event, Thread
 
 import pytest
 
 from kms_failover.domain.material import Concern, KeyView
 from kms_failover.domain.material_plan import Action
-from kms_failover.domain.material_round import Round
-from kms_failover.domain.material_turn import LONGEST_WAIT, QUICK_TRIES
-from kms_failover.domain.reimport_request import ReimportRequest
-from kms_failover.domain.reimporting import MAX_CONTINUED, MAX_ROUNDS
-from kms_failover.errors import ImportRefusedError, RegionUnavailableError, ThrottledError
-from tests.domain.reimport_world import HERE, LAMBDA_SECONDS, NOW, World, arn, key_set
+from kms_failover.domain.material_round import ENOUGH_SECONDS, Round
+from kms_failover.domain.material_turn import LONGEST_WAIT, QUICK_TRIES, Reimport
+from kms_failover.domain.reimport_request import EVERY_KEY, ReimportRequest
+from kms_failover.domain.reimporting import MAX_CONTINUED, MAX_ROUNDS, ORDER_POLL_SECONDS
+from kms_failover.errors import ImportRefusedError, IntentRefusedError, RegionUnavailableError, ThrottledError
+from tests.domain.reimport_world import HERE, LAMBDA_SECONDS, NOW, World, WorldLease, arn, key_set
 
 MANY = 200
 SCHEDULE = timedelta(minutes=15)
@@ -297,13 +300,80 @@ def test_a_run_that_fails_gives_the_lease_back(monkeypatch: pytest.MonkeyPatch) 
     assert not world.lease.held
 
 
-def test_an_order_waits_for_nobody() -> None:
+ORDER = ReimportRequest(key_set="orders", force=True)
+
+
+class OneLease(WorldLease):
+    """Of several runners in several threads."""
+
+    def take(self, seconds: float) -> bool:
+        return not self.held and super().take(seconds)
+
+
+def test_an_order_that_comes_while_a_run_looks_follows_it_and_its_record_stands() -> None:
+    """The run had read the record before; it wrote that the material was deleted over what the order had restored."""
+    world = world_of("orders")
+    world.run()
+    world.keys.lose("orders")  # long before its time: what people did is not undone
+    service = replace(world.service, lease=OneLease())
+    waits, results = Event(), list[Reimport]()
+
+    def order() -> None:
+        try:
+            ordering = replace(service, sleep=lambda _seconds: waits.set() or time.sleep(0.001))  # type: ignore[func-returns-value]
+            results.extend(ordering.run(ORDER, lambda: 10_000.0).results)
+        finally:
+            waits.set()
+
+    operator, view = Thread(target=order), world.keys.view
+
+    def view_while_an_order_comes(arn: str) -> KeyView:
+        shown = view(arn)
+        if operator.ident is None:
+            operator.start()
+            assert waits.wait(5)
+        return shown
+
+    world.keys.view = view_while_an_order_comes  # type: ignore[method-assign]  # in the middle of a run
+
+    (found,) = service.run(EVERY_KEY, lambda: LAMBDA_SECONDS).results
+    operator.join(30)
+
+    (ordered,) = results
+    assert (found.concern, ordered.action) == (Concern.DELETED, Action.RESTORE)
+    record = world.ledger.records["orders"]
+    assert (record.state, record.concern, record.imported_at) == ("Enabled", "", world.now)
+
+
+def test_an_order_that_waits_in_vain_touches_nothing_and_says_so_in_time() -> None:
     world = world_of("orders")
     world.lease.held_by_another = True
 
-    (result,) = world.run(ReimportRequest(key_set="orders", force=True))
+    with pytest.raises(IntentRefusedError, match=r"another run .* has not ended in 40 s.* give it again"):
+        world.run(ORDER)
 
-    assert result.action is Action.RESTORE
+    assert world.keys.looked == []
+    assert (world.lease.held, world.lease.knocked) == (False, 0)
+    assert world.passed <= LAMBDA_SECONDS - ENOUGH_SECONDS
+
+
+def test_who_knocks_while_an_order_is_carried_out_has_a_run_over_all_keys_begin() -> None:
+    world = world_of("orders", "invoices")
+    world.lease.knocks_to_come = 1
+
+    (result,) = world.run(ORDER)
+
+    assert (result.key_set, result.action) == ("orders", Action.RESTORE)
+    assert world.continued == [1]
+    assert not world.lease.held
+
+
+def test_runs_that_follow_each_other_let_a_waiting_order_in_between() -> None:
+    world = world_of("orders")
+
+    world.run(ReimportRequest(continued=1))
+
+    assert world.slept[0] >= 2 * ORDER_POLL_SECONDS
 
 
 def test_slow_looks_leave_time_to_import_what_they_found() -> None:

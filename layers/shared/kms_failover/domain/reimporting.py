@@ -17,6 +17,8 @@ from kms_failover.errors import IntentRefusedError, UnknownKeySetError
 NOT_ALLOWED = "a key in an account that is not allowed counts as none"
 MAX_ROUNDS = 5  # of one run, for those who knocked meanwhile
 LEASE_ATTEMPTS = 3  # it may be given back between being refused and knocking
+ORDER_POLL_SECONDS = 0.5  # an order that waits for the lease asks for it so often
+FOR_ORDERS_SECONDS = 1.0  # runs that follow each other leave the lease for so long: two polls
 MOST_TOLD = 100  # keys in one message
 LONGEST_REASON = (
     500  # characters, escapes counted, of up to 4 bytes: MOST_TOLD of them fit into the 256 KB that SNS takes
@@ -78,12 +80,13 @@ class ReimportService:
     def run(self, request: ReimportRequest, seconds_left: Callable[[], float]) -> Run:
         """A failed key does not stop the others: look at each result's `error`.
 
-        A command is about its key set alone and waits for nobody. What else wakes the service has it look at all keys,
-        one runner at a time; a run that ends before its work does has another one begin.
+        One runner at a time. A command is about its key set alone, and waits for the runner as long as its time allows.
+        What else wakes the service has it look at all keys; a run that ends before its work does has another one begin.
 
         Raises:
             UnknownKeySetError: the request names a key set that is not there. A key of nobody's gives no result.
-            IntentRefusedError: an order for a key set that has no key to import into here.
+            IntentRefusedError: an order for a key set that has no key to import into here, or beside a runner that
+                did not end in time.
         """
         key_sets = self.key_sets()
         named = self._turns(key_sets, request)
@@ -94,8 +97,7 @@ class ReimportService:
                 raise UnknownKeySetError(request.key_set)
             if request.force and not named:
                 raise IntentRefusedError(f"{nothing_to_import(ordered, self.ports.region)} ({NOT_ALLOWED})")
-            looked = self._round(named, request, seconds_left)
-            return Run(looked.results, untold=looked.untold)
+            return self._ordered(named, request, seconds_left)
         if request.key_id is not None and not named:
             return Run()
         return self._alone(request, seconds_left)
@@ -128,8 +130,40 @@ class ReimportService:
                 )
             )
 
+    def _ordered(self, named: list[Turn], request: ReimportRequest, seconds_left: Callable[[], float]) -> Run:
+        """Beside a run it would take that one's import for its own, and an older record could be written over a newer.
+
+        Who knocked meanwhile has a run over all keys begin.
+        """
+        self._wait_for_lease(seconds_left)
+        done = False
+        try:
+            looked = self._round(named, request, seconds_left)
+            done = self.lease.release()
+        finally:
+            if not done:
+                self.lease.give_up()
+        if not done:
+            self.go_on(1)
+        return Run(looked.results, untold=looked.untold)
+
+    def _wait_for_lease(self, seconds_left: Callable[[], float]) -> None:
+        spare = max(0.0, seconds_left() - ENOUGH_SECONDS)
+        for _ in range(1 + int(spare / ORDER_POLL_SECONDS)):
+            if self.lease.take(seconds_left()):
+                return
+            if seconds_left() < ENOUGH_SECONDS + 2 * ORDER_POLL_SECONDS:
+                break
+            self.sleep(ORDER_POLL_SECONDS)
+        raise IntentRefusedError(
+            f"another run of reimport is at work in {self.ports.region} and has not ended in {spare:.0f} s; "
+            "this order has imported nothing: give it again"
+        )
+
     def _alone(self, request: ReimportRequest, seconds_left: Callable[[], float]) -> Run:
         """Whoever knocked meanwhile is answered by another round: what he knows of may be newer than the last one."""
+        if request.continued:
+            self.sleep(FOR_ORDERS_SECONDS)
         if not self._has_lease(seconds_left):
             return Run()
         results: dict[str, Reimport] = {}
