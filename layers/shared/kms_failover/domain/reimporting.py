@@ -27,7 +27,10 @@ MAX_CONTINUED = 12  # runs that follow each other at once: a thousand keys; then
 
 
 class Lease(Protocol):
-    """One runner at a time in this region. Who does not get it knocks, and the holder looks at all keys once more."""
+    """One runner at a time in this region. Who does not get it knocks, and the holder looks at all keys once more.
+
+    An order waits instead.
+    """
 
     def take(self, seconds: float) -> bool:
         """For so long at most: a runner that dies holds nobody up."""
