@@ -396,7 +396,7 @@ def test_a_replica_whose_primary_has_its_material_at_last_needs_nobody_any_more(
     assert world.ledger.records["orders"].absent_since is None
 
 
-@pytest.mark.parametrize("state", ["PendingDeletion", "PendingReplicaDeletion", "Unavailable", "Updating"])
+@pytest.mark.parametrize("state", ["PendingDeletion", "PendingReplicaDeletion", "Unavailable"])
 def test_a_key_that_opens_nothing_for_an_hour_concerns_people_whatever_its_state(state: str) -> None:
     world = World()
     world.run()
