@@ -28,7 +28,7 @@ from tests.domain.strategies import EAST, NOON, WEST, arn
 
 LONG = "x" * 350_000  # below what an item may have
 LONGEST_BODY = 400_000
-MOST_SPOILED = 150  # of the models that are read one by one
+MOST_SPOILED = 250  # of the models that are read one by one
 GOOD = "orders"  # whose items can be read
 
 
@@ -160,7 +160,16 @@ def _refusal(name: str) -> Refusal:
 
 
 def _material(name: str) -> MaterialRecord:
-    named = ("imported_at", "valid_to", "seen_at", "shown_valid_to", "present_at", "tried_at", "failed_at")
+    named = (
+        "imported_at",
+        "valid_to",
+        "seen_at",
+        "shown_valid_to",
+        "present_at",
+        "tried_at",
+        "failed_at",
+        "absent_since",
+    )
     moments = dict.fromkeys(named, NOON)
     seen = dict.fromkeys(("state", "present_state", "failure", "concern", "told"), "s")
     texts = {"key_set": name, "region": WEST, "key_arn": arn(WEST), "key_material_id": "i", "sentinel": "s"}
