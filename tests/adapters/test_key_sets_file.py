@@ -253,3 +253,8 @@ def test_no_word_of_a_refusal_is_the_validators(file: Path, path: tuple[Any, ...
 )
 def test_what_is_wrong_is_said_with_what_to_do(file: Path, old: str, new: str, said: str) -> None:
     assert said in refusal(file, GOOD.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# later\n", "---\n", "null\n"], ids=repr)
+def test_a_file_that_says_nothing_is_said_to_be_empty(file: Path, text: str) -> None:
+    assert "it is empty: it needs key_sets" in refusal(file, text)

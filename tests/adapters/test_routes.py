@@ -364,7 +364,17 @@ def test_without_a_table_the_configuration_is_all_there_is() -> None:
 
     try:
         assert reader.find("orders")[0] == key_set()
-        with pytest.raises(UnknownKeySetError):
+        with pytest.raises(UnknownKeySetError, match="known here: there are orders"):
             reader.find("invoices")
+    finally:
+        reader.close()
+
+
+def test_without_a_table_and_without_key_sets_it_says_where_they_come_from() -> None:
+    reader = RouteReader(WEST, None, any_account())
+
+    try:
+        with pytest.raises(UnknownKeySetError, match=r"give key sets to FailoverKms\.connect"):
+            reader.find("orders")
     finally:
         reader.close()

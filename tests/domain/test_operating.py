@@ -146,7 +146,7 @@ def test_a_failover_to_an_unusable_region_needs_insistence(seen: Any) -> None:
     world = World()
     world.judge(seen)
 
-    with pytest.raises(IntentRefusedError, match="Insist to have it lead there"):
+    with pytest.raises(IntentRefusedError, match=r"Insist \(--insist\) to have it lead there"):
         world.do(ActionName.FAILOVER, Region=WEST)
     world.do(ActionName.FAILOVER, Region=WEST, Insist=True)
 
@@ -221,6 +221,26 @@ def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
     assert (answer["Route"]["ChangesWithinTheHour"], answer["Route"]["ChangesAllowed"]) == (1, 6)
     assert answer["Return"] == f"waits for {EAST} to be healthy"
     assert json.loads(json.dumps(answer)) == answer
+
+
+def test_the_history_shows_nothing_newer_than_the_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The controller may decide while the status is read."""
+    world = World()
+    world.judge(health(EAST))
+    moved = first_route(ORDERS, WEST, NOON).model_copy(update={"regions": (WEST, EAST), "epoch": 7})
+    judgement_of = world.state.judgement
+
+    def read(name: str) -> Judgement | None:
+        found = judgement_of(name)
+        world.state.add_history(moved)
+        return found
+
+    monkeypatch.setattr(world.state, "judgement", read)
+
+    answer = world.do(ActionName.STATUS)
+
+    assert answer["Route"]["Epoch"] < 7
+    assert [entry["Epoch"] for entry in answer["History"] if entry["Epoch"] == 7] == []
 
 
 def test_refusals_beyond_the_shown_are_kept() -> None:
@@ -574,7 +594,8 @@ def test_an_order_that_nothing_holds_up_is_the_controllers_next_step(insist: Any
 
     world.do(ActionName.FAILOVER, Region=WEST, Insist=insist)
 
-    assert world.do(ActionName.STATUS)["Return"] == "at the controller's next run"
+    followed = f"the order to lead to {WEST} is followed at the controller's next run"
+    assert world.do(ActionName.STATUS)["Return"] == followed
 
 
 def test_the_controller_is_woken_by_an_order_that_could_not_be_fenced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,13 +31,14 @@ from kms_failover.domain import composite_view
 from kms_failover.domain.debt import Debt, Refusal
 from kms_failover.domain.health import Verdict
 from kms_failover.domain.key_set import KeySet, Origin
+from kms_failover.domain.material import MaterialRecord
 from kms_failover.domain.operating import LONGEST_AUTHOR, LONGEST_REASON, ActionName, Command, Runbook
 from kms_failover.domain.readiness import Kind, News
 from kms_failover.domain.route import Intent, decide, first_route
 from kms_failover.domain.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError
 from tests.domain.memory_state import MemoryState
-from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
+from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set
 
 WHERE = ["--key-set", "orders", "--region", WEST]
 WHO = ["--reason", "incident 4711", "--author", "ana"]
@@ -183,6 +184,19 @@ def test_before_anything_is_decided_the_status_says_so() -> None:
 
     assert "  since    ever: nothing has been decided yet" in lines
     assert f"  material {EAST}: NOT LOOKED AT: no run of reimport in {EAST} has seen the key" in lines
+
+
+def test_material_that_no_run_could_even_look_at_is_not_said_to_be_there() -> None:
+    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in key_set().members]
+    state = MemoryState(WEST, key_set().model_copy(update={"members": tuple(external)}))
+    tried = {"failure": "AccessDeniedException", "failed_at": NOON, "failures": 1}
+    state.put_material(MaterialRecord(key_set="orders", region=WEST, key_arn=arn(WEST), **tried))
+    runbook = Runbook(state, Nothing(), lambda: None, lambda: NOON)
+
+    lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
+
+    assert f"  material {WEST}: NOT LOOKED AT: every run of reimport in {WEST} has failed before" in lines
+    assert not any("never expires" in line for line in lines)
 
 
 def test_material_of_which_nothing_can_be_read_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:

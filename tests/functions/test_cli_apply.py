@@ -272,7 +272,7 @@ def test_a_key_that_is_not_what_the_file_says_is_refused(operator: Operator) -> 
 
 def test_an_external_key_that_waits_for_its_first_material_is_taken(operator: Operator) -> None:
     members = [{"region": r, "arn": new_key(r, Origin="EXTERNAL"), "origin": "EXTERNAL"} for r in (EAST, WEST)]
-    operator.writes(operator.orders(members=members, material={"secret": "orders"}))
+    operator.writes(operator.orders(members=members, material={"secret": "kms-failover/orders"}))
 
     assert operator.applies("--yes") == 0
 
@@ -401,6 +401,33 @@ def test_a_file_that_is_wrong_reaches_nobody(operator: Operator) -> None:
 
     assert operator.types(str(operator.file), "--check") == EXIT_REFUSED
     assert f"{operator.file}:1: key_sets.0.failback: " in operator.err
+
+
+def external(operator: Operator) -> list[dict[str, str]]:
+    return [{"region": r, "arn": new_key(r, Origin="EXTERNAL"), "origin": "EXTERNAL"} for r in (EAST, WEST)]
+
+
+@pytest.mark.parametrize("flags", [["--check"], [*REGIONS, "--yes"]], ids=["check", "apply"])
+def test_a_secret_that_the_service_may_not_read_is_refused(operator: Operator, flags: list[str]) -> None:
+    operator.writes(operator.orders(members=external(operator), material={"secret": "prod/orders"}))
+
+    refused = operator.types(str(operator.file), *flags), operator.err
+    of_prod = operator.types(str(operator.file), "--check", "--deployment", "prod")
+
+    assert refused[0] == EXIT_REFUSED
+    assert "the secret 'prod/orders' does not begin with 'kms-failover/'" in refused[1]
+    assert "--deployment" in refused[1]
+    assert of_prod == 0
+    assert operator.in_force() == {}
+
+
+def test_a_secret_that_is_in_force_already_stops_no_change_beside_it(operator: Operator) -> None:
+    orders = operator.orders(members=external(operator), material={"secret": "elsewhere"})
+    for region in (EAST, WEST):
+        StateTable(operator.tables[region], region).put_key_set(KeySet.model_validate(orders))
+    operator.writes(orders | {"failback": "automatic"})
+
+    assert operator.applies("--yes") == 0
 
 
 def test_a_check_needs_no_credentials(

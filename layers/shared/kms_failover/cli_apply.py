@@ -24,10 +24,10 @@ from kms_failover.cli_outcome import (
 )
 from kms_failover.cli_terminal import agrees, complain, is_attended, notice, say
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.key_set_plan import Plan
+from kms_failover.domain.key_set_plan import Plan, unreadable_secrets
 from kms_failover.domain.member_check import Look
 from kms_failover.domain.naming import Deployment
-from kms_failover.errors import EpochConflictError, UnreadableItemError
+from kms_failover.errors import ConfigurationError, EpochConflictError, UnreadableItemError
 
 PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})  # seconds; a person waits
 AWS_ERRORS = (ClientError, BotoCoreError, ValueError)  # ValueError: an endpoint URL that is none
@@ -43,7 +43,7 @@ def apply(options: argparse.Namespace) -> dict[str, Any]:
         CommandError: refused or not agreed to, and nothing was written; or it failed on the way, and says how far.
     """
     if options.check:
-        return {"valid": [key_set.name for key_set in read_key_sets(options.file).key_sets]}
+        return {"valid": [key_set.name for key_set in _checked(options)]}
     wanted = () if options.previous else read_key_sets(options.file).key_sets
     author = options.author or local_author()
     regions = tuple(dict.fromkeys(options.region))
@@ -64,6 +64,13 @@ def apply(options: argparse.Namespace) -> dict[str, Any]:
         "regions": list(regions),
         "Difference": plan.difference_as_json,
     }
+
+
+def _checked(options: argparse.Namespace) -> tuple[KeySet, ...]:
+    key_sets = read_key_sets(options.file).key_sets
+    if wrong := list(unreadable_secrets(key_sets, Deployment(options.deployment))):
+        raise ConfigurationError("\n".join(f"{options.file}: {problem}" for problem in wrong))
+    return key_sets
 
 
 # What is in force
@@ -142,6 +149,7 @@ def _refuse(options: argparse.Namespace, plan: Plan, tell: Callable[[Sequence[st
         tell([f"  NOT LOOKED AT: {line}" for line in unseen])
     elif unseen:
         reasons += [*unseen, "mend that, or add --unchecked if you know that these keys are what the file says"]
+    reasons += plan.unreadable_secrets(Deployment(options.deployment))
     reasons += plan.not_removed(options.remove_member)
     going = [arn for arn in plan.lost if arn not in options.remove_member]
     reasons += [f"{arn} goes, and what only it opens cannot be opened then" for arn in going]

@@ -144,6 +144,8 @@ def _material(region: str, material: Answer | None) -> str:
     if material["Concern"] == "unread" and material["KeyState"] is None:
         return "UNREAD: nothing is done to the key until its record can be read"
     state, valid_to, days = material["KeyState"], material["ValidTo"], material["DaysLeft"]
+    if state is None and material["ImportedAt"] is None:
+        return f"NOT LOOKED AT: every run of reimport in {region} has failed before"
     valid = f"valid to {_time(valid_to)}, {days} days left" if valid_to else "never expires"
     if state is None:
         return f"{valid}, as imported; NOT LOOKED AT since"

@@ -30,11 +30,13 @@ class RecipientError(KmsFailoverError):
 class UnknownKeySetError(KmsFailoverError):
     """No key set of this name, and no key set that has this member key, is applied in this region."""
 
-    def __init__(self, key_id: str, known: Sequence[str] = ()) -> None:
-        """`known` are the names of the key sets that there are."""
+    def __init__(
+        self, key_id: str, known: Sequence[str] = (), what_to_do: str = "`kms-failover apply` applies one"
+    ) -> None:
+        """`known` are the names of the key sets that there are; where there are none, `what_to_do` is said."""
         named = key_id if len(key_id) <= LONGEST_SHOWN else key_id[:LONGEST_SHOWN] + "…"
         more = ", …" if len(known) > MOST_NAMED else ""
-        there_are = f"there are {', '.join(known[:MOST_NAMED])}{more}" if known else "`kms-failover apply` applies one"
+        there_are = f"there are {', '.join(known[:MOST_NAMED])}{more}" if known else what_to_do
         super().__init__(f"no key set, alias or member key {named!r} is known here: {there_are}")
         self.key_id = key_id
 

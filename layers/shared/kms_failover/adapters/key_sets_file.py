@@ -38,10 +38,12 @@ def _load(text: str) -> tuple[yaml.Node | None, Any]:
     loader = yaml.SafeLoader(text)
     try:
         tree = loader.get_single_node()
-        if tree is None:
-            return None, None
-        _look_through(tree)
-        return tree, loader.construct_document(tree)
+        if tree is not None:
+            _look_through(tree)
+        data = None if tree is None else loader.construct_document(tree)
+        if data is None:
+            raise yaml.YAMLError("it is empty: it needs key_sets, as the README shows")
+        return tree, data
     finally:
         loader.dispose()
 

@@ -94,7 +94,7 @@ class RouteReader:
             self._permitted.expect_some_of(key_id)
             if self._key_sets.error is not None:
                 raise self._unread("this one is not among the key sets that are known") from self._key_sets.error
-            raise next((one for one in self._unknown() if one.may_be(key_id)), UnknownKeySetError(key_id))
+            raise next((one for one in self._unknown() if one.may_be(key_id)), self._unknown_key_set(key_id))
         return found, self._route(found)
 
     def named(self, key_id: str) -> KeySet | None:
@@ -177,6 +177,12 @@ class RouteReader:
             if key_set.name not in self._warned:
                 self._warned.add(key_set.name)
                 logger.warning("key set %s serves as it was given: %s", key_set.name, NOT_APPLIED)
+
+    def _unknown_key_set(self, key_id: str) -> UnknownKeySetError:
+        names = tuple(one.name for one in self._key_sets.known or ())
+        if self._state is None:
+            return UnknownKeySetError(key_id, names, "give key sets to FailoverKms.connect(..., key_sets=...)")
+        return UnknownKeySetError(key_id, names)
 
     def _unknown(self) -> tuple[UnreadableItemError, ...]:
         return self._state.unknown_key_sets if self._state is not None else ()

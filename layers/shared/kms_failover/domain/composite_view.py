@@ -51,6 +51,7 @@ def view(state: ViewState, key_set: KeySet, now: datetime) -> dict[str, Any]:
 
     Debt is counted up to a bound, each region for itself: those that `DebtIsMore` names are owed this or more.
     """
+    history = state.history(key_set.name, MAX_HISTORY)  # before the route, so that it shows nothing newer
     known, route_is_known = _judgement(state, key_set.name)
     judgement = known or first_judgement(key_set, state.region, now)
     intent = in_force(state.intents(key_set.name), now)
@@ -84,7 +85,7 @@ def view(state: ViewState, key_set: KeySet, now: datetime) -> dict[str, Any]:
             for member in key_set.members
             if member.origin is Origin.EXTERNAL
         },
-        "History": [_route(route) for route in state.history(key_set.name, MAX_HISTORY)],
+        "History": [_route(route) for route in history],
         "News": [news.model_dump(mode="json") for news in state.news(key_set.name, MAX_HISTORY)],
         "IgnoredEvents": [event.model_dump(mode="json") for event in state.ignored_events(MAX_IGNORED_EVENTS)],
     }
@@ -130,7 +131,8 @@ class _Way:
         returning = returns_to(key_set, route, health, intent)
         owed = self.debt[returning] if returning else None
         if decide(key_set, route, health, intent, self.now, owed).regions[0] == target:
-            return "at the controller's next run"
+            follows = "at the controller's next run"
+            return f"the order to lead to {ordered} is followed {follows}" if ordered else follows
         who = f"the order to lead to {ordered} waits" if ordered else "waits"
         if lacking := self._lacking(target):
             return f"{who} for {lacking}"
@@ -228,6 +230,7 @@ def _looked_at(record: MaterialRecord, now: datetime) -> dict[str, Any]:
         "KeyState": record.state or None,
         "ValidTo": _iso(valid_to),
         "DaysLeft": (valid_to - now).days if valid_to else None,
+        "ImportedAt": _iso(record.imported_at),
         "SeenAt": _iso(record.seen_at),
         "SecondsSinceSeen": int((now - record.seen_at).total_seconds()) if record.seen_at else None,
         "Concern": record.concern,

@@ -7,6 +7,7 @@ from typing import Any
 
 from kms_failover.domain.key_set import KeySet, MemberKey, contradictions
 from kms_failover.domain.key_set_change import Change, InForce, changes
+from kms_failover.domain.naming import Deployment
 
 MOST_NAMED = 16  # members, in one line
 
@@ -70,6 +71,13 @@ class Plan:
         """ARNs of members that go and whose ciphertexts nobody opens then."""
         return tuple(dict.fromkeys(arn for change, _ in self.difference for arn in change.lost))
 
+    def unreadable_secrets(self, deployment: Deployment) -> Iterator[str]:
+        """Of those that are new in some region, or that name another secret there."""
+        new = dict.fromkeys(
+            w.key_set for w in self.writes if not (w.seen and _secret(w.seen.key_set) == _secret(w.key_set))
+        )
+        return unreadable_secrets(new, deployment)
+
     def not_removed(self, arns: Iterable[str]) -> Iterator[str]:
         """Of those that are named as members that go, why one is none."""
         wanted = {key_set.name: {member.arn for member in key_set.members} for key_set in self.wanted}
@@ -107,6 +115,21 @@ class Plan:
         }
         for _, said in contradictions(self.wanted, tuple(others.values())):
             yield said
+
+
+def unreadable_secrets(key_sets: Iterable[KeySet], deployment: Deployment) -> Iterator[str]:
+    """What is wrong with the secrets that the service's role may not read, so that no import could succeed."""
+    for key_set in key_sets:
+        secret = _secret(key_set)
+        if secret and not secret.startswith(deployment.secrets):
+            yield (
+                f"key set {key_set.name!r}: the secret {secret!r} does not begin with {deployment.secrets!r}: "
+                f"deployment {deployment.name!r} may not read it. Name it so, or say --deployment"
+            )
+
+
+def _secret(key_set: KeySet | None) -> str | None:
+    return key_set.material.secret if key_set is not None and key_set.material is not None else None
 
 
 def _named(arns: list[str]) -> str:

@@ -26,6 +26,11 @@ class Deployment:
     def rewrap_queue(self) -> str:
         return f"{self.name}-rewrap"
 
+    @property
+    def secrets(self) -> str:
+        """How the names of the secrets begin that the service may read."""
+        return f"{self.name}/"
+
     def function(self, role: str) -> str:
         return f"{self.name}-{role}"
 

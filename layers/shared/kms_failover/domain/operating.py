@@ -265,7 +265,8 @@ def _target(command: Command, key_set: KeySet, judgement: Judgement) -> str:
     if (health is None or not health.is_refuge) and not command.Insist:
         why = health.in_words() if health else "nothing observed yet"
         raise IntentRefusedError(
-            f"a route may not lead to {command.Region} now ({why}). Insist to have it lead there and stay all the same"
+            f"a route may not lead to {command.Region} now ({why}). "
+            "Insist (--insist) to have it lead there and stay all the same"
         )
     return command.Region
 
@@ -275,7 +276,7 @@ def _may_return(key_set: KeySet, judgement: Judgement) -> bool:
     health = judgement.health.get(preferred)
     if health is None or not health.may_be_returned_to:
         why = health.in_words() if health else "nothing observed yet"
-        insisting = "" if health and health.is_refuge else ", if you insist"
+        insisting = "" if health and health.is_refuge else ", if you insist (--insist)"
         raise IntentRefusedError(
             f"no return to {preferred} yet ({why}). Say it again when the status shows under return that an operator "
             f"is waited for; failover leads there all the same, whatever is owed{insisting}"
