@@ -1,6 +1,5 @@
 """Many keys, little time: one runner, the most urgent first, and no key that cannot be healed holds up another."""
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -304,10 +303,23 @@ ORDER = ReimportRequest(key_set="orders", force=True)
 
 
 class OneLease(WorldLease):
-    """Of several runners in several threads."""
+    """Of several runners in several threads. Who waits for it waits until it is given back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_waited_for, self.is_back = Event(), Event()
 
     def take(self, seconds: float) -> bool:
         return not self.held and super().take(seconds)
+
+    def release(self) -> bool:
+        released = super().release()
+        self.is_back.set()
+        return released
+
+    def wait(self, _seconds: float) -> None:
+        self.is_waited_for.set()
+        assert self.is_back.wait(30)
 
 
 def test_an_order_that_comes_while_a_run_looks_follows_it_and_its_record_stands() -> None:
@@ -315,15 +327,11 @@ def test_an_order_that_comes_while_a_run_looks_follows_it_and_its_record_stands(
     world = world_of("orders")
     world.run()
     world.keys.lose("orders")  # long before its time: what people did is not undone
-    service = replace(world.service, lease=OneLease())
-    waits, results = Event(), list[Reimport]()
+    lease, results = OneLease(), list[Reimport]()
+    service = replace(world.service, lease=lease)
 
     def order() -> None:
-        try:
-            ordering = replace(service, sleep=lambda _seconds: waits.set() or time.sleep(0.001))  # type: ignore[func-returns-value]
-            results.extend(ordering.run(ORDER, lambda: 10_000.0).results)
-        finally:
-            waits.set()
+        results.extend(replace(service, sleep=lease.wait).run(ORDER, lambda: 10_000.0).results)
 
     operator, view = Thread(target=order), world.keys.view
 
@@ -331,7 +339,7 @@ def test_an_order_that_comes_while_a_run_looks_follows_it_and_its_record_stands(
         shown = view(arn)
         if operator.ident is None:
             operator.start()
-            assert waits.wait(5)
+            assert lease.is_waited_for.wait(30)
         return shown
 
     world.keys.view = view_while_an_order_comes  # type: ignore[method-assign]  # in the middle of a run

@@ -16,6 +16,18 @@ CONTEXT = {"aws:x-amz-cek-alg": "115"}
 MESSAGE_ID = bytes(28)
 
 
+def envelope(made: Any) -> dict[str, str]:
+    """What the S3 Encryption Client keeps beside an object, of a data key as KMS answers it."""
+    return {
+        "x-amz-c": "115",
+        "x-amz-w": "12",
+        "x-amz-3": base64.b64encode(made["CiphertextBlob"]).decode(),
+        "x-amz-d": base64.b64encode(commit(made["Plaintext"], MESSAGE_ID)).decode(),
+        "x-amz-i": base64.b64encode(MESSAGE_ID).decode(),
+        "x-amz-t": json.dumps(CONTEXT),
+    }
+
+
 class Objects:
     def __init__(self, prod: Stack) -> None:
         self._prod = prod
@@ -30,16 +42,8 @@ class Objects:
         made = self._prod.kms[region].generate_data_key(
             KeyId=self._prod.arns[region], KeySpec="AES_256", EncryptionContext=CONTEXT
         )
-        metadata = {
-            "x-amz-c": "115",
-            "x-amz-w": "12",
-            "x-amz-3": base64.b64encode(made["CiphertextBlob"]).decode(),
-            "x-amz-d": base64.b64encode(commit(made["Plaintext"], MESSAGE_ID)).decode(),
-            "x-amz-i": base64.b64encode(MESSAGE_ID).decode(),
-            "x-amz-t": json.dumps(CONTEXT),
-        }
         for key in keys:
-            self._s3.put_object(Bucket=BUCKET, Key=key, Body=b"sealed", Metadata=metadata)
+            self._s3.put_object(Bucket=BUCKET, Key=key, Body=b"sealed", Metadata=envelope(made))
 
     def opens_here(self, key: str) -> bool:
         blob = base64.b64decode(self._s3.head_object(Bucket=BUCKET, Key=key)["Metadata"]["x-amz-3"])

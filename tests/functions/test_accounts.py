@@ -1,6 +1,5 @@
 """A member key in an account that the deployment has not allowed: no function ever calls it (docs/decisions/0021)."""
 
-import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +14,12 @@ from kms_failover.cli_text import text
 from kms_failover.domain.key_set import Bucket, KeySet, MemberKey
 from kms_failover.domain.operating import ActionName, Command
 from kms_failover.domain.reimport_request import ReimportRequest
-from kms_failover.domain.s3_envelope import commit
 from kms_failover.errors import ConfigurationError
 from tests.domain.strategies import EAST, IRELAND, WEST
+from tests.functions.buckets import CONTEXT, envelope
 from tests.functions.lambdas import Stack, stack
 
 STRANGER = "999999999999"
-CONTEXT = {"aws:x-amz-cek-alg": "115"}
-MESSAGE_ID = bytes(range(28))
 
 
 def foreign(region: str) -> MemberKey:
@@ -109,18 +106,6 @@ def test_rewrap_wraps_nothing_under_it(prod: Stack, called: list[str]) -> None:
         bootstrap.rewrap_service(prod.context("rewrap")).rewrap("orders-west", "order")
 
     assert called == []
-
-
-def envelope(made: Any) -> dict[str, str]:
-    """What the S3 Encryption Client keeps beside an object."""
-    return {
-        "x-amz-c": "115",
-        "x-amz-w": "12",
-        "x-amz-3": base64.b64encode(made["CiphertextBlob"]).decode(),
-        "x-amz-d": base64.b64encode(commit(made["Plaintext"], MESSAGE_ID)).decode(),
-        "x-amz-i": base64.b64encode(MESSAGE_ID).decode(),
-        "x-amz-t": json.dumps(CONTEXT),
-    }
 
 
 def test_an_account_that_was_deployed_with_the_code_is_allowed(

@@ -136,7 +136,7 @@ def test_the_status_says_that_a_key_has_not_answered_since_its_region_is_back() 
     lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
 
     at = lines.index("  us-east-1      healthy since 2026-11-23 12:00:00 UTC: seen") + 1
-    assert lines[at].strip() == "its key has not answered since the region is back: nobody is told so before"
+    assert lines[at].strip() == "its key has not answered since the region came back: RECOVERED is told when it has"
     assert lines[at + 1] == "  us-west-2      healthy since 2026-11-23 12:00:00 UTC: seen"
 
 
@@ -195,7 +195,7 @@ def test_material_that_no_run_could_even_look_at_is_not_said_to_be_there() -> No
 
     lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
 
-    assert f"  material {WEST}: NOT LOOKED AT: every run of reimport in {WEST} has failed before" in lines
+    assert f"  material {WEST}: NOT LOOKED AT: each run of reimport in {WEST} failed before it saw the key" in lines
     assert not any("never expires" in line for line in lines)
 
 

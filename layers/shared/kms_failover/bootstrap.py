@@ -178,9 +178,8 @@ def _rewrap(place: Place) -> "RewrapService":
     )
     objects = S3Objects(boto3.client("s3", region_name=place.region, config=copying))
     state = _state(place)
-    recent, permitted = RecentKeySets(state), AccountFilter(lambda: _accounts(place))
-    key_sets, anew = lambda: permitted(recent()), lambda: permitted(recent.anew())
-    return RewrapService(key_sets, anew, keys_for, objects, state, place.region, now)
+    key_sets = RecentKeySets(state, AccountFilter(lambda: _accounts(place)))
+    return RewrapService(key_sets, key_sets.anew, keys_for, objects, state, place.region, now)
 
 
 @functools.cache

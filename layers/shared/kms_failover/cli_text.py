@@ -83,7 +83,7 @@ def _status(answer: Answer) -> Iterator[str]:
         elif not verdict["KeyAnswers"]:
             yield "                 its key has not answered yet, or refuses the probe"
         elif not verdict["KeyHasAnsweredSince"]:
-            yield "                 its key has not answered since the region is back: nobody is told so before"
+            yield "                 its key has not answered since the region came back: RECOVERED is told when it has"
     more = answer["DebtIsMore"]
     debts = (f"{region} {'at least ' if region in more else ''}{count}" for region, count in answer["Debt"].items())
     yield "  debt     " + ", ".join(debts)
@@ -119,7 +119,7 @@ def _history(routes: Iterable[Answer], news: Iterable[Answer]) -> Iterator[str]:
 def _coverage(cover: Answer) -> str:
     at_least = "at least " if cover["OwedIsMore"] else ""
     counts = f"{at_least}{cover['Owed']} objects owed, {at_least}{cover['Refused']} refused"
-    later = f"; {cover['Later']}" if cover.get("Later") else ""  # which an older function does not say
+    later = f"; {cover['Later']}" if cover["Later"] else ""
     if cover["Share"] is None:
         return f"coverage UNKNOWN, {counts}: {cover['Unknown']}{later}"
     share = "100%" if cover["Share"] == 1 else f"{min(cover['Share'], 0.9999):.2%}"  # not rounded up to all
@@ -145,7 +145,7 @@ def _material(region: str, material: Answer | None) -> str:
         return "UNREAD: nothing is done to the key until its record can be read"
     state, valid_to, days = material["KeyState"], material["ValidTo"], material["DaysLeft"]
     if state is None and material["ImportedAt"] is None:
-        return f"NOT LOOKED AT: every run of reimport in {region} has failed before"
+        return f"NOT LOOKED AT: each run of reimport in {region} failed before it saw the key"
     valid = f"valid to {_time(valid_to)}, {days} days left" if valid_to else "never expires"
     if state is None:
         return f"{valid}, as imported; NOT LOOKED AT since"

@@ -31,7 +31,6 @@ class KeySetMemory:
         self._written: tuple[KeySet, ...] = ()
         self._written_at = datetime.min.replace(tzinfo=UTC)
         self._account: str | None = None
-        self._recalled: tuple[KeySet, ...] | None = None
 
     def keep(self, key_sets: tuple[KeySet, ...]) -> None:
         """Written when they have changed, and now and then; never half."""
@@ -52,8 +51,6 @@ class KeySetMemory:
 
     def recall(self) -> tuple[KeySet, ...]:
         """Those of the last process that read the table; looked at once. None at all where it cannot be believed."""
-        if self._recalled is None:
-            self._recalled = self._recall()
         return self._recalled
 
     def recall_account(self) -> str | None:
@@ -61,7 +58,8 @@ class KeySetMemory:
         content = self._content
         return self._account or (None if content is None else content.account)
 
-    def _recall(self) -> tuple[KeySet, ...]:
+    @cached_property
+    def _recalled(self) -> tuple[KeySet, ...]:
         content = self._content
         if content is None:
             return ()

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,8 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 class RecentKeySets:
-    def __init__(self, state: StateTable) -> None:
+    def __init__(
+        self, state: StateTable, permitted: Callable[[tuple[KeySet, ...]], tuple[KeySet, ...]] = lambda all_: all_
+    ) -> None:
+        """`permitted` takes out, at each reading, what may not be used."""
         self._state = state
+        self._permitted = permitted
         self._read_at = float("-inf")
         self._known: tuple[KeySet, ...] = ()
 
@@ -39,4 +44,4 @@ class RecentKeySets:
         return self._known
 
     def _read(self) -> None:
-        self._known, self._read_at = self._state.key_sets(), time.monotonic()
+        self._known, self._read_at = self._permitted(self._state.key_sets()), time.monotonic()

@@ -72,7 +72,7 @@ class KeySetItems(Stored):
     def material(self, key_set: str, region: str) -> MaterialRecord | None:
         """UnreadableItemError where it cannot be read: it may say that a person has disabled the key."""
         item = self._items.get(f"key-set#{key_set}", f"material#{region}")
-        return self._items.needed(MaterialRecord, item, lambda record, _: record.key_set == key_set) if item else None
+        return self._items.needed(MaterialRecord, item, _of(key_set)) if item else None
 
     def put_material(self, record: MaterialRecord) -> None:
         self._items.put(f"key-set#{record.key_set}", f"material#{record.region}", record)
@@ -80,8 +80,7 @@ class KeySetItems(Stored):
     def losses(self, key_set: str, region: str) -> tuple[MaterialLoss, ...]:
         """The newest of each kind. UnreadableItemError as `material`: it may say that a person has deleted it."""
         items = [self._items.get(f"key-set#{key_set}", f"loss#{region}#{kind}") for kind in LossKind]
-        belongs: Callable[[MaterialLoss, str], bool] = lambda loss, _: loss.key_set == key_set  # noqa: E731  # typed
-        return tuple(self._items.needed(MaterialLoss, item, belongs) for item in items if item)
+        return tuple(self._items.needed(MaterialLoss, item, _of(key_set)) for item in items if item)
 
     def put_loss(self, loss: MaterialLoss) -> None:
         """An older one than is there changes nothing: events come in any order."""
@@ -91,3 +90,7 @@ class KeySetItems(Stored):
             self._items.put_if(f"key-set#{loss.key_set}", f"loss#{loss.region}#{loss.kind}", loss, at, condition)
         except EpochConflictError:
             return
+
+
+def _of(key_set: str) -> Callable[[MaterialRecord | MaterialLoss, str], bool]:
+    return lambda known, _sort_key: known.key_set == key_set

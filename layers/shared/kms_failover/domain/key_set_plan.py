@@ -73,10 +73,8 @@ class Plan:
 
     def unreadable_secrets(self, deployment: Deployment) -> Iterator[str]:
         """Of those that are new in some region, or that name another secret there."""
-        new = dict.fromkeys(
-            w.key_set for w in self.writes if not (w.seen and _secret(w.seen.key_set) == _secret(w.key_set))
-        )
-        return unreadable_secrets(new, deployment)
+        in_force = ((write.key_set, write.seen.key_set if write.seen else None) for write in self.writes)
+        return unreadable_secrets(dict.fromkeys(a for a, b in in_force if _secret(a) != _secret(b)), deployment)
 
     def not_removed(self, arns: Iterable[str]) -> Iterator[str]:
         """Of those that are named as members that go, why one is none."""

@@ -35,8 +35,9 @@ class Round:
         self._settle([turn for turn in due if turn.is_imported])
         for turn in due:
             turn.conclude()
-        for turn in turns if self.request.force else ():
-            turn.expect_import()
+        if self.request.force:
+            for turn in turns:
+                turn.expect_import()
         return looked, not left and len(looked) == len(turns)
 
     def _look(self, turns: Sequence[Turn]) -> list[Turn]:

@@ -34,9 +34,7 @@ QUICK_TRIES = 3  # by the event, by Lambda's two repeats, or by the schedule: a 
 FIRST_WAIT = timedelta(minutes=30)  # two runs of the schedule; doubled with each failure after that
 LONGEST_WAIT = timedelta(hours=4)
 LONGEST_VALIDITY = timedelta(days=365) - timedelta(hours=1)  # facts 1.2: 365 days, by KMS's clock and not by ours
-LONGEST_ABSENCE = timedelta(
-    hours=1
-)  # four runs of the schedule: what mends itself, or is imported elsewhere first, has come
+LONGEST_ABSENCE = timedelta(hours=1)  # four runs of the schedule: by then what mends itself has come
 LONGEST_FAILURE = 500  # characters that are kept of an error's message
 FOR_PEOPLE = (
     MaterialMissingError,

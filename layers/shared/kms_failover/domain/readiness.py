@@ -116,9 +116,9 @@ class Situation(NamedTuple):
         return News.model_validate({**said, "number": number, **change._asdict()})
 
     def _of_region(self, health: RegionHealth, said: Said, changes: list[_Change]) -> Said:
-        found = Standing.AWAITED if said.what in _NOT_BACK else _standing(health)
         if not health.routable:
             return self._of_a_loss(health, said, changes)
+        found = Standing.AWAITED if said.what in _NOT_BACK else _standing(health)
         if found is Standing.AWAITED and health.key_has_answered:
             changes.append(_Change(Kind.RECOVERED, health.region, self._recovery(health)))
             return Said(of=health.region, what=Standing.READY)

@@ -28,9 +28,7 @@ MAX_ADOPTED = 1000  # former items in a run, each by two writes: some 20 s of th
 FIRST_PAUSE = timedelta(minutes=1)  # between tries; doubled each time
 LONGEST_PAUSE = timedelta(hours=1)  # 24 tries a day of what only a person can mend
 LONGEST_PAUSE_FOR_A_REGION = timedelta(minutes=5)  # which nobody calls impaired, or not yet; or for a key set
-SENT_LASTS = timedelta(
-    hours=6
-)  # for one whose message came to nothing: at most four times a day in a queue that is slow
+SENT_LASTS = timedelta(hours=6)  # then it is sent again: at most four times a day, however slow the queue is
 BATCH = 10  # as many as SQS takes at once: what is marked as sent and not taken is no more than these
 OVERDUE_AFTER = timedelta(hours=1)  # some six tries of a debt that fails
 MAX_REFUSALS_COUNTED = 1000  # of each bucket, in a run: at 400 bytes each 0.4 MB
@@ -155,10 +153,15 @@ class SweepService:
     def _send(self, batch: Sequence["_Due"]) -> int:
         """Marked first, so that whoever takes the message has seen the mark: he clears only what he has seen."""
         now = self.clock()
-        marked = [due for due in batch if sum(self.ledger.mark_sent(held, now) for held in due.held)]  # each
+        marked = [due for due in batch if self._mark(due, now)]
         if marked:
             self.queue.send([due.message for due in marked])
         return len(marked)
+
+    def _mark(self, due: "_Due", now: datetime) -> bool:
+        """Each of its debts; False if none is stored any more as it was read."""
+        marked = [self.ledger.mark_sent(held, now) for held in due.held]
+        return any(marked)
 
     def _owed(self, key_set: KeySet, run: "_Run") -> Iterator[Owed]:
         """Of each region that has something to count."""
