@@ -57,6 +57,21 @@ def test_deciding_again_changes_nothing(orders: KeySet, before: Route, seen: Hea
     assert again is once
 
 
+@pytest.mark.parametrize("seconds", [59, 60, 61], ids="{} s after it".format)
+def test_an_approval_that_the_decisions_own_move_ends_is_spent_by_that_decision(seconds: int) -> None:
+    """Within the clocks' skew the move does not end it."""
+    at = NOON - timedelta(seconds=seconds)
+    before = route(EAST, WEST).model_copy(update={"moved_at": at})
+    approval = Intent(failback=True, region=EAST, epoch=7, written_in=EAST, author="ana", reason="said so", at=at)
+    lost = {EAST: health(EAST, key_usable=False), WEST: health(WEST)}
+
+    left = decide(ORDERS, before, lost, approval, NOON)
+
+    assert left.regions == (WEST, EAST)
+    assert (left.intent_epoch == 7) is (seconds > 60)
+    assert decide(ORDERS, left, lost, approval, NOON) is left
+
+
 @given(key_sets, routes, healths_of_regions, intents)
 def test_a_route_always_has_every_region_of_the_key_set_once(
     orders: KeySet, before: Route, seen: Health, intent: Intent

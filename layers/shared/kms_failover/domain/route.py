@@ -125,7 +125,10 @@ def decide(
     `owed` counts the objects owed to the region that `returns_to` names; None, not counted: no return.
     """
     regions = _wanted(key_set, previous, health, intent, owed)
-    spent = _is_new(intent, previous) and not _still_to_come(key_set, previous, health, intent, regions)
+    moves = regions[0] != previous.regions[0]
+    moved_at = now if moves else previous.moved_at
+    moved = previous.model_copy(update={"moved_at": moved_at}) if moves else previous  # which may end an approval
+    spent = _is_new(intent, previous) and not _still_to_come(key_set, moved, health, intent, regions)
     said = {"intent_epoch": intent.epoch, "intent_written_in": intent.written_in} if spent else {}
     if regions == previous.regions:
         return previous.model_copy(update=said) if spent else previous
@@ -137,14 +140,13 @@ def decide(
         if not ordered and not leaves:
             return previous  # flapping is worse than a route that is merely not the best
         reason += f" (change {len(recent) + 1} within the hour; {key_set.rules.changes_per_hour} are for preferences)"
-    moves = regions[0] != previous.regions[0]
     return previous.model_copy(
         update={
             "regions": regions,
             "epoch": previous.epoch + 1,
             **said,
             "decided_at": now,
-            "moved_at": now if moves else previous.moved_at,
+            "moved_at": moved_at,
             "reason": reason,
             "evidence": _evidence(key_set, health, owed if moves and not leaves else None, regions[0]),
             "changes": (*recent, now),
