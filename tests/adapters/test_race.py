@@ -220,7 +220,8 @@ def test_a_region_that_came_back_meanwhile_is_asked() -> None:
 
 
 def test_time_in_which_this_process_did_not_run_is_no_regions_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kms_failover.adapters.call.AWAKE", SimpleNamespace(now=lambda: 0.0))
+    for module in ("call", "regional_kms"):
+        monkeypatch.setattr(f"kms_failover.adapters.{module}.AWAKE", SimpleNamespace(now=lambda: 0.0))
     course = Course(a=None, b=GOOD, hedge=AT_ONCE)
 
     with pytest.raises(RegionUnavailableError):

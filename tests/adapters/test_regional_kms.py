@@ -159,28 +159,54 @@ def test_a_region_that_is_silent_to_several_is_late_sooner_than_to_one(
     late_after(kms, 500.0, silent_after=200.0)
     calls = [start_silent(world, kms) for _ in range(SEVERAL - 1)]
     clock.pass_by(300.0)
-    to_few = kms.patience_seconds, kms.is_silent_to(calls[0])
+    to_few = until_late(kms, calls[0]), kms.is_silent_to(calls[0])
     calls.append(start_silent(world, kms))
-    just_now = kms.patience_seconds
+    just_now = [until_late(kms, call) for call in calls]
     clock.pass_by(200.0)
 
-    assert to_few == (500.0, False)
-    assert just_now == 500.0
-    assert kms.patience_seconds == 200.0
+    assert to_few == (200, False)
+    assert just_now == [200] * SEVERAL
     assert [kms.is_silent_to(call) for call in calls] == [True] * SEVERAL
+
+
+def until_late(kms: RegionalKms, call: Call) -> int:
+    """Whole seconds: the clock goes on while a test runs."""
+    return round(kms.seconds_until_late(call))
+
+
+@pytest.mark.parametrize("passed", [0.0, 199.0, 200.0, 201.0])
+def test_whoever_looks_a_moment_too_soon_learns_when_to_look_again(
+    world: World, kms: RegionalKms, clock: Later, passed: float
+) -> None:
+    late_after(kms, 500.0, silent_after=200.0)
+    calls = [start_silent(world, kms) for _ in range(SEVERAL)]
+
+    clock.pass_by(passed)
+
+    assert until_late(kms, calls[-1]) == 200 - passed
+
+
+def test_whoever_is_told_that_a_call_was_sent_finds_it_among_those_that_wait(
+    world: World, kms: RegionalKms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(Call, "sent", lambda call: seen.append(call in kms._sent))
+
+    encrypt(world, kms)
+
+    assert seen == [True]
 
 
 def test_an_answer_ends_the_silence_to_several(world: World, kms: RegionalKms, clock: Later) -> None:
     late_after(kms, 500.0, silent_after=200.0)
-    for _ in range(SEVERAL):
-        start_silent(world, kms)
+    calls = [start_silent(world, kms) for _ in range(SEVERAL)]
     clock.pass_by(200.0)
-    silent = kms.patience_seconds
+    silent = until_late(kms, calls[0])
     world.kms[EAST].silent = False
     encrypt(world, kms)
 
-    assert silent == 200.0
-    assert kms.patience_seconds == 500.0
+    assert silent == 0
+    assert until_late(kms, calls[0]) == 200  # it begins anew
 
 
 def test_calls_that_have_ended_are_no_silence(world: World, kms: RegionalKms, clock: Later) -> None:
@@ -191,7 +217,7 @@ def test_calls_that_have_ended_are_no_silence(world: World, kms: RegionalKms, cl
         call.future.exception(FOREVER)
     clock.pass_by(200.0)
 
-    assert kms.patience_seconds == 500.0
+    assert until_late(kms, calls[0]) == 300
 
 
 def test_a_call_overtaken_early_is_a_fault_only_once_it_is_late_by_itself(

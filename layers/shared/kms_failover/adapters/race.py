@@ -132,8 +132,8 @@ class _Race:
         self._running[call] = attempt
         self._latest = attempt, call
         self._most_patience = (self._terms.deadline - time.monotonic()) / 2  # the next one needs time to answer, too
-        first_look = min(attempt.kms.latency.silence_seconds, self._most_patience)
-        self._patience = first_look if self._waiting else FOR_NEWS_ONLY
+        self._first_look = min(attempt.kms.latency.silence_seconds, self._most_patience)
+        self._patience = self._first_look if self._waiting else FOR_NEWS_ONLY
 
     def _may_overtake(self) -> bool:
         """The next region may be asked beside the latest one; if not yet, how long to wait before the next look."""
@@ -141,27 +141,23 @@ class _Race:
         kms = attempt.kms
         if kms.went_out(call):
             return True
-        patience = kms.patience_seconds
-        self._patience = min(patience, self._most_patience)  # a region's own tail may be longer than the deadline
+        self._patience = self._first_look
         is_out = attempt.is_out
         if self._next().is_out and not is_out:
             return False
         if kms.passes_over(call):
             return True
-        left = call.patience_left(self._patience)
-        if left is None or left > 0:
-            self._patience = self._next_look(call, left)
+        at_most = call.patience_left(self._most_patience)  # a region's own tail may be longer than the deadline
+        if at_most is None:  # not sent yet
+            self._patience = FOR_NEWS_ONLY
             return False
-        if call.seconds >= patience:
+        until_late = kms.seconds_until_late(call)
+        if until_late > 0 and at_most > 0:
+            self._patience = min(until_late, at_most)
+            return False
+        if until_late <= 0:
             kms.late(call)
         return is_out or kms.may_overtake(call)
-
-    def _next_look(self, call: Call, left: float | None) -> float:
-        """Early, for the region may be silent to several: the last one to be sent tells the others. Then when late."""
-        if left is None:  # not sent yet
-            return FOR_NEWS_ONLY
-        early = self._latest[0].kms.latency.silence_seconds - call.seconds
-        return min(early, left) if early > 0 else left
 
     def _judge(self, attempt: Attempt, result: Callable[[], dict[str, Any]]) -> Answer | None:
         """The answer, if it is a good one; raises the first region's refusal, notes what lets another region try."""

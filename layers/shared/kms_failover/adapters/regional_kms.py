@@ -168,14 +168,21 @@ class RegionalKms:
         """It still waits for a thread, and those that have one wait in vain."""
         return self._is_late and not call.has_thread
 
-    @property
-    def patience_seconds(self) -> float:
-        """How long a call may take before another region is asked beside it: less if several others wait in vain."""
-        return self.latency.silence_seconds if self._is_silent_to_several() else self.latency.hedge_delay_seconds
+    def seconds_until_late(self, call: Call) -> float:
+        """Until another region is asked beside this call: sooner if several others wait in vain as well.
+
+        Infinite for a call that has not been sent. For several the last one to be sent decides: whoever waits for that
+        one learns here when they all are late, and `late` tells the others.
+        """
+        if call.sent_at is None:
+            return float("inf")
+        late_at = call.sent_at + self.latency.hedge_delay_seconds
+        silent_at = max(call.sent_at, self._silent_to_several_since()) + self.latency.silence_seconds
+        return min(late_at, silent_at) - AWAKE.now()
 
     def is_silent_to(self, call: Call) -> bool:
         """Later than this region's own standard; what waits for credentials or, in health, for a thread is not."""
-        return self.passes_over(call) or (call.sent_at is not None and call.seconds >= self.patience_seconds)
+        return self.passes_over(call) or self.seconds_until_late(call) <= 0
 
     def late(self, call: Call) -> None:
         """It has not been answered in time. If nothing was since it was sent, that is news to all who wait as well."""
@@ -221,13 +228,10 @@ class RegionalKms:
         latency = self.latency
         return latency.hedge_delay_seconds if latency.is_known else self._settings.wrap_deadline_seconds
 
-    def _is_silent_to_several(self) -> bool:
-        """Nothing was heard while all of them waited for longer than nearly every answer takes."""
+    def _silent_to_several_since(self) -> float:
+        """Since when nothing was heard although several wait, on the awake clock; infinite if only a few wait."""
         sent = sorted(call.sent_at for call in tuple(self._sent) if call.sent_at is not None)
-        if len(sent) < SEVERAL:
-            return False
-        since = max(self._answered_at, sent[SEVERAL - 1])
-        return AWAKE.now() - since >= self.latency.silence_seconds
+        return max(self._answered_at, sent[SEVERAL - 1]) if len(sent) >= SEVERAL else float("inf")
 
     def _count_silence(self) -> None:
         """Calls that were overtaken before they were late by themselves, and have not been answered since."""
@@ -267,8 +271,8 @@ class RegionalKms:
         call: Call | None = getattr(self._own, "call", None)
         if call is not None:
             AWAKE.keep(self._judged_within)
+            self._sent.add(call)  # first: whoever is told that it was sent counts it among those that wait
             call.sent()
-            self._sent.add(call)
 
     # What its answers say about it
 
