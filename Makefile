@@ -22,7 +22,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files, in a local cloud: DATA=folder, FILES=count, SHORT=1
-	@$(TOOLS)/bin/python -m tests.drill --no-build --sam $(CURDIR)/$(SAM)/bin/sam $(if $(DATA),--data "$(DATA)") $(if $(FILES),--files $(FILES)) $(if $(SHORT),--short)
+	@$(TOOLS)/bin/python -m proofs.drill --no-build --sam $(CURDIR)/$(SAM)/bin/sam $(if $(DATA),--data "$(DATA)") $(if $(FILES),--files $(FILES)) $(if $(SHORT),--short)
 
 test: $(VENV)/ready ## all tests, on every processor; ARGS for pytest ("-n 0": in one process)
 	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
@@ -31,10 +31,10 @@ clients: $(CLIENTS)/ready ## real clients (Encryption SDK, S3 and DynamoDB Encry
 	@$(CLIENTS)/bin/python -m pytest tests/clients $(ARGS)
 
 simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, DOCS=1, ARGS
-	@$(VENV)/bin/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(if $(DOCS),--docs) $(ARGS)
+	@$(VENV)/bin/python -m proofs.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(if $(DOCS),--docs) $(ARGS)
 
 fuzz: $(VENV)/ready ## events nobody has thought of, for every function and parser: RUNS=events a target, SEED=number, ONLY="runbook sweep", SHOW=event
-	@$(VENV)/bin/python -m tests.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(SHOW),--show $(SHOW)) $(ARGS)
+	@$(VENV)/bin/python -m proofs.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(SHOW),--show $(SHOW)) $(ARGS)
 
 nightly: ## what takes hours: a million simulated schedules, 100,000 events a function, the benchmarks; SEED=number
 	@$(MAKE) --no-print-directory simulate RUNS=1000000
@@ -42,10 +42,10 @@ nightly: ## what takes hours: a million simulated schedules, 100,000 events a fu
 	@$(MAKE) --no-print-directory bench
 
 trials: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## time from silence to a changed route, in a local cloud: TRIALS=count, MODES="warm reports", DOCS=1
-	@$(TOOLS)/bin/python -m tests.trials --sam $(CURDIR)/$(SAM)/bin/sam $(if $(TRIALS),--trials $(TRIALS)) $(if $(MODES),--modes $(MODES)) $(if $(DOCS),--docs)
+	@$(TOOLS)/bin/python -m proofs.trials --sam $(CURDIR)/$(SAM)/bin/sam $(if $(TRIALS),--trials $(TRIALS)) $(if $(MODES),--modes $(MODES)) $(if $(DOCS),--docs)
 
 practice: $(VENV)/ready $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the service in a local cloud, left up to give orders to: SILENT=region or none
-	@$(TOOLS)/bin/python -m tests.practice --sam $(CURDIR)/$(SAM)/bin/sam $(if $(SILENT),--silent $(SILENT))
+	@$(TOOLS)/bin/python -m proofs.practice --sam $(CURDIR)/$(SAM)/bin/sam $(if $(SILENT),--silent $(SILENT))
 
 # A profile that is only in the environment is not meant: a real account has to be named here
 PROFILE = $(if $(filter command,$(firstword $(origin AWS_PROFILE))),$(AWS_PROFILE))
@@ -64,7 +64,7 @@ moto-patch: $(VENV)/ready ## write the strict KMS as a patch for moto, and run t
 check: $(VENV)/ready $(SAM)/ready ## the gate: format, lint, types, import contracts, template, locks
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
-	$(VENV)/bin/mypy layers/shared/kms_failover functions deployment local tests benchmarks
+	$(VENV)/bin/mypy layers/shared/kms_failover functions deployment local proofs tests benchmarks
 	$(VENV)/bin/lint-imports --no-cache
 	$(SAM)/bin/sam validate --lint
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks lock-to

@@ -11,9 +11,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
-from kms_failover.domain.judgement import Judgement
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.schedule import deployed_in
+from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.schedule import deployed_in
 
 MOST_LOGGED = 10  # key sets, of each region and run
 

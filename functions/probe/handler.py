@@ -8,10 +8,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
-from kms_failover.domain.health import Observation, Outcome
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.probing import probe_request
-from kms_failover.domain.schedule import deployed_in
+from kms_failover.domain.routing.health import Observation, Outcome
+from kms_failover.domain.routing.probe import probe_request
+from kms_failover.domain.routing.schedule import deployed_in
 
 logger = Logger(service=EVENT_SOURCE)
 

@@ -7,12 +7,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
-from kms_failover.domain.material import Concern
-from kms_failover.domain.material_plan import Action
-from kms_failover.domain.material_turn import Reimport
+from kms_failover.domain.key_material.material import Concern
+from kms_failover.domain.key_material.plan import Action
+from kms_failover.domain.key_material.reimport import Run
+from kms_failover.domain.key_material.reimport_request import reimport_request
+from kms_failover.domain.key_material.turn import Reimport
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.reimport_request import reimport_request
-from kms_failover.domain.reimporting import Run
 
 logger = Logger(service=EVENT_SOURCE)
 

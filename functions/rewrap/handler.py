@@ -12,8 +12,8 @@ from kms_failover import bootstrap
 from kms_failover.adapters.classify import code_of
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.rewrap_request import ObjectName, from_invocation, from_message, is_from_queue
-from kms_failover.domain.rewrapping import Outcome, RewrapService
+from kms_failover.domain.objects.rewrap import Outcome, RewrapService
+from kms_failover.domain.objects.rewrap_request import ObjectName, from_invocation, from_message, is_from_queue
 from kms_failover.errors import TamperedError
 
 logger = Logger(service=EVENT_SOURCE)

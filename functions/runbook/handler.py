@@ -7,8 +7,8 @@ from aws_lambda_powertools import Logger
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.operating import CHANGES_INTENT, ActionName, Command, Runbook
-from kms_failover.domain.runbook_request import runbook_request, wants_refusals_answered
+from kms_failover.domain.runbook.commands import CHANGES_INTENT, ActionName, Command, Runbook
+from kms_failover.domain.runbook.request import runbook_request, wants_refusals_answered
 from kms_failover.errors import (
     CommandRefusedError,
     EventFormatError,

@@ -8,7 +8,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.routing.signals import IgnoredEvent
 
 logger = Logger(service=EVENT_SOURCE)
 

@@ -8,9 +8,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
-from kms_failover.domain.backfilling import Step
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.sweeping import MAX_NAMED, Owed, Swept, key_set_in
+from kms_failover.domain.objects.backfill import Step
+from kms_failover.domain.objects.sweep import MAX_NAMED, Owed, Swept, key_set_in
 
 logger = Logger(service=EVENT_SOURCE)
 

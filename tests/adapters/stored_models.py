@@ -13,16 +13,16 @@ from kms_failover import adapters
 from kms_failover.adapters.items import Stored
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.stored_key_sets import former_key_sets
-from kms_failover.domain.backfilling import Backfill
-from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source
-from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import Bucket, KeySet, Material, MemberKey, Model, Origin
-from kms_failover.domain.key_set_change import FormerKeySet
-from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
-from kms_failover.domain.readiness import Kind, News, Said
-from kms_failover.domain.route import Intent, Mode, Route
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.objects.backfill import Backfill
+from kms_failover.domain.objects.debt import Debt, Refusal
+from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source
+from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.readiness import Kind, News, Said
+from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.signals import IgnoredEvent
+from kms_failover.domain.runbook.key_set_change import FormerKeySet
 from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import EAST, NOON, WEST, arn
 

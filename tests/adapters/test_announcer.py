@@ -13,10 +13,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from moto import mock_aws
 
 from kms_failover.adapters.announcer import SnsAndEventBridge
-from kms_failover.domain.messages import Bulletin, Sender, message
 from kms_failover.domain.naming import Deployment, Place
-from kms_failover.domain.readiness import Kind, News
-from kms_failover.domain.route import Route
+from kms_failover.domain.routing.messages import Bulletin, Sender, message
+from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.route import Route
 from kms_failover.errors import KmsFailoverError
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, key_names, moments
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from kms_failover.adapters.map_runs import StepFunctionsMapRuns
-from kms_failover.domain.backfilling import Counted
+from kms_failover.domain.objects.backfill import Counted
 from kms_failover.errors import NotCountedError
 from tests.domain.strategies import NOON
 

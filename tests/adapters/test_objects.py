@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from kms_failover.adapters.objects import CARRIED, MAX_COPY_BYTES, REPLICATION_FRESH_SECONDS, S3Objects
-from kms_failover.domain.stored_object import StoredObject
+from kms_failover.domain.objects.stored_object import StoredObject
 from kms_failover.errors import ObjectChangedError, ObjectFormatError
 
 BUCKET, KEY = "orders-eu-west-1", "2026/order 1+1 ü.json"

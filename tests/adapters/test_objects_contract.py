@@ -8,10 +8,10 @@ import pytest
 from moto import mock_aws
 
 from kms_failover.adapters.objects import S3Objects
-from kms_failover.domain.stored_object import ObjectStore
+from kms_failover.domain.objects.stored_object import ObjectStore
 from kms_failover.errors import ObjectChangedError
 from tests.adapters.test_objects import BUCKET, KEY, honour_conditions
-from tests.domain.rewrap_world import WorldObjects
+from tests.domain.objects.rewrap_world import WorldObjects
 
 
 class Shelf:

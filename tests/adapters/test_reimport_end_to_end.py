@@ -12,17 +12,17 @@ from kms_failover.adapters.custody import SecretsManagerCustody
 from kms_failover.adapters.key_import import ImportableKeys
 from kms_failover.adapters.lease import TableLease
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.domain.key_material.material import Concern, MaterialRecord
+from kms_failover.domain.key_material.plan import Action
+from kms_failover.domain.key_material.ports import Ports
+from kms_failover.domain.key_material.reimport import ReimportService
+from kms_failover.domain.key_material.reimport_request import EVERY_KEY, ReimportRequest, reimport_request
+from kms_failover.domain.key_material.turn import Reimport
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.material import Concern, MaterialRecord
-from kms_failover.domain.material_plan import Action
-from kms_failover.domain.material_ports import Ports
-from kms_failover.domain.material_turn import Reimport
-from kms_failover.domain.reimport_request import EVERY_KEY, ReimportRequest, reimport_request
-from kms_failover.domain.reimporting import ReimportService
 from kms_failover.errors import SeveralMaterialsError, UnreadableItemError
 from local.strict_kms import Installation, ReusedPairs, mock_strict_kms, settle_all
 from local.strict_kms.owner import import_material
-from tests.domain.reimport_world import WorldPeople
+from tests.domain.key_material.reimport_world import WorldPeople
 
 REGION = "eu-west-1"
 BYTES = b"the secret bytes of orders' key."

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from kms_failover.adapters.key_import import PARAMETERS_PAUSE_SECONDS, ImportableKeys
-from kms_failover.domain.material_ports import PlainMaterial
+from kms_failover.domain.key_material.ports import PlainMaterial
 from kms_failover.errors import ImportRefusedError, KeyNotReadyError, RegionUnavailableError, ThrottledError
 from local.strict_kms import ReusedPairs, mock_strict_kms
 from local.strict_kms.owner import import_material

@@ -11,14 +11,14 @@ from moto import mock_aws
 
 from kms_failover.adapters import stored_observations
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain.backfilling import Backfill, Phase
-from kms_failover.domain.coverage import Uncovered
-from kms_failover.domain.debt import Debt, Refusal, Standing
-from kms_failover.domain.health import Outcome, Source, Verdict
-from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
-from kms_failover.domain.readiness import Kind, News
-from kms_failover.domain.route import Intent, Mode, Route, first_route
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
+from kms_failover.domain.objects.backfill import Backfill, Phase
+from kms_failover.domain.objects.coverage import Uncovered
+from kms_failover.domain.objects.debt import Debt, Refusal, Standing
+from kms_failover.domain.routing.health import Outcome, Source, Verdict
+from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
+from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError
 from tests.adapters.tables import create_state_table
 from tests.domain.memory_state import MemoryState

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from kms_failover.adapters.queue import ATTEMPTS, SqsRewrapQueue
-from kms_failover.domain.sweeping import RewrapMessage
+from kms_failover.domain.objects.sweep import RewrapMessage
 from kms_failover.errors import QueueError
 
 URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/prod-rewrap"

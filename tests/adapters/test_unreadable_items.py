@@ -14,20 +14,20 @@ from kms_failover.adapters import stored_key_sets, stored_observations
 from kms_failover.adapters.key_set_journal import KeySetJournal
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.unreadable import UnreadableLog
-from kms_failover.domain.backfilling import Backfill
-from kms_failover.domain.controlling import Controller
-from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Outcome, Source, Verdict
+from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import Bucket, Failback
-from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
-from kms_failover.domain.readiness import News
-from kms_failover.domain.route import Intent, Mode, Route, first_route
-from kms_failover.domain.sweeping import Chance, RewrapMessage, SweepService
+from kms_failover.domain.objects.backfill import Backfill
+from kms_failover.domain.objects.debt import Debt, Refusal
+from kms_failover.domain.objects.sweep import Chance, RewrapMessage, SweepService
+from kms_failover.domain.routing.controller import Controller
+from kms_failover.domain.routing.health import Outcome, Source, Verdict
+from kms_failover.domain.routing.readiness import News
+from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
 from kms_failover.errors import EpochConflictError, UnreadableItemError
-from tests.adapters.kms_world import aws_error
 from tests.adapters.tables import create_state_table
+from tests.client.kms_world import aws_error
+from tests.domain.routing.test_controller import Announcements
 from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set, observation
-from tests.domain.test_controlling import Announcements
 
 type Break = Callable[[dict[str, Any]], dict[str, Any]]
 

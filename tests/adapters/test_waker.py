@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kms_failover.adapters.waker import FunctionWaker
-from tests.adapters.kms_world import aws_error, timed_out
+from tests.client.kms_world import aws_error, timed_out
 
 
 class Functions:

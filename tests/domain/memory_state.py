@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 
-from kms_failover.domain.backfilling import Backfill, Phase
-from kms_failover.domain.coverage import Uncovered
-from kms_failover.domain.debt import Debt, Held, Refusal, Standing, debt_id, digest, refusal_id
-from kms_failover.domain.health import Observation, Source
-from kms_failover.domain.judgement import Judgement
+from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
-from kms_failover.domain.readiness import News
-from kms_failover.domain.route import Intent, Route
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.objects.backfill import Backfill, Phase
+from kms_failover.domain.objects.coverage import Uncovered
+from kms_failover.domain.objects.debt import Debt, Held, Refusal, Standing, debt_id, digest, refusal_id
+from kms_failover.domain.routing.health import Observation, Source
+from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.readiness import News
+from kms_failover.domain.routing.route import Intent, Route
+from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 
 from kms_failover.domain.key_set import Bucket
-from kms_failover.domain.s3_envelope import commit
+from kms_failover.domain.objects.s3_envelope import commit
 from tests.domain.strategies import EAST, WEST
 from tests.functions.lambdas import Stack
 

@@ -11,9 +11,9 @@ from botocore.client import BaseClient
 
 from kms_failover import bootstrap
 from kms_failover.cli_text import text
+from kms_failover.domain.key_material.reimport_request import ReimportRequest
 from kms_failover.domain.key_set import Bucket, KeySet, MemberKey
-from kms_failover.domain.operating import ActionName, Command
-from kms_failover.domain.reimport_request import ReimportRequest
+from kms_failover.domain.runbook.commands import ActionName, Command
 from kms_failover.errors import ConfigurationError
 from tests.domain.strategies import EAST, IRELAND, WEST
 from tests.functions.buckets import CONTEXT, envelope

@@ -13,7 +13,7 @@ from functions.runbook.handler import lambda_handler as runbook
 from functions.sweep.handler import lambda_handler as sweep
 from kms_failover.adapters.map_runs import StepFunctionsMapRuns
 from kms_failover.adapters.objects import S3Objects
-from kms_failover.domain.backfilling import Counted
+from kms_failover.domain.objects.backfill import Counted
 from tests.domain.strategies import EAST, WEST
 from tests.functions.buckets import BUCKET, CONTEXT, Objects
 from tests.functions.lambdas import Stack, stack

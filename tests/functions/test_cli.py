@@ -27,15 +27,15 @@ from kms_failover.cli import _parser, main
 from kms_failover.cli_orders import payload_of
 from kms_failover.cli_outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_USAGE
 from kms_failover.cli_text import text
-from kms_failover.domain import composite_view
-from kms_failover.domain.debt import Debt, Refusal
-from kms_failover.domain.health import Verdict
+from kms_failover.domain.key_material.material import MaterialRecord
 from kms_failover.domain.key_set import KeySet, Origin
-from kms_failover.domain.material import MaterialRecord
-from kms_failover.domain.operating import LONGEST_AUTHOR, LONGEST_REASON, ActionName, Command, Runbook
-from kms_failover.domain.readiness import Kind, News
-from kms_failover.domain.route import Intent, decide, first_route
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.objects.debt import Debt, Refusal
+from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.route import Intent, decide, first_route
+from kms_failover.domain.routing.signals import IgnoredEvent
+from kms_failover.domain.runbook import status as composite_view
+from kms_failover.domain.runbook.commands import LONGEST_AUTHOR, LONGEST_REASON, ActionName, Command, Runbook
 from kms_failover.errors import UnreadableItemError
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set

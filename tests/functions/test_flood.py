@@ -14,9 +14,9 @@ from functions.probe.handler import lambda_handler as probe
 from functions.runbook.handler import lambda_handler as runbook
 from functions.signals.handler import lambda_handler as signals
 from kms_failover.adapters import stored_observations
-from kms_failover.adapters.reports import FaultReporter
-from kms_failover.domain.health import Observation, Outcome, Source, Verdict
+from kms_failover.client.reports import FaultReporter
 from kms_failover.domain.naming import Place
+from kms_failover.domain.routing.health import Observation, Outcome, Source, Verdict
 from tests.adapters.stored_models import LONG, written_at_length
 from tests.domain.strategies import EAST, WEST
 from tests.functions.lambdas import EVENTS, Stack, event, stack

@@ -10,10 +10,10 @@ from botocore.exceptions import EndpointConnectionError
 from functions.probe.handler import lambda_handler
 from kms_failover import bootstrap
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain.health import Observation, Outcome
 from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.routing.health import Observation, Outcome
 from kms_failover.errors import EventFormatError
-from tests.adapters.kms_world import aws_error
+from tests.client.kms_world import aws_error
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import Stack, stack
 
@@ -191,7 +191,7 @@ def test_whatever_the_schedule_sends_is_a_minute_of_rounds(
 def test_a_table_or_a_controller_that_is_silent_costs_a_round_two_seconds_and_four_at_worst(
     prod: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That rounds bear it: tests/domain/test_static_stability.py."""
+    """That rounds bear it: tests/domain/routing/test_static_stability.py."""
     configs: list[Any] = []
     monkeypatch.setattr(bootstrap, "_waker", lambda _place, config: configs.append(config))
 

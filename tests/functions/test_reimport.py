@@ -9,7 +9,7 @@ import pytest
 from functions.reimport import handler
 from kms_failover import bootstrap
 from kms_failover.errors import EventFormatError, RegionUnavailableError
-from tests.domain.reimport_world import SECRET_BYTES, World, arn, key_set
+from tests.domain.key_material.reimport_world import SECRET_BYTES, World, arn, key_set
 from tests.functions.test_reimport_deployed import LambdaContext
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from functions.rewrap import handler
 from kms_failover import bootstrap
-from kms_failover.domain.rewrapping import Outcome, Result
+from kms_failover.domain.objects.rewrap import Outcome, Result
 from kms_failover.errors import ObjectChangedError, TamperedError
 
 EVENTS = Path(__file__).parents[2] / "events"

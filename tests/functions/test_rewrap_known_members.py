@@ -9,11 +9,11 @@ import pytest
 
 from functions.rewrap.handler import lambda_handler as rewrap
 from kms_failover.adapters.key_set_journal import KeySetJournal
-from kms_failover.domain.bundle import Bundle, Kind, Wrap, commit
-from kms_failover.domain.debt import Debt
+from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit
 from kms_failover.domain.key_set import Bucket, KeySet, MemberKey
-from kms_failover.domain.object_record import KEY_SET_UNREAD, NOT_ALLOWED
-from tests.domain.rewrap_world import CONTEXT, DATA_KEY, v3
+from kms_failover.domain.objects.debt import Debt
+from kms_failover.domain.objects.object_record import KEY_SET_UNREAD, NOT_ALLOWED
+from tests.domain.objects.rewrap_world import CONTEXT, DATA_KEY, v3
 from tests.domain.strategies import EAST, WEST
 from tests.functions.lambdas import ACCOUNT, Stack, forget_warm_environments, stack
 

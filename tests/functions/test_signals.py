@@ -18,10 +18,10 @@ from botocore.exceptions import ClientError
 from functions.signals.handler import lambda_handler
 from kms_failover import bootstrap
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain.health import Source
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.naming import Place
-from kms_failover.domain.signals import SignalService
+from kms_failover.domain.routing.health import Source
+from kms_failover.domain.routing.signals import SignalService
 from kms_failover.errors import NotAskedError
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import ACCOUNT, Context, Stack, event, stack

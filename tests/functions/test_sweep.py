@@ -9,10 +9,10 @@ import pytest
 
 from functions.sweep import handler
 from kms_failover import bootstrap
-from kms_failover.domain.backfilling import Backfill, Phase, Step
-from kms_failover.domain.debt import Debt
-from kms_failover.domain.rewrap_request import ObjectName, from_invocation
-from kms_failover.domain.sweeping import Dropped, Owed, Swept
+from kms_failover.domain.objects.backfill import Backfill, Phase, Step
+from kms_failover.domain.objects.debt import Debt
+from kms_failover.domain.objects.rewrap_request import ObjectName, from_invocation
+from kms_failover.domain.objects.sweep import Dropped, Owed, Swept
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.test_rewrap import Context
 

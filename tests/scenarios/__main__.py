@@ -6,7 +6,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kms_failover.domain.settings import Settings
+from kms_failover.domain.data_keys.settings import Settings
 from local.cloud.ports import LOOPBACK, free_ports
 from local.cloud.serving import serving
 from tests.scenarios.faults import FAULTS, Fault

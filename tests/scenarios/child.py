@@ -8,9 +8,9 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.adapters.failover_kms import FailoverKms
+from kms_failover.client.failover_kms import FailoverKms
+from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.settings import Settings
 from tests.scenarios.matrix import CONTEXT, FIRST
 
 

@@ -8,11 +8,11 @@ import os
 import sys
 import time
 
-from kms_failover.adapters.failover_kms import FailoverKms
-from kms_failover.adapters.reservoir import REQUESTS_BEFORE_STOCK
-from kms_failover.domain.bundle import Bundle
+from kms_failover.client.failover_kms import FailoverKms
+from kms_failover.client.reservoir import REQUESTS_BEFORE_STOCK
+from kms_failover.domain.data_keys.bundle import Bundle
+from kms_failover.domain.data_keys.settings import ReservoirLimits, Settings
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.settings import ReservoirLimits, Settings
 from tests.scenarios.matrix import FIRST
 
 STOCK, KEYS = 8, 3

@@ -12,10 +12,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.adapters.failover_kms import FailoverKms
-from kms_failover.domain.bundle import Bundle
+from kms_failover.client.failover_kms import FailoverKms
+from kms_failover.domain.data_keys.bundle import Bundle
+from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.settings import Settings
 from tests.scenarios.faults import FLAP_SECONDS, Fault, Meaning
 from tests.scenarios.faulty_kms import region
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from kms_failover.adapters.prober import KmsProber
-from kms_failover.domain.controlling import Controller
-from kms_failover.domain.health import Observation, Outcome, Source
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.messages import Bulletin
-from kms_failover.domain.probing import ProbeService
-from kms_failover.domain.readiness import News
-from kms_failover.domain.route import Route
+from kms_failover.domain.routing.controller import Controller
+from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.messages import Bulletin
+from kms_failover.domain.routing.probe import ProbeService
+from kms_failover.domain.routing.readiness import News
+from kms_failover.domain.routing.route import Route
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import NOON
 from tests.scenarios.faults import FAULTS, Fault, Meaning

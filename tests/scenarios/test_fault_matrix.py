@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kms_failover.domain.settings import Settings
+from kms_failover.domain.data_keys.settings import Settings
 from tests.scenarios.faults import FAULTS, MALFORMED, Fault, Meaning
 from tests.scenarios.matrix import FIRST, OPERATIONS, PLACES, Kms, Outcome, error_of_boto3, expected, run
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kms_failover.domain.settings import Settings
+from kms_failover.domain.data_keys.settings import Settings
 from tests.scenarios.faults import silence
 from tests.scenarios.faulty_kms import Region, region, running
 from tests.scenarios.matrix import CONTEXT, FIRST, REGIONS, Kms

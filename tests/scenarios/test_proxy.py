@@ -9,9 +9,9 @@ import boto3
 import pytest
 from botocore.exceptions import ProxyConnectionError
 
-from kms_failover.adapters.failover_kms import FailoverKms
+from kms_failover.client.failover_kms import FailoverKms
+from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.settings import Settings
 from local.cloud.ports import LOOPBACK, free_ports
 from tests.scenarios.matrix import CREDENTIALS
 

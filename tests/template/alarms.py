@@ -13,10 +13,10 @@ from functions.rewrap import handler as rewrap
 from functions.signals import handler as signals
 from functions.sweep import handler as sweep
 from kms_failover.adapters.unreadable_metric import UnreadableMetric
-from kms_failover.domain.aws_events import ALARM_INFIX, read
-from kms_failover.domain.health import Observation, Outcome, RegionHealth, Source, Verdict
-from kms_failover.domain.judgement import first_judgement
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.routing.aws_events import ALARM_INFIX, read
+from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.routing.judgement import first_judgement
+from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import NOON, key_set
 from tests.template.deployed import Stack

@@ -8,17 +8,23 @@ from typing import Any
 
 from kms_failover.adapters.prober import CONTEXT
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain import controlling, material_ports, object_record, operating, probing, signals, sweeping
-from kms_failover.domain.backfilling import Backfill, Phase
-from kms_failover.domain.debt import Debt, Held, Refusal
-from kms_failover.domain.health import Observation, Outcome, Source
-from kms_failover.domain.judgement import Judgement, first_judgement
-from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
+from kms_failover.domain.key_material import ports as material_ports
+from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.naming import Place
-from kms_failover.domain.readiness import Kind, News
-from kms_failover.domain.route import Intent, Mode, Route
-from kms_failover.domain.s3_envelope import MADE_BY_THE_CLIENT
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.objects import object_record
+from kms_failover.domain.objects import sweep as sweeping
+from kms_failover.domain.objects.backfill import Backfill, Phase
+from kms_failover.domain.objects.debt import Debt, Held, Refusal
+from kms_failover.domain.objects.s3_envelope import MADE_BY_THE_CLIENT
+from kms_failover.domain.routing import controller as controlling
+from kms_failover.domain.routing import probe as probing
+from kms_failover.domain.routing import signals
+from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.judgement import Judgement, first_judgement
+from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.signals import IgnoredEvent
+from kms_failover.domain.runbook import commands as operating
 from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import ACCOUNT, NOON, key_set
 from tests.template.deployed import BUCKET_KEYS, BUCKETS, MEMBER_KEYS, Stack

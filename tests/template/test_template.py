@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from kms_failover.domain.schedule import deployed_in
+from kms_failover.domain.routing.schedule import deployed_in
 from tests.template.deployed import HOME, REPLICA, Stack
 from tests.template.loading import ROOT, TEXT, loaded
 
@@ -157,7 +157,7 @@ def test_what_is_invoked_asynchronously_has_a_failure_destination(name: str) -> 
 
 def test_a_function_outlasts_what_it_waits_for() -> None:
     from kms_failover.adapters.starter import LambdaStarter  # noqa: PLC0415  # for its number only
-    from kms_failover.domain.probing import ROUND_SECONDS, ROUNDS  # noqa: PLC0415  # the same
+    from kms_failover.domain.routing.probe import ROUND_SECONDS, ROUNDS  # noqa: PLC0415  # the same
 
     by_role = {role(name): timeout(name) for name in FUNCTIONS}
 
@@ -180,9 +180,9 @@ def test_nothing_is_encrypted_under_a_kms_key(name: str) -> None:
 
 CALLS: dict[str, dict[str, tuple[str, str]]] = {
     "data-keys": {
-        "kms:GenerateDataKey": ("kms_failover.adapters.engine", '"generate_data_key"'),
-        "kms:Encrypt": ("kms_failover.adapters.engine", '"encrypt"'),
-        "kms:Decrypt": ("kms_failover.adapters.engine", '"decrypt"'),
+        "kms:GenerateDataKey": ("kms_failover.client.bundler", '"generate_data_key"'),
+        "kms:Encrypt": ("kms_failover.client.bundler", '"encrypt"'),
+        "kms:Decrypt": ("kms_failover.client.bundler", '"decrypt"'),
         "dynamodb:Query": ("kms_failover.adapters.items", ".query("),
         "dynamodb:GetItem": ("kms_failover.adapters.items", ".get_item("),
         "dynamodb:PutItem": ("kms_failover.adapters.items", ".put_item("),
@@ -211,8 +211,8 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "events:PutEvents": ("kms_failover.adapters.announcer", ".put_events("),
     },
     "rewrap": {
-        "kms:Decrypt": ("kms_failover.adapters.engine", '"decrypt"'),
-        "kms:Encrypt": ("kms_failover.adapters.engine", '"encrypt"'),
+        "kms:Decrypt": ("kms_failover.client.bundler", '"decrypt"'),
+        "kms:Encrypt": ("kms_failover.client.bundler", '"encrypt"'),
         "kms:GenerateDataKey": ("kms_failover.adapters.objects", ".copy_object("),  # S3, in the function's name
         "dynamodb:Query": ("kms_failover.adapters.items", ".query("),
         "dynamodb:GetItem": ("kms_failover.adapters.items", ".get_item("),
@@ -410,7 +410,7 @@ def test_each_example_event_matches_a_rule(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(CONSUMED | EMITTED | UNWANTED))
 def test_the_signals_rules_deliver_what_the_code_reads_and_nothing_else(name: str) -> None:
-    from kms_failover.domain.aws_events import repeat_key  # noqa: PLC0415  # whether it is read
+    from kms_failover.domain.routing.aws_events import repeat_key  # noqa: PLC0415  # whether it is read
 
     delivered = any(rule.startswith("SignalsFunction.") for rule in matching(EXAMPLES[name]))
 
@@ -425,7 +425,7 @@ def values(rule: str, *path: str) -> set[str]:
 
 
 def test_the_signals_rules_name_exactly_the_events_of_keys_that_the_code_knows() -> None:
-    from kms_failover.domain import aws_events  # noqa: PLC0415  # for its tables only
+    from kms_failover.domain.routing import aws_events  # noqa: PLC0415  # for its tables only
 
     assert values("Keys", "detail-type") == set(aws_events.KEY_EVENTS)
     for rule, detail_type in (("KeyCalls", aws_events.API_CALL), ("KeyServiceEvents", aws_events.SERVICE_EVENT)):

@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any, Protocol
 import boto3
 from botocore.config import Config
 
-from kms_failover.adapters.account_filter import AccountFilter
 from kms_failover.adapters.recent_key_sets import RecentKeySets
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.transport_logs import hold_back_transport_debug
-from kms_failover.domain.accounts import accounts_of
+from kms_failover.client.account_filter import AccountFilter
+from kms_failover.domain.data_keys.accounts import accounts_of
+from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.naming import Place
-from kms_failover.domain.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from kms_failover.adapters.data_key_api import DataKeyApi
     from kms_failover.adapters.once import OnceEach
-    from kms_failover.domain.backfilling import BackfillService
-    from kms_failover.domain.controlling import Controller
-    from kms_failover.domain.operating import Runbook
-    from kms_failover.domain.probing import ProbeService
-    from kms_failover.domain.reimporting import ReimportService
-    from kms_failover.domain.rewrapping import RewrapService
-    from kms_failover.domain.sweeping import SweepService
+    from kms_failover.client.data_key_api import DataKeyApi
+    from kms_failover.domain.key_material.reimport import ReimportService
+    from kms_failover.domain.objects.backfill import BackfillService
+    from kms_failover.domain.objects.rewrap import RewrapService
+    from kms_failover.domain.objects.sweep import SweepService
+    from kms_failover.domain.routing.controller import Controller
+    from kms_failover.domain.routing.probe import ProbeService
+    from kms_failover.domain.runbook.commands import Runbook
 
 AWS_TIMEOUT_SECONDS = 5.0  # for services beside KMS; a function's own time-out is longer
 IMPATIENT_SECONDS = 3.0
@@ -107,8 +107,8 @@ def runbook(context: LambdaContext) -> "Runbook":
 
 @functools.cache
 def _data_keys(place: Place, configuration: Path | None) -> "DataKeyApi":
-    from kms_failover.adapters.data_key_api import DataKeyApi
-    from kms_failover.adapters.failover_kms import FailoverKms
+    from kms_failover.client.data_key_api import DataKeyApi
+    from kms_failover.client.failover_kms import FailoverKms
 
     hold_back_transport_debug()
     key_sets: tuple[KeySet, ...] = ()
@@ -123,7 +123,7 @@ def _data_keys(place: Place, configuration: Path | None) -> "DataKeyApi":
 @functools.cache
 def _probe(place: Place) -> "ProbeService":
     from kms_failover.adapters.prober import KmsProber
-    from kms_failover.domain.probing import ProbeService
+    from kms_failover.domain.routing.probe import ProbeService
 
     hold_back_transport_debug()
     quick = Config(
@@ -140,7 +140,7 @@ def _probe(place: Place) -> "ProbeService":
 @functools.cache
 def _signals(place: Place) -> "OnceEach":
     from kms_failover.adapters.once import OnceEach
-    from kms_failover.domain.signals import SignalService
+    from kms_failover.domain.routing.signals import SignalService
 
     state = _state(place)
     service = SignalService(place.region, RecentKeySets(state), state, _waker(place), _key_probers(place), now)
@@ -150,7 +150,7 @@ def _signals(place: Place) -> "OnceEach":
 @functools.cache
 def _controller(place: Place) -> "Controller":
     from kms_failover.adapters.announcer import SnsAndEventBridge
-    from kms_failover.domain.controlling import Controller
+    from kms_failover.domain.routing.controller import Controller
 
     announcer = SnsAndEventBridge(_impatient("sns", place), _impatient("events", place), place)
     return Controller(_state(place), announcer, _key_prober(place), now)
@@ -158,10 +158,10 @@ def _controller(place: Place) -> "Controller":
 
 @functools.cache
 def _rewrap(place: Place) -> "RewrapService":
-    from kms_failover.adapters.connection import Connection
-    from kms_failover.adapters.keys import KeySetKeys
     from kms_failover.adapters.objects import S3Objects
-    from kms_failover.domain.rewrapping import RewrapService
+    from kms_failover.client.connection import Connection
+    from kms_failover.client.rewrap_keys import KeySetKeys
+    from kms_failover.domain.objects.rewrap import RewrapService
 
     hold_back_transport_debug()
     settings = Settings(accounts=tuple(_accounts(place)))
@@ -185,7 +185,7 @@ def _rewrap(place: Place) -> "RewrapService":
 @functools.cache
 def _sweep(place: Place) -> "SweepService":
     from kms_failover.adapters.queue import SqsRewrapQueue
-    from kms_failover.domain.sweeping import Chance, SweepService
+    from kms_failover.domain.objects.sweep import Chance, SweepService
 
     state, sqs = _state(place), _client("sqs", place)
     queue = SqsRewrapQueue(sqs, sqs.get_queue_url(QueueName=place.deployment.rewrap_queue)["QueueUrl"])
@@ -196,7 +196,7 @@ def _sweep(place: Place) -> "SweepService":
 @functools.cache
 def _backfill(place: Place) -> "BackfillService":
     from kms_failover.adapters.map_runs import StepFunctionsMapRuns
-    from kms_failover.domain.backfilling import BackfillService
+    from kms_failover.domain.objects.backfill import BackfillService
 
     state, map_runs = _state(place), StepFunctionsMapRuns(_client("stepfunctions", place))
     return BackfillService(state.key_sets, state, map_runs, place.region, now)
@@ -209,8 +209,8 @@ def _reimport(place: Place) -> "ReimportService":
     from kms_failover.adapters.lease import TableLease
     from kms_failover.adapters.people import SnsPeople
     from kms_failover.adapters.waker import FunctionWaker
-    from kms_failover.domain.material_ports import Ports
-    from kms_failover.domain.reimporting import ReimportService
+    from kms_failover.domain.key_material.ports import Ports
+    from kms_failover.domain.key_material.reimport import ReimportService
 
     hold_back_transport_debug()
     state = _state(place)
@@ -227,7 +227,7 @@ def _reimport(place: Place) -> "ReimportService":
 @functools.cache
 def _runbook(place: Place) -> "Runbook":
     from kms_failover.adapters.starter import LambdaStarter
-    from kms_failover.domain.operating import Runbook
+    from kms_failover.domain.runbook.commands import Runbook
 
     reimport_config = Config(read_timeout=LambdaStarter.PATIENCE_SECONDS, retries={"total_max_attempts": 1})
     functions = boto3.client("lambda", region_name=place.region, config=reimport_config)

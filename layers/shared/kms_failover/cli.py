@@ -12,7 +12,7 @@ from kms_failover.cli_orders import order
 from kms_failover.cli_outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, CommandError
 from kms_failover.cli_terminal import complain, say
 from kms_failover.cli_text import text
-from kms_failover.domain.operating import (
+from kms_failover.domain.runbook.commands import (
     CHANGES_INTENT,
     LONGEST_AUTHOR,
     LONGEST_EXPIRY_MINUTES,

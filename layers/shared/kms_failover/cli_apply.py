@@ -24,9 +24,9 @@ from kms_failover.cli_outcome import (
 )
 from kms_failover.cli_terminal import agrees, complain, is_attended, notice, say
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.key_set_plan import Plan, unreadable_secrets
-from kms_failover.domain.member_check import Look
 from kms_failover.domain.naming import Deployment
+from kms_failover.domain.runbook.key_set_plan import Plan, unreadable_secrets
+from kms_failover.domain.runbook.member_check import Look
 from kms_failover.errors import ConfigurationError, EpochConflictError, UnreadableItemError
 
 PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})  # seconds; a person waits

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from kms_failover.domain.key_set_change import Change, Detail, FormerKeySet, Kind
-from kms_failover.domain.key_set_plan import Write
+from kms_failover.domain.runbook.key_set_change import Change, Detail, FormerKeySet, Kind
+from kms_failover.domain.runbook.key_set_plan import Write
 
 _KINDS = {
     Kind.NEW: "new, in {where}",

@@ -19,7 +19,7 @@ from kms_failover.cli_outcome import (
 )
 from kms_failover.cli_terminal import notice
 from kms_failover.domain.naming import Deployment
-from kms_failover.domain.operating import CHANGES_INTENT, ActionName
+from kms_failover.domain.runbook.commands import CHANGES_INTENT, ActionName
 from kms_failover.errors import CommandRefusedError, NotBegunError, WorkFailedError
 
 RUNBOOK_SECONDS = 130  # longer than the function's own time-out

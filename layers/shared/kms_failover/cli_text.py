@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kms_failover.cli_apply_text import applied_lines
-from kms_failover.domain.composite_view import MAX_DEBTS
 from kms_failover.domain.plain_text import shown
+from kms_failover.domain.runbook.status import MAX_DEBTS
 
 SHOWN_CHANGES = 5
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from kms_failover.domain.messages import Bulletin, Sender, message
 from kms_failover.domain.naming import EVENT_SOURCE, Place
-from kms_failover.domain.readiness import Kind, News
-from kms_failover.domain.route import Route
+from kms_failover.domain.routing.messages import Bulletin, Sender, message
+from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.route import Route
 from kms_failover.errors import KmsFailoverError
 
 if TYPE_CHECKING:

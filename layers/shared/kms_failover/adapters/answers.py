@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.parsers import ResponseParserError
 
-from kms_failover.domain.kms_limits import MAX_BLOB_BYTES
+from kms_failover.domain.data_keys.kms_limits import MAX_BLOB_BYTES
 from kms_failover.errors import MalformedAnswerError
 
 if TYPE_CHECKING:

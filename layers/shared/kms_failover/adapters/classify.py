@@ -3,7 +3,7 @@
 from botocore.exceptions import BotoCoreError, ClientError, ProxyConnectionError
 from urllib3.exceptions import HTTPError as Urllib3Error
 
-from kms_failover.domain.fault import FaultClass, classify_code, classify_exception_names
+from kms_failover.domain.data_keys.fault import FaultClass, classify_code, classify_exception_names
 from kms_failover.errors import CommitmentError, KmsFailoverError, RegionUnavailableError
 
 # All that a call of KMS can raise and that says something about KMS; what else is raised is a defect

@@ -1,12 +1,12 @@
-"""Custody of key material in this region's Secrets Manager (the port `domain.material_ports.Custody`)."""
+"""Custody of key material in this region's Secrets Manager (the port `domain.key_material.ports.Custody`)."""
 
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from kms_failover.adapters.classify import code_of
-from kms_failover.domain.material import MATERIAL_BYTES
-from kms_failover.domain.material_ports import PlainMaterial
+from kms_failover.domain.key_material.material import MATERIAL_BYTES
+from kms_failover.domain.key_material.ports import PlainMaterial
 from kms_failover.errors import MaterialMissingError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""One region's KMS as reimporting sees it (the port `domain.material_ports.MemberKeys`)."""
+"""One region's KMS as reimporting sees it (the port `domain.key_material.ports.MemberKeys`)."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kms_failover.adapters.classify import classify, code_of
-from kms_failover.domain.fault import FaultClass
-from kms_failover.domain.material import KeyMaterial, KeyView
-from kms_failover.domain.material_ports import PlainMaterial
+from kms_failover.domain.data_keys.fault import FaultClass
+from kms_failover.domain.key_material.material import KeyMaterial, KeyView
+from kms_failover.domain.key_material.ports import PlainMaterial
 from kms_failover.errors import (
     ImportRefusedError,
     KeyNotReadyError,

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.classify import code_of
 from kms_failover.domain.key_set import MemberKey
-from kms_failover.domain.member_check import KeyFacts, Look
+from kms_failover.domain.runbook.member_check import KeyFacts, Look
 
 PATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})  # seconds; a person waits
 

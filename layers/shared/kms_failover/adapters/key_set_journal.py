@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from kms_failover.adapters.items import OnUnreadable, Stored, fact
 from kms_failover.adapters.stored_key_sets import MAX_KEY_SET_PAGES, MAX_KEY_SETS
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.key_set_change import FormerKeySet, InForce
+from kms_failover.domain.runbook.key_set_change import FormerKeySet, InForce
 from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A lease in the state table (the port `domain.reimporting.Lease`): one holder at a time, of one region."""
+"""A lease in the state table (the port `domain.key_material.reimport.Lease`): one holder at a time, of one region."""
 
 import uuid
 from collections.abc import Callable

@@ -1,10 +1,10 @@
-"""What a backfill's execution has come to, as Step Functions counts it (the port `domain.backfilling.MapRuns`)."""
+"""What a backfill's execution has come to, as Step Functions counts it (the port `domain.objects.backfill.MapRuns`)."""
 
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from kms_failover.domain.backfilling import Counted
+from kms_failover.domain.objects.backfill import Counted
 from kms_failover.errors import NotCountedError
 
 if TYPE_CHECKING:

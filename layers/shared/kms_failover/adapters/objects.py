@@ -1,4 +1,4 @@
-"""S3 objects as rewrapping sees them (the port `domain.stored_object.ObjectStore`)."""
+"""S3 objects as rewrapping sees them (the port `domain.objects.stored_object.ObjectStore`)."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from kms_failover.adapters.classify import code_of
-from kms_failover.domain.stored_object import StoredObject
+from kms_failover.domain.objects.stored_object import StoredObject
 from kms_failover.errors import ObjectChangedError, ObjectFormatError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from aws_lambda_powertools.utilities.idempotency import (
 from aws_lambda_powertools.utilities.idempotency.serialization.custom_dict import CustomDictSerializer
 from pydantic import ValidationError
 
-from kms_failover.domain.aws_events import repeat_key
-from kms_failover.domain.signals import LONGEST_DELIVERY, SignalService, Taken
+from kms_failover.domain.routing.aws_events import repeat_key
+from kms_failover.domain.routing.signals import LONGEST_DELIVERY, SignalService, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What people must know of, by SNS (the port `domain.reimporting.People`)."""
+"""What people must know of, by SNS (the port `domain.key_material.reimport.People`)."""
 
 from typing import TYPE_CHECKING
 

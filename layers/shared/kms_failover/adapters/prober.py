@@ -12,10 +12,10 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from kms_failover.adapters.answers import answer_of
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.domain.fault import FaultClass
-from kms_failover.domain.health import Outcome
+from kms_failover.domain.data_keys.fault import FaultClass
 from kms_failover.domain.key_set import MemberKey
-from kms_failover.domain.probing import NOT_ASKED, RoundTrip
+from kms_failover.domain.routing.health import Outcome
+from kms_failover.domain.routing.probe import NOT_ASKED, RoundTrip
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

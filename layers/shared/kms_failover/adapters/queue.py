@@ -1,4 +1,4 @@
-"""The rewrap queue (the port `domain.sweeping.RewrapQueue`)."""
+"""The rewrap queue (the port `domain.objects.sweep.RewrapQueue`)."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import batched
 from typing import TYPE_CHECKING
 
-from kms_failover.domain.sweeping import RewrapMessage
+from kms_failover.domain.objects.sweep import RewrapMessage
 from kms_failover.errors import QueueError
 
 if TYPE_CHECKING:

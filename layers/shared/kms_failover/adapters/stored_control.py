@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from kms_failover.adapters.items import Item, Stored, epoch_of, fact, unless_epoch
-from kms_failover.domain.judgement import Judgement, Last, rescued_judgement
-from kms_failover.domain.readiness import News
-from kms_failover.domain.route import Intent, Mode, Route
+from kms_failover.domain.routing.judgement import Judgement, Last, rescued_judgement
+from kms_failover.domain.routing.readiness import News
+from kms_failover.domain.routing.route import Intent, Mode, Route
 from kms_failover.errors import UnreadableItemError
 
 MAX_HISTORY = 50  # what `status` shows

@@ -7,9 +7,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.items import Items, Stored, fact, unless_epoch
+from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.key_set_change import FormerKeySet
-from kms_failover.domain.material import LossKind, MaterialLoss, MaterialRecord
+from kms_failover.domain.runbook.key_set_change import FormerKeySet
 from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 MAX_KEY_SETS = 1000  # a deployment's; its functions' rights and patterns end long before

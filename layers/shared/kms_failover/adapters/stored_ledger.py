@@ -11,9 +11,9 @@ from itertools import chain, islice, takewhile
 from typing import Any
 
 from kms_failover.adapters.items import Item, Stored, fact
-from kms_failover.domain.backfilling import Backfill, Phase
-from kms_failover.domain.coverage import Uncovered
-from kms_failover.domain.debt import Debt, Held, Refusal, Standing, debt_id, refusal_id
+from kms_failover.domain.objects.backfill import Backfill, Phase
+from kms_failover.domain.objects.coverage import Uncovered
+from kms_failover.domain.objects.debt import Debt, Held, Refusal, Standing, debt_id, refusal_id
 from kms_failover.errors import EpochConflictError, UnreadableItemError
 
 

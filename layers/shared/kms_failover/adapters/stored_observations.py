@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from kms_failover.adapters.items import Item, Stored
-from kms_failover.domain.health import Observation, Source
-from kms_failover.domain.signals import IgnoredEvent
+from kms_failover.domain.routing.health import Observation, Source
+from kms_failover.domain.routing.signals import IgnoredEvent
 
 OBSERVATION_LIFE = timedelta(hours=2)  # TTL; twice the hour over which impairments are counted
 MAX_OBSERVATIONS = 2000  # of a kind; some nine rounds in which each of 200 keys is asked, hours of ordinary ones

@@ -1,0 +1,1 @@
+"""FailoverKms, a drop-in for the boto3 KMS client, and what it stands on."""

@@ -1,0 +1,80 @@
+"""One call of one region's KMS while it is under way, and how a thread waits for several of them."""
+
+import time
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from kms_failover.client.awake import AWAKE
+
+STALL_SECONDS = 0.05  # the shortest delay that is judged by default; what is shorter says nothing about anybody
+
+
+class News:
+    """Wakes the one thread that waits: a call has ended, or there is a reason to look at it."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[None] = SimpleQueue()
+
+    def tell(self, _future: object = None) -> None:
+        self._queue.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Until there is news, at most so long. What was told before counts too."""
+        with suppress(Empty):
+            self._queue.get(timeout=max(0.0, seconds))
+
+
+class Call:
+    """Its clock starts when the request is sent: not while it waits for a thread of ours, or for credentials.
+
+    It counts as one fault at most, whether it is overtaken, fails, or both.
+    """
+
+    future: Future[dict[str, Any]]
+
+    def __init__(self, region: str, openings: int = 0, news: News | None = None) -> None:
+        """`openings`: how often the region had gone out before. `news`: of whoever waits for it."""
+        self.region = region
+        self.openings = openings
+        self.has_thread = False
+        self.sent_at: float | None = None  # on the awake clock
+        self._sent_at_all = 0.0  # on the monotonic one
+        self._news = news
+        self._tells_when_sent = False
+        self._uncounted = [True]
+
+    def sent(self) -> None:
+        if self.sent_at is None:
+            self._sent_at_all, self.sent_at = time.monotonic(), AWAKE.now()
+            if self._tells_when_sent:
+                self.tell()
+
+    def tell(self) -> None:
+        if self._news is not None:
+            self._news.tell()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was sent, without our own stalls."""
+        return 0.0 if self.sent_at is None else AWAKE.now() - self.sent_at
+
+    def patience_left(self, seconds: float) -> float | None:
+        """Of so much patience. None if it has not been sent yet: then it tells when it is."""
+        if self.sent_at is None:
+            self._tells_when_sent = True
+        return None if self.sent_at is None else seconds - self.seconds
+
+    @property
+    def was_stalled(self) -> bool:
+        """For most of the time since it was sent, this process did not run."""
+        seconds = self.seconds
+        return time.monotonic() - self._sent_at_all - seconds > max(seconds, STALL_SECONDS)
+
+    def counts_now(self) -> bool:
+        """True for the first caller only; taking from a list is atomic."""
+        try:
+            return self._uncounted.pop()
+        except IndexError:
+            return False

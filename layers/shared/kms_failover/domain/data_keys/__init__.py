@@ -1,0 +1,1 @@
+"""Bundles, and how a client waits, hedges and gives up."""

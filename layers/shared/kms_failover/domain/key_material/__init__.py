@@ -1,0 +1,1 @@
+"""Imported key material, kept valid."""

@@ -1,0 +1,196 @@
+"""What has become of a key set's readiness: a region lost or back, a route that cannot leave, said once each.
+
+Pure: from what was said before, the verdicts, the route and the order in force to what is new. A loss is said at once,
+a return as soon as the key has answered: the rules' dwell keeps both rare. What can flap with each round is said when
+it has lasted for a while.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import AwareDatetime, Field
+
+from kms_failover.domain.key_set import Code, KeySet, KeySetName, Model, Reason, Region
+from kms_failover.domain.routing.health import RegionHealth
+from kms_failover.domain.routing.route import Health, Intent, Mode, Route, prevented, reason_of_loss
+
+SETTLED_AFTER = timedelta(seconds=120)  # a dozen rounds; a key that is new here has answered long before
+WELL_AFTER = timedelta(
+    seconds=600
+)  # as a lost region's by default: so whatever flaps is told ten times an hour at most
+
+
+class Kind(StrEnum):
+    LOST = "lost"
+    RECOVERED = "recovered"
+    NOT_READY = "not ready"
+    READY = "ready"
+    HELD = "held"
+    NO_TARGET = "no target"
+    ALL_LOST = "all lost"
+
+
+class Standing(StrEnum):
+    """Of one region: whether a route may flee to it now, could not, or may not even stay.
+
+    One that was lost is awaited until its key has answered (decision 34).
+    """
+
+    READY = "ready"
+    NOT_READY = "not ready"
+    LOST = "lost"
+    AWAITED = "awaited"
+
+
+class Serving(StrEnum):
+    """Whether the region that leads can be used; else why the route is still there."""
+
+    WELL = "well"
+    HELD = "held"
+    NO_TARGET = "no target"
+    ALL_LOST = "all lost"
+
+
+_PRESSING = frozenset({Standing.NOT_READY, Standing.AWAITED, Serving.HELD})
+_NOT_BACK = frozenset({Standing.LOST, Standing.AWAITED})
+
+
+class Said(Model):
+    """What was said last, and since when something else has been seen."""
+
+    of: Region
+    what: Code
+    differs_since: AwareDatetime | None = None
+
+
+class News(Model):
+    """One change of a key set's readiness, seen from one region; the greater `number` is the newer.
+
+    It is the clock's seconds at least, so that no number comes twice where an older version has dropped the count.
+    `regions` is the route after it. `region` is the one that it is about: the leading one where the route is stuck.
+    """
+
+    key_set: KeySetName
+    observer: Region
+    number: int = Field(ge=1)
+    kind: Kind
+    region: Region
+    regions: tuple[Region, ...]
+    at: AwareDatetime
+    reason: Reason
+
+
+class _Change(NamedTuple):
+    kind: Kind
+    region: str
+    reason: str
+
+
+class Situation(NamedTuple):
+    """What a run has found and decided of one key set."""
+
+    key_set: KeySet
+    route: Route
+    health: Health
+    intent: Intent
+    now: datetime
+
+    def news(self, said: Sequence[Said], count: int) -> tuple[tuple[Said, ...], tuple[News, ...]]:
+        """What is said from now on, and what of it is new; the very same `said` where nothing is."""
+        known = {each.of: each for each in said}
+        after: list[Said] = []
+        changes: list[_Change] = []
+        for region in self.key_set.regions:
+            if region in self.health:
+                before = known.get(region, Said(of=region, what=Standing.READY))
+                after.append(self._of_region(self.health[region], before, changes))
+        after.append(self._of_route(known.get("", Said(of="", what=Serving.WELL)), changes))
+        numbered = enumerate(changes, start=max(count + 1, int(self.now.timestamp())))
+        return tuple(after), tuple(self._news(number, change) for number, change in numbered)
+
+    def _news(self, number: int, change: _Change) -> News:
+        route = self.route
+        said = {"key_set": route.key_set, "observer": route.observer, "regions": route.regions, "at": self.now}
+        return News.model_validate({**said, "number": number, **change._asdict()})
+
+    def _of_region(self, health: RegionHealth, said: Said, changes: list[_Change]) -> Said:
+        if not health.routable:
+            return self._of_a_loss(health, said, changes)
+        found = Standing.AWAITED if said.what in _NOT_BACK else _standing(health)
+        if found is Standing.AWAITED and health.key_has_answered:
+            changes.append(_Change(Kind.RECOVERED, health.region, self._recovery(health)))
+            return Said(of=health.region, what=Standing.READY)
+        after = self._settled(said, found)
+        if after.what != said.what:
+            kind = Kind.READY if found is Standing.READY else Kind.NOT_READY
+            changes.append(_Change(kind, health.region, health.in_words()))
+        return after
+
+    def _of_a_loss(self, health: RegionHealth, said: Said, changes: list[_Change]) -> Said:
+        """One that follows a return which nobody was told of is a loss of its own, for a reason of its own."""
+        if said.what == Standing.LOST and said.differs_since is None:
+            return said
+        changes.append(_Change(Kind.LOST, health.region, reason_of_loss(health)))
+        return Said(of=health.region, what=Standing.LOST)
+
+    def _of_route(self, said: Said, changes: list[_Change]) -> Said:
+        found = self.serving()
+        sudden = {Serving.WELL, Serving.ALL_LOST}.intersection({found, said.what})
+        after = Said(of="", what=found) if sudden and found != said.what else self._settled(said, found)
+        if after.what != said.what and found is not Serving.WELL:  # a route's move or a region's return tells of that
+            changes.append(_Change(Kind(found), self.route.regions[0], self._why_stuck(found)))
+        return after
+
+    def _settled(self, said: Said, found: str) -> Said:
+        """The same until something else has lasted."""
+        if found == said.what:
+            return said if said.differs_since is None else said.model_copy(update={"differs_since": None})
+        since = said.differs_since or self.now
+        if abs(self.now - since) >= (SETTLED_AFTER if found in _PRESSING else WELL_AFTER):
+            return Said(of=said.of, what=found)
+        return said if said.differs_since else said.model_copy(update={"differs_since": since})
+
+    def serving(self) -> Serving:
+        head = self.route.regions[0]
+        if head not in self.health or self.health[head].routable:
+            return Serving.WELL
+        if all(r in self.health and not self.health[r].routable for r in self.key_set.regions):
+            return Serving.ALL_LOST
+        return Serving.HELD if prevented(*self) else Serving.NO_TARGET
+
+    def _why_stuck(self, found: Serving) -> str:
+        if found is Serving.HELD:
+            return self.prevented_in_words()
+        if found is Serving.ALL_LOST:
+            return "; ".join(reason_of_loss(self.health[region]) for region in self.key_set.regions)
+        return "; ".join(self._why_no_target())
+
+    def _why_no_target(self) -> Iterator[str]:
+        for region in self.key_set.regions:
+            if region != self.route.regions[0]:
+                health = self.health.get(region)
+                yield f"{region}: {health.in_words() if health else 'nothing observed yet'}"
+
+    def _recovery(self, health: RegionHealth) -> str:
+        keeps = f"; {order_in_words(self.intent)} stands" if self.intent.mode is not Mode.AUTOMATIC else ""
+        return health.in_words() + keeps
+
+    def prevented_in_words(self, owed: int | None = None) -> str:
+        """Empty where no order keeps the route from leading elsewhere."""
+        would = prevented(*self, owed)
+        if would is None:
+            return ""
+        return f"would move to {would.regions[0]} ({would.reason}); {order_in_words(self.intent)} prevents it"
+
+
+def order_in_words(intent: Intent) -> str:
+    what = "hold" if intent.mode is Mode.HOLD else f"force to {intent.region}"
+    since = f" since {intent.at:%Y-%m-%d %H:%M:%S} UTC" if intent.at else ""
+    return f"the {what} by {intent.author}{since}"
+
+
+def _standing(health: RegionHealth) -> Standing:
+    """Of one that is not lost."""
+    return Standing.READY if health.is_refuge else Standing.NOT_READY

@@ -1,0 +1,1 @@
+"""What an operator can order, and is shown."""
