@@ -74,7 +74,7 @@ class Relay(socketserver.ThreadingTCPServer):
     request_queue_size = 128  # a burst of connections must not wait for TCP to try again
 
     def __init__(self, behind: tuple[str, int]) -> None:
-        super().__init__((LOOPBACK, 0), _Relayed)
+        super().__init__((LOOPBACK, 0), _RelayHandler)
         self.behind = behind
         self.silent = False
 
@@ -83,7 +83,7 @@ class Relay(socketserver.ThreadingTCPServer):
         return f"http://{LOOPBACK}:{self.server_address[1]}"
 
 
-class _Relayed(socketserver.BaseRequestHandler):
+class _RelayHandler(socketserver.BaseRequestHandler):
     server: Relay
 
     def handle(self) -> None:

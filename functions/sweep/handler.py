@@ -10,7 +10,7 @@ from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.objects.backfill import Step
-from kms_failover.domain.objects.sweep import MAX_NAMED, Owed, Swept, key_set_in
+from kms_failover.domain.objects.sweep import MAX_NAMED, DebtSummary, SweepResult, key_set_in
 
 logger = Logger(service=EVENT_SOURCE)
 
@@ -38,14 +38,14 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     return answer
 
 
-def _tell_of_overdue(swept: Swept) -> None:
+def _tell_of_overdue(swept: SweepResult) -> None:
     """The alarm says that there are some; the log says which."""
     named = {"bucket", "key", "owed_to", "since", "code", "tries"}
     for debt in swept.oldest:
         logger.warning("an object is overdue", extra=debt.model_dump(mode="json", include=named))
 
 
-def _gauge(owed: Owed, deployment: str) -> None:
+def _gauge(owed: DebtSummary, deployment: str) -> None:
     """How many there are now. Nothing is said of a key set and region with none: each metric has its price."""
     counts = {"DebtOwed": owed.debts, "DebtOverdue": owed.overdue, "RefusalsStanding": owed.refused}
     for name, count in counts.items():

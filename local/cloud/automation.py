@@ -18,7 +18,7 @@ STEP_FIELDS = frozenset(
 )
 
 
-class Invoked(NamedTuple):
+class Invocation(NamedTuple):
     """What Lambda answers: the payload as it is on the wire, and `Unhandled` where the function raised."""
 
     payload: str
@@ -41,7 +41,7 @@ class _StepFailedError(Exception):
 
 @dataclass(frozen=True)
 class Automation:
-    invoke: Callable[[str, Any], Invoked]
+    invoke: Callable[[str, Any], Invocation]
     function_error_fails: bool
     payload_is_text: bool
 

@@ -39,7 +39,7 @@ class Plan:
     health: str
 
 
-class Running:
+class ChildProcess:
     """A process of this one; `process` is what can be written down."""
 
     def __init__(self, plan: Plan, popen: subprocess.Popen[bytes], log: Path) -> None:
@@ -70,7 +70,7 @@ class Running:
         return "\n".join([f"The end of {self._log}:", *(f"  {line}" for line in lines)])
 
 
-def launch(plan: Plan, *, environment: Mapping[str, str], logs: Path, lifeline: int | None) -> Running:
+def launch(plan: Plan, *, environment: Mapping[str, str], logs: Path, lifeline: int | None) -> ChildProcess:
     """Starts it as the leader of a group of its own: a Ctrl-C at the terminal reaches us only, and we decide."""
     log = logs / f"{plan.name}.log"
     command = [
@@ -92,7 +92,7 @@ def launch(plan: Plan, *, environment: Mapping[str, str], logs: Path, lifeline: 
             start_new_session=True,
             pass_fds=() if lifeline is None else (lifeline,),
         )
-    return Running(plan, popen, log)
+    return ChildProcess(plan, popen, log)
 
 
 def end(processes: Sequence[Process], *, is_running: Callable[[Process], bool] = Process.is_running) -> list[Process]:

@@ -24,7 +24,7 @@ from .materials import Material
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Decryption:
     """A decrypted ciphertext and what it was under."""
 
     plaintext: bytes = field(repr=False)
@@ -74,7 +74,7 @@ class StrictKmsBackend(KeyKeeping):
         with self.installation.lock:
             self._usable(operation, key_id)
 
-    def open(self, operation: str, blob: bytes, context: dict[str, str], key_id: str | None = None) -> Opened:
+    def open(self, operation: str, blob: bytes, context: dict[str, str], key_id: str | None = None) -> Decryption:
         """AccessDenied for a key that is not in this Region, IncorrectKey for another than named (facts 2.2)."""
         sealed = envelope.parse(blob, self.installation.seal)
         with self.installation.lock:
@@ -91,7 +91,7 @@ class StrictKmsBackend(KeyKeeping):
         if secret is None:
             raise envelope.invalid_ciphertext()
         plaintext = envelope.decrypt(sealed, scope=key.scope, secret=secret, context=context)
-        return Opened(plaintext, key.arn, sealed.material_id)
+        return Decryption(plaintext, key.arn, sealed.material_id)
 
     def sign(self, key_id: str, message: bytes, signing_algorithm: str) -> tuple[str, bytes, str]:
         self._signing_key("Sign", key_id, signing_algorithm)

@@ -14,7 +14,7 @@ from proofs.drill.aws import Aws
 from proofs.drill.checks import Checks
 from proofs.drill.commands import REPOSITORY, SetUpError
 from proofs.drill.context import Drill, Options
-from proofs.drill.files import Candidate, Unreadable, choose, standard_library
+from proofs.drill.files import Candidate, UnreadableFile, choose, standard_library
 from proofs.drill.logs import save_function_logs
 from proofs.drill.progress import Progress
 from proofs.drill.steps import NEEDED_BY_ALL, STEPS
@@ -68,7 +68,7 @@ def _run(options: Options, progress: Progress) -> int:
 
 
 def _prepare(
-    options: Options, progress: Progress, cloud: LocalCloud, files: list[Candidate], unreadable: list[Unreadable]
+    options: Options, progress: Progress, cloud: LocalCloud, files: list[Candidate], unreadable: list[UnreadableFile]
 ) -> Drill:
     aws = Aws(cloud.environment, cloud.endpoint)
     set_up.build(options, progress, aws.environment)
@@ -128,7 +128,7 @@ def _finish(drill: Drill, started: float) -> int:
     return 0 if content["passed"] else EXIT_FAILED
 
 
-def _files(options: Options) -> tuple[list[Candidate], list[Unreadable]]:
+def _files(options: Options) -> tuple[list[Candidate], list[UnreadableFile]]:
     folder = options.data or standard_library()
     if not folder.is_dir():
         raise SetUpError(f"{folder} is no folder")

@@ -16,13 +16,13 @@ class SetUpError(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     status: int
     output: str
     errors: str
 
 
-def run(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
+def run(command: Sequence[str], environment: Mapping[str, str]) -> CommandResult:
     done = subprocess.run(  # noqa: S603 - our own commands, no shell
         command,
         cwd=REPOSITORY,
@@ -33,7 +33,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Ended:
         timeout=COMMAND_SECONDS,
         check=False,
     )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 def run_logged(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -55,7 +55,7 @@ def sam(given: Path | None) -> str:
     return found
 
 
-def cli(arguments: Sequence[str], environment: Mapping[str, str]) -> Ended:
+def cli(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandResult:
     """`kms-failover` as an operator types it."""
     path = f"{REPOSITORY / 'layers' / 'shared'}:{REPOSITORY}"
     return run([sys.executable, "-m", "kms_failover.cli", *arguments], {**environment, "PYTHONPATH": path})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proofs.drill.checks import Checks
-from proofs.drill.files import Candidate, Unreadable
+from proofs.drill.files import Candidate, UnreadableFile
 from proofs.drill.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Stored:
+class DrillObject:
     """One file as an object: written from `home`, by the stock client or by the same client with our drop-in."""
 
     key: str
@@ -73,8 +73,8 @@ class Drill:
     watcher: "Watcher"
     first_files: list[Candidate]
     later_files: list[Candidate]  # written during the outage
-    objects: list[Stored] = field(default_factory=list)
-    unreadable: list[Unreadable] = field(default_factory=list)
+    objects: list[DrillObject] = field(default_factory=list)
+    unreadable: list[UnreadableFile] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     coverage: list[tuple[float, dict[str, float]]] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)

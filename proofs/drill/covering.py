@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 
-from proofs.drill.context import Drill, Stored
+from proofs.drill.context import Drill, DrillObject
 from proofs.drill.opening import Opener
 from proofs.drill.waiting import poll
 
@@ -12,7 +12,7 @@ def opener(drill: Drill, region: str) -> Opener:
     return Opener(drill.aws, region, drill.keys[region])
 
 
-def coverage(drill: Drill, *regions: str, objects: Sequence[Stored] | None = None) -> dict[str, float]:
+def coverage(drill: Drill, *regions: str, objects: Sequence[DrillObject] | None = None) -> dict[str, float]:
     """Every object's data key is asked of each region, whose copy it is; the shares go into the time series."""
     chosen = drill.objects if objects is None else objects
     shares = {}
@@ -23,7 +23,7 @@ def coverage(drill: Drill, *regions: str, objects: Sequence[Stored] | None = Non
     return shares
 
 
-def as_written(drill: Drill, region: str) -> dict[Stored, bool]:
+def as_written(drill: Drill, region: str) -> dict[DrillObject, bool]:
     """What the other region could open had the service done nothing: the envelopes as their writers made them."""
     alone = opener(drill, region)
     opened = drill.each(

@@ -21,7 +21,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableFile:
     """A file that the drill could not read: named, and the rest goes on."""
 
     name: str
@@ -32,18 +32,18 @@ def standard_library() -> Path:
     return Path(sysconfig.get_paths()["stdlib"])
 
 
-def choose(folder: Path, count: int) -> tuple[list[Candidate], list[Unreadable]]:
+def choose(folder: Path, count: int) -> tuple[list[Candidate], list[UnreadableFile]]:
     """`count` files, evenly from the smallest to the largest, with some of the very largest, in an order of their own.
 
     Fewer where the folder has fewer, or where they would be too much to carry.
     """
     found: list[Candidate] = []
-    unreadable: list[Unreadable] = []
+    unreadable: list[UnreadableFile] = []
     for path in _walk(folder):
         try:
             size = path.stat().st_size
         except OSError as error:
-            unreadable.append(Unreadable(path.relative_to(folder).as_posix(), type(error).__name__))
+            unreadable.append(UnreadableFile(path.relative_to(folder).as_posix(), type(error).__name__))
             continue
         if size <= LARGEST_BYTES and path.is_file():
             found.append(Candidate(path.relative_to(folder).as_posix(), path, size))
@@ -51,11 +51,11 @@ def choose(folder: Path, count: int) -> tuple[list[Candidate], list[Unreadable]]
     return _within_budget(_spread(by_size, count)), unreadable
 
 
-def read(candidate: Candidate) -> bytes | Unreadable:
+def read(candidate: Candidate) -> bytes | UnreadableFile:
     try:
         return candidate.path.read_bytes()
     except OSError as error:
-        return Unreadable(candidate.name, type(error).__name__)
+        return UnreadableFile(candidate.name, type(error).__name__)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kms_failover.client.failover_kms import FailoverKms
-from proofs.drill.context import CONTEXT, DEPLOYMENT, HOME, KEY_SET, REGIONS, Drill, Stored
-from proofs.drill.files import Candidate, Unreadable, read
+from proofs.drill.context import CONTEXT, DEPLOYMENT, HOME, KEY_SET, REGIONS, Drill, DrillObject
+from proofs.drill.files import Candidate, UnreadableFile, read
 from proofs.drill.opening import encryption_client
 
 
@@ -19,7 +19,7 @@ class Clients:
     stock: Any
     own: Any
 
-    def of(self, stored: Stored) -> Any:
+    def of(self, stored: DrillObject) -> Any:
         return self.own if stored.drop_in else self.stock
 
 
@@ -33,17 +33,17 @@ def clients_in(drill: Drill, region: str) -> Iterator[Clients]:
         failover_kms.close()
 
 
-def write(drill: Drill, files: Sequence[Candidate], region: str, clients: Clients) -> list[Stored]:
+def write(drill: Drill, files: Sequence[Candidate], region: str, clients: Clients) -> list[DrillObject]:
     """Into the home bucket of the region. A file that cannot be read is noted by name, and the rest goes on."""
 
-    def one(numbered: tuple[int, Candidate]) -> Stored | None:
+    def one(numbered: tuple[int, Candidate]) -> DrillObject | None:
         number, candidate = numbered
         content = read(candidate)
-        if isinstance(content, Unreadable):
+        if isinstance(content, UnreadableFile):
             drill.unreadable.append(content)
             return None
         digest = hashlib.sha256(content).hexdigest()
-        stored = Stored(f"files/{candidate.name}", digest, len(content), region, drop_in=number % 2 == 1)
+        stored = DrillObject(f"files/{candidate.name}", digest, len(content), region, drop_in=number % 2 == 1)
         clients.of(stored).put_object(Bucket=HOME[region], Key=stored.key, Body=content, EncryptionContext=CONTEXT)
         return stored
 

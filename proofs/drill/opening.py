@@ -17,7 +17,7 @@ from kms_failover.domain.data_keys.bundle import Bundle, is_bundle
 from kms_failover.domain.objects.s3_envelope import Envelope
 from kms_failover.errors import KmsFailoverError
 from proofs.drill.aws import Aws
-from proofs.drill.context import BUCKETS, CONTEXT, Stored
+from proofs.drill.context import BUCKETS, CONTEXT, DrillObject
 
 
 class OneRegionKms:
@@ -77,16 +77,16 @@ class Opener:
             return False
         return True
 
-    def opens(self, stored: Stored) -> bool:
+    def opens(self, stored: DrillObject) -> bool:
         return self.envelope_opens(stored.bucket_in(self.region), stored.key)
 
-    def problem(self, stored: Stored) -> str | None:
+    def problem(self, stored: DrillObject) -> str | None:
         """Read the whole file from this region and compare; None if it is the same, else what was wrong."""
         client = self._own if stored.drop_in else self._stock
         return compare(client, stored.bucket_in(self.region), stored)
 
 
-def compare(client: Any, bucket: str, stored: Stored) -> str | None:
+def compare(client: Any, bucket: str, stored: DrillObject) -> str | None:
     try:
         body = client.get_object(Bucket=bucket, Key=stored.key, EncryptionContext=CONTEXT)["Body"].read()
     except Exception as error:  # noqa: BLE001 - whatever keeps a file from being read is what the report is about

@@ -39,7 +39,7 @@ class Record:
 
 
 @dataclass
-class Kept:
+class KeptKey:
     """A data key to open again later: what it was is known by its hash only. `lacks` are regions without a wrap."""
 
     blob: bytes
@@ -106,7 +106,7 @@ class Traffic:
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         self._libraries: list[Library] = []
-        self._kept: deque[Kept] = deque(maxlen=KEPT)
+        self._kept: deque[KeptKey] = deque(maxlen=KEPT)
         self.records: list[Record] = []  # list.append is atomic
         self.began: float | None = None
 
@@ -131,11 +131,11 @@ class Traffic:
             library.kms.close()
 
     @property
-    def lacking(self) -> list[Kept]:
+    def lacking(self) -> list[KeptKey]:
         """Data keys that some region cannot open. The service knows the debts of objects; these are their owner's."""
         return [kept for kept in list(self._kept) if kept.lacks]
 
-    def complete(self, kept: Kept) -> None:
+    def complete(self, kept: KeptKey) -> None:
         """What an owner of data keys does with one that was degraded when it was made: has it rewrapped, later."""
         client: Client = self._libraries[0] if len(kept.blob) % 2 else Function(self._aws, OTHER)
         answer = client.rewrap(kept.blob, kept.context)
@@ -165,7 +165,7 @@ class Traffic:
         context = dict(CONTEXT_OF_TRAFFIC)
         answer = client.generate(context)
         digest = hashlib.sha256(answer["Plaintext"]).hexdigest()
-        self._kept.append(Kept(answer["CiphertextBlob"], digest, context, answer["KmsFailover"]["MissingRegions"]))
+        self._kept.append(KeptKey(answer["CiphertextBlob"], digest, context, answer["KmsFailover"]["MissingRegions"]))
         return answer
 
     def _request(self, name: str, region: str, operation: str, ask: Callable[[], dict[str, Any]]) -> None:
@@ -188,7 +188,7 @@ class WrongPlaintextError(Exception):
     """A data key opened to something else than was generated."""
 
 
-def _open(client: Client, kept: Kept) -> dict[str, Any]:
+def _open(client: Client, kept: KeptKey) -> dict[str, Any]:
     answer = client.decrypt(kept.blob, kept.context)
     if hashlib.sha256(answer["Plaintext"]).hexdigest() != kept.digest:
         raise WrongPlaintextError

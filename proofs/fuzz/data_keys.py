@@ -1,4 +1,4 @@
-"""The data_keys function: its handler over the real engine and the strict KMS of two regions."""
+"""The data_keys function: its handler over the real bundler and the strict KMS of two regions."""
 
 import base64
 import json

@@ -22,7 +22,7 @@ from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.objects.sweep import Chance, RewrapMessage, SweepService
 from kms_failover.domain.routing.aws_events import repeat_key
 from kms_failover.domain.routing.controller import Controller
-from kms_failover.domain.routing.signals import SignalService, Taken
+from kms_failover.domain.routing.signals import Intake, SignalService
 from kms_failover.domain.runbook.commands import ActionName, Runbook
 from kms_failover.errors import CommandRefusedError, EventFormatError, UnknownKeySetError
 from proofs.fuzz.mutation import Mutator
@@ -70,13 +70,13 @@ def ticking() -> Callable[[], datetime]:
     return lambda: NOW + timedelta(seconds=next(seconds))
 
 
-class TakenEach:
+class IntakeOnly:
     """The part of `OnceEach` that reads the event; Powertools' record of it would only repeat answers."""
 
     def __init__(self, service: SignalService) -> None:
         self._service = service
 
-    def take(self, event: object, _context: object) -> Taken:
+    def take(self, event: object, _context: object) -> Intake:
         expect(isinstance(repeat_key(event), str), "an event has a key to know its repeats by, or none")
         self._service.is_premature(event)
         return self._service.take(event)
@@ -86,7 +86,7 @@ class TakenEach:
 def _signals() -> Iterator[Take]:
     state = stored_state()
     service = SignalService(WEST, state.key_sets, state, lambda: None, lambda _region, _names: True, lambda: NOW)
-    with instead(signals=TakenEach(service)):
+    with instead(signals=IntakeOnly(service)):
 
         def take(event: Any) -> str:
             answer = signals(event, context(WEST, "signals"))

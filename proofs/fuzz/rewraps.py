@@ -19,7 +19,7 @@ MOST_RECORDS = 10  # of a batch, as the function's event source has it
 BATCHES = 0.2  # of the events that are asked for: a batch has five or six
 
 
-class Counted:
+class CountedService:
     """The real service over the world of its tests; `done` are the objects that it has answered for."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ def _batch(random: Random) -> Any:
 
 @contextmanager
 def _rewrap_batches() -> Iterator[Take]:
-    service = Counted()
+    service = CountedService()
     with instead(rewrap_service=service):
 
         def take(event: Any) -> str:
@@ -82,7 +82,7 @@ def _rewrap_batches() -> Iterator[Take]:
 
 @contextmanager
 def _rewrap_invocations() -> Iterator[Take]:
-    with instead(rewrap_service=Counted()):
+    with instead(rewrap_service=CountedService()):
 
         def take(event: Any) -> str:
             answer = rewrap(event, context(WEST, "rewrap"))

@@ -29,7 +29,7 @@ SHOWN = 1500  # characters of a reproducer
 
 
 @dataclass
-class Found:
+class SurpriseCount:
     """One kind of surprise: its text, how often, and the first event that caused it."""
 
     what: str
@@ -48,7 +48,7 @@ class Tally:
     slowest_number: int = 0
     peak_mb: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
-    surprises: dict[str, Found] = field(default_factory=dict)
+    surprises: dict[str, SurpriseCount] = field(default_factory=dict)
 
 
 def event_of(target: Target, seed: int, number: int) -> Any:
@@ -137,9 +137,9 @@ def _note(target: Target, tally: Tally, surprise: str, number: int, event: Any) 
         tally.surprises[surprise].times += 1
     elif len(tally.surprises) < MOST_KINDS:
         smallest = shown(shrunk(target, surprise, event)) if event is not None else "(of a world)"
-        tally.surprises[surprise] = Found(surprise, number, smallest)
+        tally.surprises[surprise] = SurpriseCount(surprise, number, smallest)
     else:
-        tally.surprises.setdefault("others", Found("others", number, "")).times += 1
+        tally.surprises.setdefault("others", SurpriseCount("others", number, "")).times += 1
 
 
 def shrunk(target: Target, surprise: str, event: Any) -> Any:

@@ -26,7 +26,7 @@ FAULTS = frozenset({Outcome.KEY_FAULT, Outcome.REGION_FAULT})
 SAID = FAULTS | {Outcome.OK, Outcome.REFUSED}  # what an answer, or none, of a key says; throttling says nothing
 
 
-class Seen(NamedTuple):
+class TrueRound(NamedTuple):
     """What one written probe round really found: when in truth, as stamped, the region's outcome and its key's."""
 
     seconds: float
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 
 
 @dataclass
-class _Heard:
+class _Knowledge:
     """What runs could know of one region: its latest faults, and whether its key's last word was an answer."""
 
     fault: datetime | None = None
@@ -45,10 +45,10 @@ class _Heard:
     key_word_at: datetime | None = None
 
 
-class Watched(Protocol):
+class Observable(Protocol):
     region: str
     replica: Replica
-    seen: dict[str, list[Seen]]
+    seen: dict[str, list[TrueRound]]
     told_people: list[int]
     told_machines: list[int]
     people_know: list[News]
@@ -64,22 +64,22 @@ class Checks:
         self._window = key_set.rules.window
         self._reports: dict[tuple[str, str], list[Observation]] = {}  # what has arrived, by observer and region
         self._histories: dict[str, History] = {}
-        self._heard: dict[tuple[str, str], _Heard] = {}  # by observer and region
+        self._heard: dict[tuple[str, str], _Knowledge] = {}  # by observer and region
         self.orders = OrderChecks(key_set)
         self.changes = 0
         self.moves = 0
 
-    def history(self, observer: Watched) -> History:
+    def history(self, observer: Observable) -> History:
         return self._histories.setdefault(observer.region, History())
 
     def reported(self, observer: str, report: Observation) -> None:
         """A signal has arrived; one with a subject takes the earlier ones of that subject back."""
         self._reports.setdefault((observer, report.region), []).append(report)
 
-    def key_replaced(self, observer: Watched, region: str) -> None:
+    def key_replaced(self, observer: Observable, region: str) -> None:
         """What the former key said is no word of the new one."""
         observer.seen[region] = [seen._replace(key_outcome=None) for seen in observer.seen.get(region, ())]
-        heard = self._heard.setdefault((observer.region, region), _Heard())
+        heard = self._heard.setdefault((observer.region, region), _Knowledge())
         heard.key_fault, heard.key_answers, heard.key_word_at = None, False, None
 
     def _told_of_faults(self, observer: str, region: str, *, for_good: bool = False) -> list[datetime]:
@@ -91,7 +91,7 @@ class Checks:
 
     # At each write
 
-    def written(self, observer: Watched, before: Judgement | None, after: Judgement, now: datetime) -> None:
+    def written(self, observer: Observable, before: Judgement | None, after: Judgement, now: datetime) -> None:
         known = before.health if before else {}
         for health in after.verdicts:
             self._learn(observer, health.region, now)  # what a run has heard it writes
@@ -108,13 +108,13 @@ class Checks:
             self._flees_to_an_answer(observer, before, after, now)
             self.orders.changed(observer.replica, self.history(observer), before.route, after.route, now, new=new)
 
-    def _return_is_noted(self, observer: Watched, region: str) -> None:
+    def _return_is_noted(self, observer: Observable, region: str) -> None:
         """It is to be told from now on, for the key has answered since."""
         heard, back = self._heard[observer.region, region], self.history(observer).awaited.get(region)
         if back is not None and heard.key_answers and heard.key_word_at is not None and heard.key_word_at >= back:
             self.history(observer).answered(region)
 
-    def _told_when_it_has_answered(self, observer: Watched, before: Judgement | None, after: Judgement) -> None:
+    def _told_when_it_has_answered(self, observer: Observable, before: Judgement | None, after: Judgement) -> None:
         """Nobody is told that a region can be used before its key has answered."""
         known = {news.number for news in before.news} if before else set()
         ways = self.history(observer)
@@ -122,7 +122,7 @@ class Checks:
             if news.kind == "recovered" and news.number not in known and news.region in {*ways.awaited, *ways.lost}:
                 raise Violation("announced", f"{news.region} told to be back; its key has not answered since")
 
-    def _stuck_is_noted(self, observer: Watched, after: Judgement) -> None:
+    def _stuck_is_noted(self, observer: Observable, after: Judgement) -> None:
         """That the route leads to a lost region now; an order may keep it there, or no other may answer."""
         ways, head = self.history(observer), after.route.regions[0]
         is_stuck = ways.is_lost(head)
@@ -131,7 +131,7 @@ class Checks:
         ways.is_stuck = is_stuck
 
     def _verdict_has_evidence(
-        self, observer: Watched, before: RegionHealth | None, after: RegionHealth, now: datetime
+        self, observer: Observable, before: RegionHealth | None, after: RegionHealth, now: datetime
     ) -> None:
         was_impaired = before is not None and before.verdict is Verdict.IMPAIRED
         new_key = before is not None and before.key_arn != after.key_arn
@@ -151,7 +151,7 @@ class Checks:
         is_lost = after.verdict is Verdict.IMPAIRED or not after.key_usable
         ways.note(region, now, lost=is_lost, new_key=new_key and not was_impaired)
 
-    def _really_failed(self, observer: Watched, region: str, now: datetime) -> None:
+    def _really_failed(self, observer: Observable, region: str, now: datetime) -> None:
         rules = self._rules
         since = now - self._window
         faults = [seen.at for seen in observer.seen.get(region, ()) if seen.outcome is Outcome.REGION_FAULT]
@@ -163,7 +163,7 @@ class Checks:
         if rounds < needed:
             raise Violation("evidence", f"{region} lost after {rounds} of {needed} failed rounds")
 
-    def _key_really_failed(self, observer: Watched, region: str, now: datetime) -> None:
+    def _key_really_failed(self, observer: Observable, region: str, now: datetime) -> None:
         rules = self._rules
         since = now - self._window
         seen = [s for s in observer.seen.get(region, ()) if s.at >= since]
@@ -179,7 +179,7 @@ class Checks:
         if fault is not None and now - fault < timedelta(seconds=seconds * longer):
             raise Violation("dwell", f"{region} usable again {now - fault} after a fault, {longer} x {seconds} s")
 
-    def _flees_to_an_answer(self, observer: Watched, before: Judgement, after: Judgement, now: datetime) -> None:
+    def _flees_to_an_answer(self, observer: Observable, before: Judgement, after: Judgement, now: datetime) -> None:
         was, head = before.route.regions[0], after.route.regions[0]
         if was == head or self.orders.insists(observer.replica, head, after.route.decided_at):
             return
@@ -189,26 +189,26 @@ class Checks:
         if not forced and not ways.is_lost(was) and was in self._key_set.regions:
             self._expect_a_new_word(observer, head, ways.returned_at.get(head))
 
-    def _expect_a_new_word(self, observer: Watched, region: str, back: datetime | None) -> None:
+    def _expect_a_new_word(self, observer: Observable, region: str, back: datetime | None) -> None:
         """What nothing hurries waits for the key: it may have been lost while its region was."""
         word = self._heard[observer.region, region].key_word_at
         if back is not None and (word is None or word < back):
             raise Violation("refuge", f"returned to {region}, whose key has said nothing since {back}")
 
-    def expect_answers(self, observer: Watched, region: str, now: datetime) -> None:
+    def expect_answers(self, observer: Observable, region: str, now: datetime) -> None:
         """One of the latest rounds was answered, of those that say something, and so was the key's last word."""
         rounds = _rounds((s.at, s.outcome) for s in observer.seen.get(region, ()) if s.outcome in SAID)
         answers = sum(outcome is Outcome.OK for _, outcome in rounds[: 2 * self._rules.minimum_answers])
         if answers < self._rules.minimum_answers or not self._learn(observer, region, now).key_answers:
             raise Violation("refuge", f"moved to {region}, which did not answer, or its key did not")
 
-    def _learn(self, observer: Watched, region: str, now: datetime) -> _Heard:
+    def _learn(self, observer: Observable, region: str, now: datetime) -> _Knowledge:
         """What a run at this moment can know, and what earlier ones have written: nobody looks back beyond the window.
 
         A table that is away for longer than that hides for good what was seen just before.
         """
         earliest, latest = now - self._window, now + SKEW
-        heard = self._heard.setdefault((observer.region, region), _Heard())
+        heard = self._heard.setdefault((observer.region, region), _Knowledge())
         recent = [seen for seen in observer.seen.get(region, ()) if earliest <= seen.at <= latest]
         faults = [seen.at for seen in recent if seen.outcome is Outcome.REGION_FAULT]
         key_faults = [seen.at for seen in recent if seen.key_outcome in FAULTS]
@@ -223,7 +223,7 @@ class Checks:
 
     # After each run
 
-    def settled(self, observer: Watched, seconds: float, now: datetime) -> None:
+    def settled(self, observer: Observable, seconds: float, now: datetime) -> None:
         """A run has come to its end with everything in reach."""
         judgement = observer.replica.judgement(self._key_set.name)
         if judgement is None:
@@ -240,7 +240,7 @@ class Checks:
         if better := {region for region in self._key_set.regions if region != head and surely(region)}:
             raise Violation("usable", f"the route leads to {head}, which is lost, and {sorted(better)} answer")
 
-    def _surely_answers(self, observer: Watched, seconds: float, region: str) -> bool:
+    def _surely_answers(self, observer: Observable, seconds: float, region: str) -> bool:
         """Nobody can doubt it: every round of the past minute, and the key too."""
         recent = [s for s in observer.seen.get(region, ()) if seconds - s.seconds <= SKEW.total_seconds()]
         answers = all(s.outcome is Outcome.OK and s.key_outcome in {None, Outcome.OK} for s in recent)
@@ -248,7 +248,7 @@ class Checks:
         enough = len(recent) > 2 * self._rules.minimum_answers
         return answers and asked and enough and not self.history(observer).is_lost(region)
 
-    def _faults_are_noticed(self, observer: Watched, health: RegionHealth, now: datetime) -> None:
+    def _faults_are_noticed(self, observer: Observable, health: RegionHealth, now: datetime) -> None:
         rules, earliest, latest = self._rules, now - self._window, now + SKEW
         seen = [s for s in observer.seen.get(health.region, ()) if earliest <= s.at <= latest]
         rounds = _rounds((s.at, s.outcome) for s in seen if s.outcome is not Outcome.INCONCLUSIVE)
@@ -266,7 +266,7 @@ class Checks:
         if known and health.key_usable:
             raise Violation("usable", f"the key in {health.region} failed {len(named)} times and is usable")
 
-    def _somebody_agrees(self, observer: Watched, region: str, rounds: Sequence["_Round"], now: datetime) -> bool:
+    def _somebody_agrees(self, observer: Observable, region: str, rounds: Sequence["_Round"], now: datetime) -> bool:
         plain = self._rules.of_rounds or self._rules.faults_to_impair
         considered = rounds[: max(plain, self._rules.faults_to_impair_when_corroborated)]
         start = min(at for at, outcome in considered if outcome in FAULTS)
@@ -295,7 +295,7 @@ class Checks:
 
     # At the end
 
-    def ended(self, observers: Iterable[Watched]) -> None:
+    def ended(self, observers: Iterable[Observable]) -> None:
         """Every change is in the history once and was announced; once, unless somebody died while announcing."""
         for observer in observers:
             route = observer.replica.route(self._key_set.name)
@@ -313,7 +313,7 @@ class Checks:
                 raise Violation("announced", f"of returns {recovered} only {observer.recovered} were announced")
             self._readiness_was_told(observer)
 
-    def _readiness_was_told(self, observer: Watched) -> None:
+    def _readiness_was_told(self, observer: Observable) -> None:
         """Each loss, each return and each time that the route could not leave: to people and to machines, once."""
         ways = self.history(observer)
         written = sorted(news.number for news in observer.replica.news(self._key_set.name, 10_000))

@@ -11,8 +11,8 @@ from kms_failover.domain.key_set import Failback, KeySet, Rules
 from kms_failover.domain.routing import controller as controlling
 from kms_failover.domain.routing import health, readiness, route
 from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict
-from kms_failover.domain.routing.judgement import Judgement, Told
-from kms_failover.domain.routing.readiness import Kind, Said, Situation, Standing
+from kms_failover.domain.routing.judgement import Deliveries, Judgement
+from kms_failover.domain.routing.readiness import Eligibility, Kind, LastNews, Situation
 from kms_failover.domain.routing.route import Intent, Mode, Route
 from kms_failover.domain.runbook import commands as operating
 from kms_failover.domain.runbook.commands import Command, Runbook
@@ -177,26 +177,26 @@ def _flat_dwell(seconds: int, _losses: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _no_returns(situation: Situation, said: Sequence[Said], count: int) -> Any:
+def _no_returns(situation: Situation, said: Sequence[LastNews], count: int) -> Any:
     after, news = _news(situation, said, count)
     return after, tuple(each for each in news if each.kind is not Kind.RECOVERED)
 
 
-def _silence_is_an_answer(situation: Situation, region: RegionHealth, said: Said, changes: list[Any]) -> Said:
+def _silence_is_an_answer(situation: Situation, region: RegionHealth, said: LastNews, changes: list[Any]) -> LastNews:
     answer = {"key_answers": True, "key_word_at": situation.now}
     return _of_region(situation, region.model_copy(update=answer), said, changes)
 
 
-def _told_once(situation: Situation, region: RegionHealth, said: Said, changes: list[Any]) -> Said:
-    lost = said.what in {Standing.LOST, Standing.AWAITED}
-    return Said(of=said.of, what=Standing.LOST) if lost else _of_a_loss(situation, region, said, changes)
+def _told_once(situation: Situation, region: RegionHealth, said: LastNews, changes: list[Any]) -> LastNews:
+    lost = said.what in {Eligibility.LOST, Eligibility.AWAITED}
+    return LastNews(of=said.of, what=Eligibility.LOST) if lost else _of_a_loss(situation, region, said, changes)
 
 
 def _unconditional(self: MemoryState, judgement: Judgement) -> None:
     self._judgements[self.region, judgement.key_set] = judgement
 
 
-def _forgets_what_came_since(self: Judgement, told: Told) -> Judgement:
+def _forgets_what_came_since(self: Judgement, told: Deliveries) -> Judgement:
     return _without(self, told).model_copy(update={"pending": (), "recovered": (), "news": ()})
 
 
@@ -364,7 +364,7 @@ MUTATIONS = (
     Mutation(
         "a route that cannot leave is no news",
         frozenset({"announced"}),
-        _patched((Situation, "serving", lambda _situation: readiness.Serving.WELL)),
+        _patched((Situation, "serving", lambda _situation: readiness.Leadership.WELL)),
     ),
     Mutation(
         "news are written down nowhere",

@@ -33,7 +33,7 @@ complain for ever, clocks differ by up to a minute, tables and EventBridge go aw
 controllers die between any two writes and run two
 at a time, operators hold, force, release and fail back. Each write is checked against what really happened.
 `make simulate REPLAY=seed` shows one schedule step by step. Not in it, but in tests of their own: the functions around
-this core, several key sets, calls that take their time, and the data plane's engine.
+this core, several key sets, calls that take their time, and the data plane's bundler.
 
 **{runs:,} schedules (seeds {first_seed} to {last_seed}), {violations} violations**; {route_changes:,} route changes,
 {moves:,} of them to another region, in {simulated_hours:,} simulated hours; {runs_a_minute:,} schedules a minute in

@@ -19,7 +19,7 @@ from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Route, first_route
 from kms_failover.domain.runbook.commands import ActionName, Command, Runbook
 from kms_failover.errors import IntentRefusedError
-from proofs.simulation.checks import FAULTS, Checks, Seen
+from proofs.simulation.checks import FAULTS, Checks, TrueRound
 from proofs.simulation.replica import Crash, OutOfReachError, Replica
 from proofs.simulation.truth import Truth
 from proofs.simulation.violation import Violation
@@ -48,7 +48,7 @@ class Observer:
     recovered: list[str] = field(default_factory=list)  # announced
     silent_channels: set[str] = field(default_factory=set)
     crashed: bool = False
-    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    seen: dict[str, list[TrueRound]] = field(default_factory=dict)
     rounds: int = 0
     key_fault_at: float = float("-inf")
     asked_for_keys: bool = False
@@ -132,7 +132,7 @@ class World:
             replica.add_observation(_probe(region_of, region, outcome, at, f"{self._count}"))
             if key_outcome is not None:
                 replica.add_observation(_probe(region_of, region, key_outcome, at, f"{self._count}k", member.arn))
-            observer.seen.setdefault(region, []).append(Seen(self.seconds, at, outcome, key_outcome))
+            observer.seen.setdefault(region, []).append(TrueRound(self.seconds, at, outcome, key_outcome))
 
     def control(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kms_failover import adapters
-from kms_failover.adapters.items import Stored
+from kms_failover.adapters.items import ItemGroup
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.stored_key_sets import former_key_sets
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
@@ -19,7 +19,7 @@ from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source
 from kms_failover.domain.routing.judgement import Judgement
-from kms_failover.domain.routing.readiness import Kind, News, Said
+from kms_failover.domain.routing.readiness import Kind, LastNews, News
 from kms_failover.domain.routing.route import Intent, Mode, Route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook.key_set_change import FormerKeySet
@@ -92,7 +92,7 @@ def _judgement(name: str) -> Judgement:
         told_people=(1,),
         told_machines=(1,),
         recovered=(EAST,),
-        said=(Said(of=EAST, what="lost", differs_since=NOON),),
+        said=(LastNews(of=EAST, what="lost", differs_since=NOON),),
         news=(_news(name),),
         news_count=1,
         people_told_of_news=(1,),
@@ -249,7 +249,7 @@ def stored_models() -> set[type[Model]]:
     names = {name for module in modules for name in _read_in(module.read_text())}
     written = {
         hint
-        for kind in _below(Stored)
+        for kind in _below(ItemGroup)
         for name in vars(kind)
         if not name.startswith("_") and callable(getattr(kind, name))
         for hint in typing.get_type_hints(getattr(kind, name), include_extras=False).values()

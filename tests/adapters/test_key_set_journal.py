@@ -13,7 +13,7 @@ from moto import mock_aws
 from kms_failover.adapters.key_set_journal import KeySetJournal
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import Failback, KeySet
-from kms_failover.errors import EpochConflictError
+from kms_failover.errors import WriteConflictError
 from tests.adapters.tables import create_state_table
 from tests.domain.strategies import EAST, NOON, WEST, key_set
 
@@ -52,7 +52,7 @@ def test_what_was_not_seen_is_not_replaced(journal: KeySetJournal, seen: str | N
     shown = journal.in_force()["orders"] if seen else None
     put(journal, AUTOMATIC)
 
-    with pytest.raises(EpochConflictError):
+    with pytest.raises(WriteConflictError):
         journal.replace(SHORT, shown, NOON, "bob")
 
     assert journal.in_force()["orders"].key_set == AUTOMATIC

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from kms_failover.adapters.map_runs import StepFunctionsMapRuns
-from kms_failover.domain.objects.backfill import Counted
+from kms_failover.domain.objects.backfill import RunCounts
 from kms_failover.errors import NotCountedError
 from tests.domain.strategies import NOON
 
@@ -55,7 +55,7 @@ def runs_of(stub: Stubber) -> StepFunctionsMapRuns:
 def test_objects_are_counted_whatever_became_of_them(stub: Stubber) -> None:
     runs = answer(stub, total=7, succeeded=4, failed=1, timedOut=1, aborted=1)
 
-    assert runs.counted(EXECUTION) == Counted(listed=7, succeeded=4)
+    assert runs.counted(EXECUTION) == RunCounts(listed=7, succeeded=4)
 
 
 @pytest.mark.parametrize("unsettled", ["pending", "running"])

@@ -13,13 +13,13 @@ from kms_failover.adapters import stored_observations
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.objects.backfill import Backfill, Phase
-from kms_failover.domain.objects.coverage import Uncovered
-from kms_failover.domain.objects.debt import Debt, Refusal, Standing
+from kms_failover.domain.objects.coverage import CoverageGap
+from kms_failover.domain.objects.debt import Debt, ObjectEntries, Refusal
 from kms_failover.domain.routing.health import Outcome, Source, Verdict
 from kms_failover.domain.routing.readiness import Kind, News
 from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
 from kms_failover.domain.routing.signals import IgnoredEvent
-from kms_failover.errors import EpochConflictError
+from kms_failover.errors import WriteConflictError
 from tests.adapters.tables import create_state_table
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set, observation
@@ -107,7 +107,7 @@ def test_a_judgement_is_written_only_over_the_version_that_was_read(state: State
     state.put_judgement(second)
 
     for stale in (first, second, judgement(route(9), version=3)):
-        with pytest.raises(EpochConflictError):
+        with pytest.raises(WriteConflictError):
             state.put_judgement(stale)
 
     assert state.judgement("orders") == second
@@ -149,7 +149,7 @@ def test_an_intent_is_written_only_if_it_is_newer(state: State) -> None:
     state.put_intent("orders", second)
 
     for stale in (first, second):
-        with pytest.raises(EpochConflictError):
+        with pytest.raises(WriteConflictError):
             state.put_intent("orders", stale)
 
     assert state.intents("orders") == (second,)
@@ -204,7 +204,7 @@ def test_all_that_is_held_of_an_object_is_found_with_it(state: State) -> None:
     assert [held.record for held in standing.debts] == [a_debt(), a_debt(owed_to=WEST)]
     assert standing.refusal is not None
     assert standing.refusal.record == refusal
-    assert state.standing("orders", [EAST], "bucket", "nothing") == Standing()
+    assert state.standing("orders", [EAST], "bucket", "nothing") == ObjectEntries()
 
 
 def test_only_the_debt_that_was_seen_is_cleared(state: State) -> None:
@@ -300,7 +300,7 @@ def test_a_backfill_is_changed_only_as_long_as_it_stands_there(state: State) -> 
 
     changed = state.backfill("orders", "b", Phase.BEGUN)
     state.put_backfill(second)
-    with pytest.raises(EpochConflictError):
+    with pytest.raises(WriteConflictError):
         state.replace_backfill(first, first)
     assert changed is not None
     assert changed.reason == "ABORTED"
@@ -313,7 +313,7 @@ def test_what_is_owed_to_a_region_or_refused_is_counted_by_bucket_each_object_on
     for bucket, key in (("bucket", "b"), ("bucket", "x"), ("another", "y")):
         state.put_refusal(Refusal(key_set="orders", bucket=bucket, key=key, since=NOON, reason="r"))
 
-    assert state.uncovered("orders", EAST, "bucket", 9) == Uncovered(owed=2, refused=2, objects=3)
+    assert state.uncovered("orders", EAST, "bucket", 9) == CoverageGap(owed=2, refused=2, objects=3)
     assert state.uncovered("orders", EAST, "bucket", 2).more
 
 

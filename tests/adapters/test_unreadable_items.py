@@ -23,7 +23,7 @@ from kms_failover.domain.routing.controller import Controller
 from kms_failover.domain.routing.health import Outcome, Source, Verdict
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
-from kms_failover.errors import EpochConflictError, UnreadableItemError
+from kms_failover.errors import UnreadableItemError, WriteConflictError
 from tests.adapters.tables import create_state_table
 from tests.client.kms_world import aws_error
 from tests.domain.routing.test_controller import Announcements
@@ -283,7 +283,7 @@ def test_a_judgement_of_which_no_route_is_left_is_never_begun_anew(world: World)
 
         with pytest.raises(UnreadableItemError, match="control#us-west-2/orders"):
             world.state.judgement("orders")
-        with pytest.raises(EpochConflictError):
+        with pytest.raises(WriteConflictError):
             world.state.put_judgement(judgement(route(), version=0))
 
     assert world.state.judgements() == {}
@@ -300,7 +300,7 @@ def test_a_judgement_without_an_epoch_can_be_written_over_once(world: World, bod
 
     world.state.put_judgement(after)
 
-    with pytest.raises(EpochConflictError):
+    with pytest.raises(WriteConflictError):
         world.state.put_judgement(after)
     assert world.state.route("orders") == route(3, WEST, EAST)
 

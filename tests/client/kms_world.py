@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from kms_failover.client.account_filter import AccountFilter
-from kms_failover.client.bundler import Engine
+from kms_failover.client.bundler import Bundler
 from kms_failover.client.failover_kms import FailoverKms
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.client.routes import RouteReader
@@ -146,13 +146,13 @@ class World:
             region: RegionalKms(region, client, settings, on_fault=lambda r, code: self.faults.append((r, code)))
             for region, client in clients.items()
         }
-        self.engine = Engine(here, self.regional, settings)
+        self.bundler = Bundler(here, self.regional, settings)
         self.state = MemoryState(here, self.key_set)
         state: Any = self.state
         self.routes = RouteReader(here, state, any_account())
         connection: Any = SimpleNamespace(
             region=here,
-            engine=self.engine,
+            bundler=self.bundler,
             routes=self.routes,
             client=clients[here],
             plain=self.kms[here].client,
@@ -183,7 +183,7 @@ class World:
 
     @property
     def route(self) -> Route:
-        return first_route(self.key_set, self.engine.region, NOON)
+        return first_route(self.key_set, self.bundler.region, NOON)
 
     def arn(self, region: str) -> str:
         member = self.key_set.member_in(region)

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ProxyConnectionError
 from urllib3.exceptions import ProxyError
 
-from kms_failover.client.bundler import Made
+from kms_failover.client.bundler import NewBundle
 from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap
 from kms_failover.errors import BundleError, CommitmentError, RegionUnavailableError
 from tests.client.kms_world import CONTEXT, SETTINGS, Later, World, aws_error, kms_world, timed_out, unreachable
@@ -21,8 +21,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield made
 
 
-def make(world: World) -> Made:
-    return world.engine.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT)
+def make(world: World) -> NewBundle:
+    return world.bundler.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT)
 
 
 def out(world: World, region: str, *, since: float = 0.0) -> None:
@@ -68,7 +68,7 @@ def test_one_region_alone_is_not_waited_for_while_it_is_out(world: World) -> Non
     out(world, EAST, since=float("inf"))
 
     with pytest.raises(RegionUnavailableError, match="failed a moment ago"):
-        world.engine.encrypt_under(world.key_set.members[0], b"m", CONTEXT)
+        world.bundler.encrypt_under(world.key_set.members[0], b"m", CONTEXT)
 
     assert world.kms[EAST].calls == []
 
@@ -77,7 +77,7 @@ def test_one_region_alone_that_fails_says_which_and_how(world: World) -> None:
     world.kms[EAST].fails = unreachable
 
     with pytest.raises(RegionUnavailableError) as error:
-        world.engine.encrypt_under(world.key_set.members[0], b"m", CONTEXT)
+        world.bundler.encrypt_under(world.key_set.members[0], b"m", CONTEXT)
 
     assert (error.value.region, error.value.code) == (EAST, "EndpointConnectionError")
     assert error.value.another_region_may_succeed
@@ -86,18 +86,18 @@ def test_one_region_alone_that_fails_says_which_and_how(world: World) -> None:
 def test_one_region_alone_round_trips(world: World) -> None:
     member = world.key_set.members[1]
 
-    blob = world.engine.encrypt_under(member, b"m", CONTEXT)
+    blob = world.bundler.encrypt_under(member, b"m", CONTEXT)
 
-    assert world.engine.decrypt_under(member, blob, CONTEXT) == b"m"
+    assert world.bundler.decrypt_under(member, blob, CONTEXT) == b"m"
     with pytest.raises(ClientError):
-        world.engine.decrypt_under(world.key_set.members[0], blob, CONTEXT)
+        world.bundler.decrypt_under(world.key_set.members[0], blob, CONTEXT)
 
 
 def test_a_bundle_of_nobody_here_is_refused_before_anybody_is_asked(world: World) -> None:
     stranger = Bundle("orders", Kind.DATA_KEY, bytes(32), (Wrap(arn(EAST), b"blob"),))
 
     with pytest.raises(BundleError, match="no wrap"):
-        world.engine.open(stranger, world.key_set, world.route, CONTEXT)
+        world.bundler.open(stranger, world.key_set, world.route, CONTEXT)
 
     assert world.kms[EAST].calls == []
 
@@ -107,14 +107,14 @@ def test_a_wrap_that_opens_to_another_key_is_never_used(world: World) -> None:
     false = Bundle(bundle.key_set, bundle.kind, bytes(32), bundle.wraps)
 
     with pytest.raises(CommitmentError):
-        world.engine.open(false, world.key_set, world.route, CONTEXT)
+        world.bundler.open(false, world.key_set, world.route, CONTEXT)
 
 
 def test_a_complete_bundle_costs_no_call(world: World) -> None:
     bundle = make(world).bundle
     world.forget_calls()
 
-    done = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+    done = world.bundler.complete(bundle, world.key_set, world.route, CONTEXT)
 
     assert (done.bundle, done.missing, done.member) == (bundle, (), None)
     assert world.kms[EAST].calls == world.kms[WEST].calls == []
@@ -124,7 +124,7 @@ def test_completing_while_a_region_is_still_lost_keeps_what_there_is(world: Worl
     world.kms[WEST].fails = unreachable
     bundle = make(world).bundle
 
-    done = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+    done = world.bundler.complete(bundle, world.key_set, world.route, CONTEXT)
 
     assert (done.bundle, done.missing) == (bundle, (WEST,))
 
@@ -135,7 +135,7 @@ def test_completing_gives_a_region_that_is_out_its_trial_and_uses_the_answer(wor
     out(world, WEST, since=float("-inf"))
     world.kms[WEST].fails = None
 
-    done = world.engine.complete(bundle, world.key_set, world.route, CONTEXT)
+    done = world.bundler.complete(bundle, world.key_set, world.route, CONTEXT)
 
     assert done.missing == ()
     assert [wrap.region for wrap in done.bundle.wraps] == [EAST, WEST]
@@ -247,7 +247,7 @@ def test_a_wrap_is_waited_for_by_the_regions_own_tail_where_that_is_known(
     for _ in range(100 if known else 0):
         world.regional[WEST].latency.add(0.001)
 
-    patience = world.engine._wraps._wrap_patience(world.key_set.members[1])
+    patience = world.bundler._wraps._wrap_patience(world.key_set.members[1])
 
     assert patience == seconds
 

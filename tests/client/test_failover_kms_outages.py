@@ -271,10 +271,10 @@ def test_no_plaintext_is_in_any_repr_or_log(world: World, caplog: pytest.LogCapt
             attempt()
         seen += [repr(error.value), str(error.value), *getattr(error.value, "__notes__", [])]
     world.kms[EAST].fails = world.kms[WEST].fails = None
-    direct = world.engine.open(Bundle.parse(made["CiphertextBlob"]), world.key_set, world.route, CONTEXT)
-    done = world.engine.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT)
+    direct = world.bundler.open(Bundle.parse(made["CiphertextBlob"]), world.key_set, world.route, CONTEXT)
+    done = world.bundler.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT)
 
-    seen += [repr(thing) for thing in (world.failover, world.engine, world.regional, direct, done, done.bundle)]
+    seen += [repr(thing) for thing in (world.failover, world.bundler, world.regional, direct, done, done.bundle)]
     # botocore logs whole requests and answers at DEBUG by itself; what is promised here is about this library
     seen += [record.getMessage() for record in caplog.records if not record.name.startswith("botocore")]
 

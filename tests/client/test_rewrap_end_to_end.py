@@ -12,9 +12,9 @@ from botocore.exceptions import EndpointConnectionError
 
 from kms_failover.adapters.objects import S3Objects
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.client.bundler import Engine
+from kms_failover.client.bundler import Bundler
 from kms_failover.client.regional_kms import RegionalKms
-from kms_failover.client.rewrap_keys import KeySetKeys
+from kms_failover.client.rewrap_keys import RewrapKeys
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet
@@ -49,7 +49,7 @@ class Cloud:
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
         self.state = StateTable(_table(), HERE)
         self.regional = {region: RegionalKms(region, kms, SETTINGS) for region, kms in self.kms.items()}
-        self.engine = Engine(HERE, self.regional, SETTINGS)
+        self.bundler = Bundler(HERE, self.regional, SETTINGS)
         self.service = RewrapService(
             key_sets=lambda: (self.key_set,),
             key_sets_anew=lambda: (self.key_set,),
@@ -60,8 +60,8 @@ class Cloud:
             clock=lambda: NOW,
         )
 
-    def keys_for(self, key_set: KeySet) -> KeySetKeys:
-        return KeySetKeys(self.engine, key_set, first_route(key_set, HERE, NOW))
+    def keys_for(self, key_set: KeySet) -> RewrapKeys:
+        return RewrapKeys(self.bundler, key_set, first_route(key_set, HERE, NOW))
 
     def put(self, wrapped_key: bytes, data_key: bytes) -> None:
         metadata = {
@@ -156,9 +156,9 @@ def test_a_repeat_does_not_write(cloud: Cloud) -> None:
 def test_a_bundle_made_during_an_outage_gains_its_wrap_afterwards(cloud: Cloud) -> None:
     route = first_route(cloud.key_set, THERE, NOW)
     cloud.silence(HERE)
-    made = cloud.engine.make(cloud.key_set, route, {"KeySpec": "AES_256"}, CONTEXT)
+    made = cloud.bundler.make(cloud.key_set, route, {"KeySpec": "AES_256"}, CONTEXT)
     cloud.end_silence(HERE)
-    for kms in cloud.engine._kms.values():
+    for kms in cloud.bundler._kms.values():
         kms.breaker.succeeded()
     cloud.put(bytes(made.bundle), made.plaintext)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from kms_failover.client.rewrap_keys import KeySetKeys
+from kms_failover.client.rewrap_keys import RewrapKeys
 from kms_failover.domain.data_keys.bundle import Bundle, Wrap
 from kms_failover.errors import (
     BundleError,
@@ -28,8 +28,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 @pytest.fixture
-def keys(world: World) -> KeySetKeys:
-    return KeySetKeys(world.engine, world.key_set, world.route)
+def keys(world: World) -> RewrapKeys:
+    return RewrapKeys(world.bundler, world.key_set, world.route)
 
 
 def blob_under(world: World, region: str) -> bytes:
@@ -38,17 +38,17 @@ def blob_under(world: World, region: str) -> bytes:
 
 
 def bundle(world: World) -> bytes:
-    made = world.engine.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT)
+    made = world.bundler.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT)
     return bytes(made.bundle)
 
 
-def test_the_local_key_opens_its_own_and_says_none_of_another_regions(world: World, keys: KeySetKeys) -> None:
+def test_the_local_key_opens_its_own_and_says_none_of_another_regions(world: World, keys: RewrapKeys) -> None:
     assert keys.open_locally(blob_under(world, WEST), CONTEXT) == KEY
     assert keys.open_locally(blob_under(world, EAST), CONTEXT) is None
     assert world.kms[EAST].calls == []
 
 
-def test_a_bundle_without_a_local_wrap_is_none_locally_and_opens_elsewhere(world: World, keys: KeySetKeys) -> None:
+def test_a_bundle_without_a_local_wrap_is_none_locally_and_opens_elsewhere(world: World, keys: RewrapKeys) -> None:
     world.kms[WEST].fails = unreachable
     blob = bundle(world)
     world.kms[WEST].fails = None
@@ -57,19 +57,19 @@ def test_a_bundle_without_a_local_wrap_is_none_locally_and_opens_elsewhere(world
     assert len(keys.open_anywhere(blob, CONTEXT)) == 32
 
 
-def test_a_bundle_with_a_local_wrap_opens_with_it_alone(world: World, keys: KeySetKeys) -> None:
+def test_a_bundle_with_a_local_wrap_opens_with_it_alone(world: World, keys: RewrapKeys) -> None:
     blob = bundle(world)
     world.kms[EAST].fails = unreachable
 
     assert keys.open_locally(blob, CONTEXT) is not None
 
 
-def test_anywhere_tries_the_nearest_first_and_then_the_others(world: World, keys: KeySetKeys) -> None:
+def test_anywhere_tries_the_nearest_first_and_then_the_others(world: World, keys: RewrapKeys) -> None:
     assert keys.open_anywhere(blob_under(world, EAST), CONTEXT) == KEY
     assert world.kms[WEST].operations == ["decrypt"]
 
 
-def test_a_blob_of_an_unreachable_region_is_unavailable_and_not_refused(world: World, keys: KeySetKeys) -> None:
+def test_a_blob_of_an_unreachable_region_is_unavailable_and_not_refused(world: World, keys: RewrapKeys) -> None:
     blob = blob_under(world, EAST)
     world.kms[EAST].fails = unreachable
 
@@ -77,7 +77,7 @@ def test_a_blob_of_an_unreachable_region_is_unavailable_and_not_refused(world: W
         keys.open_anywhere(blob, CONTEXT)
 
 
-def test_a_blob_that_every_key_refuses_is_refused(world: World, keys: KeySetKeys) -> None:
+def test_a_blob_that_every_key_refuses_is_refused(world: World, keys: RewrapKeys) -> None:
     with pytest.raises(
         WrapRefusedError, match=f"IncorrectKeyException in {WEST}, InvalidCiphertextException in {EAST}"
     ):
@@ -86,7 +86,7 @@ def test_a_blob_that_every_key_refuses_is_refused(world: World, keys: KeySetKeys
 
 @pytest.mark.parametrize("lost", [unreachable, aws_error("DisabledException")])
 def test_what_one_key_refuses_and_another_cannot_be_asked_for_waits(
-    world: World, keys: KeySetKeys, lost: Callable[[], Exception]
+    world: World, keys: RewrapKeys, lost: Callable[[], Exception]
 ) -> None:
     blob = blob_under(world, EAST)
     world.kms[EAST].fails = lost
@@ -97,7 +97,7 @@ def test_what_one_key_refuses_and_another_cannot_be_asked_for_waits(
     assert raised.value.regions == (EAST,)
 
 
-def test_a_bundle_that_every_key_refuses_is_refused(world: World, keys: KeySetKeys) -> None:
+def test_a_bundle_that_every_key_refuses_is_refused(world: World, keys: RewrapKeys) -> None:
     world.kms[WEST].fails = unreachable
     blob = bundle(world)
     world.kms[WEST].fails = None
@@ -107,12 +107,12 @@ def test_a_bundle_that_every_key_refuses_is_refused(world: World, keys: KeySetKe
             attempt(blob, {"order": "43"})
 
 
-def test_a_bundle_that_every_key_refuses_is_refused_with_a_local_wrap_too(world: World, keys: KeySetKeys) -> None:
+def test_a_bundle_that_every_key_refuses_is_refused_with_a_local_wrap_too(world: World, keys: RewrapKeys) -> None:
     with pytest.raises(WrapRefusedError, match=f"{WEST}.*{EAST}"):
         keys.open_locally(bundle(world), {"order": "43"})
 
 
-def test_a_bundle_whose_local_wrap_alone_is_spoilt_says_so(world: World, keys: KeySetKeys) -> None:
+def test_a_bundle_whose_local_wrap_alone_is_spoilt_says_so(world: World, keys: RewrapKeys) -> None:
     sound = Bundle.parse(bundle(world))
     wraps = tuple(Wrap(w.key_arn, b"spoilt" if w.region == WEST else w.blob) for w in sound.wraps)
 
@@ -122,7 +122,7 @@ def test_a_bundle_whose_local_wrap_alone_is_spoilt_says_so(world: World, keys: K
 
 @pytest.mark.parametrize("denied", [(EAST,), (WEST, EAST)])
 def test_a_right_that_is_lacking_is_no_refusal_of_the_object(
-    world: World, keys: KeySetKeys, denied: tuple[str, ...]
+    world: World, keys: RewrapKeys, denied: tuple[str, ...]
 ) -> None:
     blob = blob_under(world, EAST)
     for region in denied:
@@ -132,7 +132,7 @@ def test_a_right_that_is_lacking_is_no_refusal_of_the_object(
         keys.open_anywhere(blob, CONTEXT)
 
 
-def test_a_right_that_is_lacking_is_no_fault_of_a_bundle(world: World, keys: KeySetKeys) -> None:
+def test_a_right_that_is_lacking_is_no_fault_of_a_bundle(world: World, keys: RewrapKeys) -> None:
     blob = bundle(world)
     world.kms[WEST].fails = aws_error("AccessDeniedException")
 
@@ -141,7 +141,7 @@ def test_a_right_that_is_lacking_is_no_fault_of_a_bundle(world: World, keys: Key
 
 
 def test_a_throttle_is_neither_none_nor_another_regions_business(
-    world: World, keys: KeySetKeys, monkeypatch: pytest.MonkeyPatch
+    world: World, keys: RewrapKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kms_failover.client.bundler.THROTTLE_BASE_SECONDS", 0.0)
     blob = blob_under(world, EAST)
@@ -152,13 +152,13 @@ def test_a_throttle_is_neither_none_nor_another_regions_business(
             attempt(blob, CONTEXT)
 
 
-def test_a_local_wrap_opens_with_the_local_key(world: World, keys: KeySetKeys) -> None:
+def test_a_local_wrap_opens_with_the_local_key(world: World, keys: RewrapKeys) -> None:
     blob = keys.wrap_locally(KEY, CONTEXT)
 
     assert keys.open_locally(blob, CONTEXT) == KEY
 
 
-def test_completing_names_who_still_cannot_open_it(world: World, keys: KeySetKeys) -> None:
+def test_completing_names_who_still_cannot_open_it(world: World, keys: RewrapKeys) -> None:
     world.kms[EAST].fails = unreachable
     blob = bundle(world)
 
@@ -174,15 +174,15 @@ def test_completing_names_who_still_cannot_open_it(world: World, keys: KeySetKey
 
 def test_a_region_without_a_member_key_cannot_rewrap(world: World) -> None:
     with pytest.raises(ConfigurationError, match="no member key in us-west-2"):
-        KeySetKeys(world.engine, key_set(EAST, IRELAND), world.route)
+        RewrapKeys(world.bundler, key_set(EAST, IRELAND), world.route)
 
 
 @pytest.mark.parametrize("lost", [unreachable, aws_error("KMSInvalidStateException"), aws_error("DisabledException")])
 def test_a_bundle_that_opens_only_where_kms_is_lost_waits_for_it(
-    world: World, keys: KeySetKeys, lost: Callable[[], Exception]
+    world: World, keys: RewrapKeys, lost: Callable[[], Exception]
 ) -> None:
     world.kms[WEST].fails = unreachable
-    bundle = bytes(world.engine.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT).bundle)
+    bundle = bytes(world.bundler.make(world.key_set, world.route, {"KeySpec": "AES_256"}, CONTEXT).bundle)
     world.kms[WEST].fails = None
     world.kms[EAST].fails = lost
 
@@ -192,7 +192,7 @@ def test_a_bundle_that_opens_only_where_kms_is_lost_waits_for_it(
 
 
 @pytest.mark.parametrize("code", ["KMSInvalidStateException", "DisabledException"])
-def test_a_local_key_that_cannot_be_used_is_waited_for(world: World, keys: KeySetKeys, code: str) -> None:
+def test_a_local_key_that_cannot_be_used_is_waited_for(world: World, keys: RewrapKeys, code: str) -> None:
     world.kms[WEST].fails = aws_error(code)
 
     with pytest.raises(RegionUnavailableError, match=code):

@@ -148,7 +148,7 @@ def test_one_region_alone_is_given_up_as_soon_as_others_have_found_it_out(world:
     east = world.regional[EAST]
     with ThreadPoolExecutor(CALLERS) as threads:
         waiting = [
-            threads.submit(world.engine.encrypt_under, world.key_set.members[0], b"m", CONTEXT) for _ in range(CALLERS)
+            threads.submit(world.bundler.encrypt_under, world.key_set.members[0], b"m", CONTEXT) for _ in range(CALLERS)
         ]
         assert world.kms[EAST].begun.wait(FOREVER)
         until(lambda: len(east._under_way) == CALLERS)

@@ -9,14 +9,14 @@ from itertools import islice
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.backfill import Backfill, Phase
-from kms_failover.domain.objects.coverage import Uncovered
-from kms_failover.domain.objects.debt import Debt, Held, Refusal, Standing, debt_id, digest, refusal_id
+from kms_failover.domain.objects.coverage import CoverageGap
+from kms_failover.domain.objects.debt import Debt, LedgerEntry, ObjectEntries, Refusal, debt_id, digest, refusal_id
 from kms_failover.domain.routing.health import Observation, Source
 from kms_failover.domain.routing.judgement import Judgement
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Route
 from kms_failover.domain.routing.signals import IgnoredEvent
-from kms_failover.errors import EpochConflictError, UnreadableItemError
+from kms_failover.errors import UnreadableItemError, WriteConflictError
 
 
 class MemoryState:
@@ -85,7 +85,7 @@ class MemoryState:
     def put_judgement(self, judgement: Judgement) -> None:
         there = self._judgements.get((self.region, judgement.key_set))
         if (there.version if there else -1) != judgement.version - 1:
-            raise EpochConflictError(judgement.key_set)
+            raise WriteConflictError(judgement.key_set)
         self._judgements[self.region, judgement.key_set] = judgement
 
     def route(self, key_set: str) -> Route | None:
@@ -118,23 +118,23 @@ class MemoryState:
     def put_intent(self, key_set: str, intent: Intent) -> None:
         there = self._intents.get((key_set, self.region))
         if there is not None and there.epoch >= intent.epoch:
-            raise EpochConflictError(key_set)
+            raise WriteConflictError(key_set)
         self._intents[key_set, self.region] = intent
 
-    def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> Standing:
+    def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> ObjectEntries:
         debts = [self._debts.get((key_set, debt_id(region, bucket, key))) for region in regions]
         refusal = self._refusals.get((key_set, refusal_id(bucket, key)))
-        return Standing(tuple(held(debt) for debt in debts if debt), held(refusal) if refusal else None)
+        return ObjectEntries(tuple(held(debt) for debt in debts if debt), held(refusal) if refusal else None)
 
     def put_debt(self, debt: Debt) -> None:
         self._debts[debt.key_set, debt.id] = debt
 
-    def clear_debt(self, held: Held[Debt]) -> None:
+    def clear_debt(self, held: LedgerEntry[Debt]) -> None:
         there = self._debts.get((held.key_set, held.id))
         if there is not None and there.model_dump_json() == held.as_stored:
             del self._debts[held.key_set, held.id]
 
-    def mark_sent(self, held: Held[Debt], at: datetime) -> bool:
+    def mark_sent(self, held: LedgerEntry[Debt], at: datetime) -> bool:
         there = self._debts.get((held.key_set, held.id))
         if there is None or there.model_dump_json() != held.as_stored:
             return False
@@ -145,7 +145,7 @@ class MemoryState:
         found = (debt for (name, _), debt in sorted(self._debts.items()) if name == key_set)
         return (debt for debt in found if owed_to in {"", debt.owed_to} and bucket in {"", debt.bucket})
 
-    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]:
+    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[LedgerEntry[Debt]]:
         ordered = sorted(self.debts(key_set, owed_to, bucket), key=lambda d: digest(d.bucket, d.key) < start)
         return (held(debt) for debt in ordered)
 
@@ -161,7 +161,7 @@ class MemoryState:
     def put_refusal(self, refusal: Refusal) -> None:
         self._refusals[refusal.key_set, refusal.id] = refusal
 
-    def clear_refusal(self, held: Held[Refusal]) -> None:
+    def clear_refusal(self, held: LedgerEntry[Refusal]) -> None:
         there = self._refusals.get((held.key_set, held.id))
         if there is not None and there.model_dump_json() == held.as_stored:
             del self._refusals[held.key_set, held.id]
@@ -172,18 +172,18 @@ class MemoryState:
     def refused(self, key_set: str, bucket: str, at_most: int) -> int:
         return min(sum(refusal.bucket == bucket for refusal in self.refusals(key_set)), at_most)
 
-    def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> Uncovered:
+    def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> CoverageGap:
         owed = {debt.key for debt in islice(self.debts(key_set, region, bucket), at_most)}
         refused = {refusal.key for refusal in self.refusals(key_set) if refusal.bucket == bucket}
         more = max(len(owed), len(refused)) >= at_most
-        return Uncovered(len(owed), len(refused), len(owed | refused), more)
+        return CoverageGap(len(owed), len(refused), len(owed | refused), more)
 
     def put_backfill(self, backfill: Backfill) -> None:
         self._backfills[backfill.key_set, backfill.id] = backfill
 
     def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
         if self._backfills.get((former.key_set, former.id)) != former:
-            raise EpochConflictError(former.id)
+            raise WriteConflictError(former.id)
         self.put_backfill(backfill)
 
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None:
@@ -211,5 +211,5 @@ class MemoryState:
             self._losses[loss.key_set, loss.region, loss.kind] = loss
 
 
-def held[R: Debt | Refusal](record: R) -> Held[R]:
-    return Held(record.key_set, record.id, record.model_dump_json(), record)
+def held[R: Debt | Refusal](record: R) -> LedgerEntry[R]:
+    return LedgerEntry(record.key_set, record.id, record.model_dump_json(), record)

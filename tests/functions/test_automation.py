@@ -10,7 +10,7 @@ import yaml
 
 from functions.runbook.handler import lambda_handler
 from kms_failover.domain.routing.route import Mode, in_force
-from local.cloud.automation import Automation, Execution, Invoked
+from local.cloud.automation import Automation, Execution, Invocation
 from tests.domain.strategies import NOON, WEST
 from tests.functions.lambdas import Stack, stack
 
@@ -50,13 +50,13 @@ def payload_is_text(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def automation(prod: Stack, *, function_error_fails: bool, payload_is_text: bool) -> Automation:
-    def invoke(_function: str, payload: Any) -> Invoked:
+    def invoke(_function: str, payload: Any) -> Invocation:
         """As Lambda's runtime answers: an error is a payload of its own."""
         try:
-            return Invoked(json.dumps(lambda_handler(payload, prod.context("runbook"))))
+            return Invocation(json.dumps(lambda_handler(payload, prod.context("runbook"))))
         except Exception as error:  # noqa: BLE001  # the runtime's own boundary
             failed = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
-            return Invoked(json.dumps(failed), "Unhandled")
+            return Invocation(json.dumps(failed), "Unhandled")
 
     return Automation(invoke, function_error_fails, payload_is_text)
 
@@ -115,13 +115,13 @@ def test_an_order_that_is_refused_shows_failed_with_the_reason(
     ],
 )
 def test_whatever_else_is_answered_is_no_success(answered: str, *, payload_is_text: bool) -> None:
-    automation = Automation(lambda _function, _payload: Invoked(answered), False, payload_is_text)  # noqa: FBT003
+    automation = Automation(lambda _function, _payload: Invocation(answered), False, payload_is_text)  # noqa: FBT003
 
     assert execute(automation, **HOLD).failed_step == "carriedOut"
 
 
 def test_an_answer_that_was_cut_short_is_no_success() -> None:
-    automation = Automation(lambda _function, _payload: Invoked('{"KeySet": "ord'), False, True)  # noqa: FBT003
+    automation = Automation(lambda _function, _payload: Invocation('{"KeySet": "ord'), False, True)  # noqa: FBT003
 
     execution = execute(automation, **HOLD)
 

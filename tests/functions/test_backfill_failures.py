@@ -13,7 +13,7 @@ from functions.runbook.handler import lambda_handler as runbook
 from functions.sweep.handler import lambda_handler as sweep
 from kms_failover.adapters.map_runs import StepFunctionsMapRuns
 from kms_failover.adapters.objects import S3Objects
-from kms_failover.domain.objects.backfill import Counted
+from kms_failover.domain.objects.backfill import RunCounts
 from tests.domain.strategies import EAST, WEST
 from tests.functions.buckets import BUCKET, CONTEXT, Objects
 from tests.functions.lambdas import Stack, stack
@@ -22,7 +22,7 @@ from tests.functions.lambdas import Stack, stack
 @pytest.fixture
 def prod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     with stack(monkeypatch) as made:
-        monkeypatch.setattr(StepFunctionsMapRuns, "counted", lambda *_: Counted(2, 2))  # no child of the map failed
+        monkeypatch.setattr(StepFunctionsMapRuns, "counted", lambda *_: RunCounts(2, 2))  # no child of the map failed
         Objects(made).put("a", "b")
         yield made
 

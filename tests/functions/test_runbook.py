@@ -14,7 +14,7 @@ from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.naming import Place
 from kms_failover.domain.routing.route import Mode, in_force
 from kms_failover.domain.runbook import commands as operating
-from kms_failover.errors import CommandRefusedError, EpochConflictError, KmsFailoverError, WorkFailedError
+from kms_failover.errors import CommandRefusedError, KmsFailoverError, WorkFailedError, WriteConflictError
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.lambdas import Stack, event, stack
 
@@ -150,7 +150,7 @@ def test_an_order_that_a_decision_by_older_ones_may_follow_says_so(
     prod: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(*_: object) -> None:
-        raise EpochConflictError("orders")
+        raise WriteConflictError("orders")
 
     monkeypatch.setattr(StateTable, "put_judgement", overtaken)
     answer = run(prod, Action="hold")

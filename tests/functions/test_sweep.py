@@ -12,7 +12,7 @@ from kms_failover import bootstrap
 from kms_failover.domain.objects.backfill import Backfill, Phase, Step
 from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.objects.rewrap_request import ObjectName, from_invocation
-from kms_failover.domain.objects.sweep import Dropped, Owed, Swept
+from kms_failover.domain.objects.sweep import DebtSummary, DroppedDebts, SweepResult
 from tests.domain.strategies import EAST, NOON, WEST
 from tests.functions.test_rewrap import Context
 
@@ -22,9 +22,9 @@ ROOT = Path(__file__).parents[2]
 class FakeService:
     def __init__(self) -> None:
         self.seen: list[str | None] = []
-        self.swept = Swept(queued=2, remaining=1, parked=4)
+        self.swept = SweepResult(queued=2, remaining=1, parked=4)
 
-    def sweep(self, key_set: str | None = None) -> Swept:
+    def sweep(self, key_set: str | None = None) -> SweepResult:
         self.seen.append(key_set)
         return self.swept
 
@@ -79,7 +79,7 @@ def test_debts_that_are_dropped_are_counted_and_logged(
     service: FakeService, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     context: Any = Context()
-    left = [Dropped("orders", "left-us", region, debts=1) for region in (EAST, WEST)]
+    left = [DroppedDebts("orders", "left-us", region, debts=1) for region in (EAST, WEST)]
     service.swept = replace(service.swept, dropped=2, dropped_of=tuple(left))
 
     handler.lambda_handler({}, context)
@@ -97,7 +97,7 @@ def test_what_is_owed_overdue_and_refused_is_measured_where_there_is_any(
     service: FakeService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     context: Any = Context()
-    service.swept = replace(service.swept, overdue=3, owed=(Owed("orders", "us-east-1", 5, 3, refused=0),))
+    service.swept = replace(service.swept, overdue=3, owed=(DebtSummary("orders", "us-east-1", 5, 3, refused=0),))
 
     handler.lambda_handler({}, context)
 

@@ -22,7 +22,7 @@ from kms_failover.adapters.once import _as_stored
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.cli_text import text
 from kms_failover.domain.key_set import Model
-from kms_failover.domain.objects.backfill import Counted, Phase
+from kms_failover.domain.objects.backfill import Phase, RunCounts
 from kms_failover.domain.objects.debt import Debt, Refusal, debt_id, refusal_id
 from kms_failover.domain.routing.route import Intent
 from kms_failover.errors import CommandRefusedError
@@ -184,7 +184,7 @@ def test_every_function_goes_on_beside_items_that_it_cannot_read(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(StepFunctionsMapRuns, "counted", lambda *_: Counted(1, 1))
+    monkeypatch.setattr(StepFunctionsMapRuns, "counted", lambda *_: RunCounts(1, 1))
     boto3.client("sqs", region_name=WEST).create_queue(QueueName="prod-rewrap")
     Objects(prod).put(KEY)
     spoil_every_partition(prod)
@@ -244,7 +244,7 @@ def test_rewrap_brings_objects_home_although_the_route_and_another_key_set_canno
 def test_a_backfill_of_which_a_record_cannot_be_read_proves_nothing(
     prod: Stack, phase: Phase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(StepFunctionsMapRuns, "counted", lambda *_: Counted(1, 1))
+    monkeypatch.setattr(StepFunctionsMapRuns, "counted", lambda *_: RunCounts(1, 1))
     Objects(prod)
     answers = []
     for each in Phase:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from proofs.drill.files import Candidate, Unreadable, choose, read
+from proofs.drill.files import Candidate, UnreadableFile, choose, read
 
 
 def folder_of(tmp_path: Path, sizes: list[int]) -> Path:
@@ -44,7 +44,7 @@ def test_a_dangling_link_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     files, unreadable = choose(folder, 10)
 
     assert len(files) == 3
-    assert unreadable == [Unreadable("gone", "FileNotFoundError")]
+    assert unreadable == [UnreadableFile("gone", "FileNotFoundError")]
 
 
 def test_what_is_no_regular_file_is_left_out(tmp_path: Path) -> None:
@@ -60,4 +60,4 @@ def test_what_is_no_regular_file_is_left_out(tmp_path: Path) -> None:
 def test_a_file_that_vanished_after_it_was_chosen_is_named(tmp_path: Path) -> None:
     gone = Candidate("gone", tmp_path / "gone", 7)
 
-    assert read(gone) == Unreadable("gone", "FileNotFoundError")
+    assert read(gone) == UnreadableFile("gone", "FileNotFoundError")

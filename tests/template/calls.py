@@ -14,7 +14,7 @@ from kms_failover.domain.naming import Place
 from kms_failover.domain.objects import object_record
 from kms_failover.domain.objects import sweep as sweeping
 from kms_failover.domain.objects.backfill import Backfill, Phase
-from kms_failover.domain.objects.debt import Debt, Held, Refusal
+from kms_failover.domain.objects.debt import Debt, LedgerEntry, Refusal
 from kms_failover.domain.objects.s3_envelope import MADE_BY_THE_CLIENT
 from kms_failover.domain.routing import controller as controlling
 from kms_failover.domain.routing import probe as probing
@@ -105,7 +105,7 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
         "start": "0",
         "phase": Phase.ENDED,
         "backfill": backfill,
-        "held": Held("orders", "id", "", None),
+        "held": LedgerEntry("orders", "id", "", None),
         "observation": Observation(observer=region, region=region, source=source, outcome=Outcome.OK, at=NOON, id="1"),
         "event": IgnoredEvent(id="1", source="", detail_type="", **at),
         "judgement": judgement,

@@ -160,16 +160,16 @@ def _controller(place: Place) -> "Controller":
 def _rewrap(place: Place) -> "RewrapService":
     from kms_failover.adapters.objects import S3Objects
     from kms_failover.client.connection import Connection
-    from kms_failover.client.rewrap_keys import KeySetKeys
+    from kms_failover.client.rewrap_keys import RewrapKeys
     from kms_failover.domain.objects.rewrap import RewrapService
 
     hold_back_transport_debug()
     settings = Settings(accounts=tuple(_accounts(place)))
     connection = Connection(place.region, place.deployment.name, settings=settings)
 
-    def keys_for(key_set: KeySet) -> KeySetKeys:
+    def keys_for(key_set: KeySet) -> RewrapKeys:
         _, route = connection.routes.find(key_set.name)  # which may know an older key set than this one
-        return KeySetKeys(connection.engine, key_set, route)
+        return RewrapKeys(connection.bundler, key_set, route)
 
     copying = Config(
         connect_timeout=AWS_TIMEOUT_SECONDS,

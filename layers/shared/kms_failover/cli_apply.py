@@ -27,7 +27,7 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.runbook.key_set_plan import Plan, unreadable_secrets
 from kms_failover.domain.runbook.member_check import Look
-from kms_failover.errors import ConfigurationError, EpochConflictError, UnreadableItemError
+from kms_failover.errors import ConfigurationError, UnreadableItemError, WriteConflictError
 
 PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})  # seconds; a person waits
 AWS_ERRORS = (ClientError, BotoCoreError, ValueError)  # ValueError: an endpoint URL that is none
@@ -201,7 +201,7 @@ def _write(options: argparse.Namespace, plan: Plan, journals: Journals, author: 
     except KeyboardInterrupt as error:
         may_have_arrived = sent.may_have_arrived(error)
         raise ended("Interrupted", "interrupted", EXIT_INTERRUPTED, may_have_arrived=may_have_arrived) from error
-    except EpochConflictError as error:
+    except WriteConflictError as error:
         why = f"somebody else has applied {plan.writes[done]} since it was shown"
         raise ended("Conflict", why, EXIT_REFUSED, may_have_arrived=False) from error
     except AWS_ERRORS as error:

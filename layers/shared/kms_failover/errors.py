@@ -171,7 +171,7 @@ class NotCountedError(KmsFailoverError):
     """A backfill's counts are not final yet; ask again in a few seconds."""
 
 
-class EpochConflictError(KmsFailoverError):
+class WriteConflictError(KmsFailoverError):
     """Somebody else wrote a newer epoch first; read again and decide again."""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from proofs.drill.checks import naming
 from proofs.drill.commands import cli
 from proofs.drill.context import DEPLOYMENT, HOME, OTHER, PREFERRED, REPLICA, Drill
-from proofs.drill.files import Candidate, Unreadable, read
+from proofs.drill.files import Candidate, UnreadableFile, read
 from proofs.drill.set_up import wrong_region_file
 from proofs.drill.waiting import poll
 
@@ -39,7 +39,7 @@ def _unreadable_file(drill: Drill) -> None:
         paths.append(_locked_file(folder))
         expected["bad-input/no-permission.txt"] = "PermissionError"
     found = [read(Candidate(f"bad-input/{one.name}", one, 0)) for one in paths]
-    unreadable = [one for one in found if isinstance(one, Unreadable)]
+    unreadable = [one for one in found if isinstance(one, UnreadableFile)]
     drill.unreadable += unreadable
     drill.checks.add(
         "files that cannot be read are named, with the reason",

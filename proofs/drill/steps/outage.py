@@ -2,7 +2,7 @@
 
 from proofs.drill import figures
 from proofs.drill.checks import at_least
-from proofs.drill.context import OTHER, PREFERRED, Drill, Stored
+from proofs.drill.context import OTHER, PREFERRED, Drill, DrillObject
 from proofs.drill.covering import coverage
 from proofs.drill.objects import clients_in, write
 from proofs.drill.opening import compare
@@ -15,7 +15,7 @@ SHOWN = 5  # problems in the report; their number is there as well
 def run(drill: Drill) -> None:
     with clients_in(drill, OTHER) as clients:
 
-        def problem(stored: Stored) -> str | None:
+        def problem(stored: DrillObject) -> str | None:
             return compare(clients.of(stored), stored.bucket_in(OTHER), stored)
 
         found = drill.each(f"reading every file in {OTHER}", drill.objects, problem)

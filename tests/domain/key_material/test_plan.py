@@ -12,7 +12,7 @@ from kms_failover.domain.key_material.material import (
     MaterialLoss,
     MaterialRecord,
 )
-from kms_failover.domain.key_material.plan import CLOCK_SKEW, Action, Known, Plan, plan_import
+from kms_failover.domain.key_material.plan import CLOCK_SKEW, Action, MaterialContext, Plan, plan_import
 from kms_failover.domain.key_set import Material
 from tests.domain.key_material.reimport_world import HERE, NOW, arn
 
@@ -28,7 +28,7 @@ def known(
     present_state: str = "Enabled",
     valid_to: datetime | None = FAR,
     rule: str = "ask",
-) -> Known:
+) -> MaterialContext:
     record = MaterialRecord(
         key_set="orders",
         region=HERE,
@@ -38,7 +38,7 @@ def known(
         present_state=present_state,
         shown_valid_to=valid_to,
     )
-    return Known(record, Material.model_validate({"secret": "x", "restore_after_deletion": rule}), losses)
+    return MaterialContext(record, Material.model_validate({"secret": "x", "restore_after_deletion": rule}), losses)
 
 
 def loss(kind: LossKind, at: datetime) -> MaterialLoss:
@@ -128,8 +128,8 @@ def test_a_record_of_an_older_version_knows_of_its_import(imported_at: datetime 
     record = MaterialRecord(key_set="orders", region=HERE, key_arn=arn("orders"), imported_at=imported_at, valid_to=FAR)
     material = Material(secret="x", valid_for_days=180, renew_before_days=30)
 
-    assert plan_import(GONE, Known(record, material), NOW).concern is Concern.DELETED
-    assert plan_import(GONE, Known(record, material), FAR).action is Action.RESTORE
+    assert plan_import(GONE, MaterialContext(record, material), NOW).concern is Concern.DELETED
+    assert plan_import(GONE, MaterialContext(record, material), FAR).action is Action.RESTORE
 
 
 @pytest.mark.parametrize("state", ["PendingDeletion", "Creating", "Unavailable", "Updating"])

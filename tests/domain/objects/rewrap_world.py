@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit, is_bundle
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.objects.debt import Debt, Held, Refusal
+from kms_failover.domain.objects.debt import Debt, LedgerEntry, Refusal
 from kms_failover.domain.objects.rewrap import RewrapService
 from kms_failover.domain.objects.s3_envelope import commit as commit_v3
 from kms_failover.domain.objects.stored_object import StoredObject
@@ -237,11 +237,11 @@ class WorldLedger(MemoryState):
     def stands_in(self, key_set: str) -> bool:
         return self.older
 
-    def clear_debt(self, held: Held[Debt]) -> None:
+    def clear_debt(self, held: LedgerEntry[Debt]) -> None:
         self.before_clear()
         super().clear_debt(held)
 
-    def clear_refusal(self, held: Held[Refusal]) -> None:
+    def clear_refusal(self, held: LedgerEntry[Refusal]) -> None:
         self.before_clear()
         super().clear_refusal(held)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kms_failover.domain.objects.backfill import Backfill, BackfillService, Counted, Phase, Step
+from kms_failover.domain.objects.backfill import Backfill, BackfillService, Phase, RunCounts, Step
 from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.objects.object_record import OBJECT_CHANGED, REFUSED
 from kms_failover.errors import EventFormatError, NotCountedError, ObjectChangedError, UnknownBucketError
@@ -19,14 +19,14 @@ BUCKET = f"orders-{HERE}"
 
 
 class World:
-    def __init__(self, counted: Counted | Exception | None = None) -> None:
+    def __init__(self, counted: RunCounts | Exception | None = None) -> None:
         self.state = MemoryState(HERE, key_set())
         self.result = counted
         self.executions: dict[str, str] = {}  # those that have ended, and how
         self.meanwhile: Callable[[], object] = lambda: None
         self.service = BackfillService(self.state.key_sets, self.state, self, HERE, lambda: NOW)
 
-    def counted(self, execution: str) -> Counted | None:
+    def counted(self, execution: str) -> RunCounts | None:
         assert execution == "run"
         if isinstance(self.result, Exception):
             raise self.result
@@ -51,15 +51,15 @@ class World:
 @pytest.mark.parametrize(
     ("counted", "error", "complete"),
     [
-        (Counted(20, 20), "", True),
-        (Counted(0, 0), "", True),
-        (Counted(20, 19), "", False),
-        (Counted(20, 20), "States.ItemReaderFailed", False),
+        (RunCounts(20, 20), "", True),
+        (RunCounts(0, 0), "", True),
+        (RunCounts(20, 19), "", False),
+        (RunCounts(20, 20), "States.ItemReaderFailed", False),
         (None, "", False),
     ],
 )
 def test_a_backfill_is_complete_if_every_object_that_was_listed_was_looked_at(
-    counted: Counted | None,
+    counted: RunCounts | None,
     error: str,
     complete: bool,  # noqa: FBT001  # a parametrised example
 ) -> None:
@@ -78,7 +78,7 @@ def debt(**changes: Any) -> Debt:
 
 
 def test_a_backfill_fails_by_each_object_whose_own_look_failed() -> None:
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
     for key in ("a", "b"):
         world.state.put_debt(debt(key=key))
 
@@ -91,7 +91,7 @@ def test_a_backfill_fails_by_each_object_whose_own_look_failed() -> None:
 
 def test_no_more_failures_are_told_than_objects_were_listed() -> None:
     """A child that failed counts with its whole batch, of which some may have been recorded."""
-    world = World(Counted(2, 0))
+    world = World(RunCounts(2, 0))
     world.state.put_debt(debt())
     world.run()
 
@@ -116,7 +116,7 @@ def test_no_more_failures_are_told_than_objects_were_listed() -> None:
     ids=["an outage", "no wrap yet", "refused", "overwritten", "before it", "of version 1", "elsewhere", "another's"],
 )
 def test_what_else_is_owed_fails_no_backfill(changes: dict[str, Any]) -> None:
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
     world.state.put_debt(debt(**changes))
 
     assert world.run()
@@ -144,7 +144,7 @@ def test_one_that_listed_nothing_says_so() -> None:
 
 
 def test_an_end_without_a_begin_is_not_kept() -> None:
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
 
     ended = world.service.record(Step(Phase.ENDED, BUCKET, "run"))
 
@@ -162,14 +162,14 @@ def test_counts_that_are_not_final_are_not_recorded() -> None:
 
 
 def test_one_that_another_has_overtaken_proves_nothing() -> None:
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
     world.service.record(Step(Phase.BEGUN, BUCKET, "another"))
 
     assert not world.service.record(Step(Phase.ENDED, BUCKET, "run")).is_complete
 
 
 def test_the_end_of_one_that_was_overtaken_hides_nothing_that_the_other_has_proved() -> None:
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
     world.service.record(Step(Phase.BEGUN, BUCKET, "former"))
     world.run()
 
@@ -181,7 +181,7 @@ def test_the_end_of_one_that_was_overtaken_hides_nothing_that_the_other_has_prov
 
 
 def test_one_that_was_aborted_is_noted_once_and_what_the_former_has_proved_stays() -> None:
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
     world.run()
     world.service.record(Step(Phase.BEGUN, BUCKET, "another"))
     going_on = world.noted()
@@ -196,7 +196,7 @@ def test_one_that_was_aborted_is_noted_once_and_what_the_former_has_proved_stays
 
 
 def test_one_whose_end_is_recorded_is_not_asked_for() -> None:
-    world = World(Counted(20, 19))
+    world = World(RunCounts(20, 19))
     world.run()
     world.executions["run"] = "FAILED"
 
@@ -204,7 +204,7 @@ def test_one_whose_end_is_recorded_is_not_asked_for() -> None:
 
 
 def test_an_end_that_is_recorded_meanwhile_stands() -> None:
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
     world.service.record(Step(Phase.BEGUN, BUCKET, "run"))
     world.executions["run"] = "SUCCEEDED"
     world.meanwhile = lambda: world.service.record(Step(Phase.ENDED, BUCKET, "run"))
@@ -213,7 +213,7 @@ def test_an_end_that_is_recorded_meanwhile_stands() -> None:
 
 
 def test_one_that_begins_meanwhile_is_not_taken_for_the_one_before() -> None:
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
     world.service.record(Step(Phase.BEGUN, BUCKET, "former"))
     world.executions["former"] = "ABORTED"
     world.meanwhile = lambda: world.service.record(Step(Phase.BEGUN, BUCKET, "run"))
@@ -225,7 +225,7 @@ def test_one_that_begins_meanwhile_is_not_taken_for_the_one_before() -> None:
 
 def test_one_that_is_driven_on_after_all_ends_as_any_other() -> None:
     """Step Functions calls it a redrive."""
-    world = World(Counted(20, 20))
+    world = World(RunCounts(20, 20))
     world.service.record(Step(Phase.BEGUN, BUCKET, "run"))
     world.executions["run"] = "FAILED"
     world.noted()

@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects import sweep as sweeping
 from kms_failover.domain.objects.backfill import Backfill
-from kms_failover.domain.objects.debt import Debt, Held, Refusal
+from kms_failover.domain.objects.debt import Debt, LedgerEntry, Refusal
 from kms_failover.domain.objects.object_record import REFUSED
-from kms_failover.domain.objects.sweep import Chance, Dropped, Owed, RewrapMessage, SweepService, Swept, key_set_in
+from kms_failover.domain.objects.sweep import (
+    Chance,
+    DebtSummary,
+    DroppedDebts,
+    RewrapMessage,
+    SweepResult,
+    SweepService,
+    key_set_in,
+)
 from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.route import first_route
 from kms_failover.errors import EventFormatError, QueueError, UnknownKeySetError
@@ -67,10 +75,10 @@ class World:
         self.state.put_judgement(judgement(route, *verdicts))
         return self
 
-    def held(self, key: str, owed_to: str = HERE) -> Held[Debt]:
+    def held(self, key: str, owed_to: str = HERE) -> LedgerEntry[Debt]:
         return self.state.standing("orders", [owed_to], f"orders-{HERE}", key).debts[0]
 
-    def sweep(self) -> Swept:
+    def sweep(self) -> SweepResult:
         """Without what it says of single key sets and debts, which has tests of its own."""
         return replace(self.service.sweep(), overdue=0, oldest=(), owed=())
 
@@ -88,7 +96,7 @@ def test_each_object_here_that_is_owed_to_anybody_is_queued_once(held: list[Debt
 
     here = {(debt.bucket, debt.key) for debt in held if debt.bucket == f"orders-{HERE}"}
     assert sorted((message.bucket, message.key) for message in world.queue.sent) == sorted(here)
-    assert swept == Swept(queued=len(here), remaining=0)
+    assert swept == SweepResult(queued=len(here), remaining=0)
 
 
 @pytest.mark.parametrize(("impaired", "queued"), [(None, ["a", "b"]), (THERE, ["a"]), (HERE, ["b"])])
@@ -105,14 +113,14 @@ def test_what_is_owed_to_an_impaired_region_waits_for_it(impaired: str | None, q
 @pytest.mark.parametrize(
     ("waits_for", "swept"),
     [
-        ((THERE,), Swept(0, 0, parked=1)),
-        ((THERE, THIRD), Swept(1, 0)),
-        ((THIRD,), Swept(1, 0)),
-        ((), Swept(1, 0)),
+        ((THERE,), SweepResult(0, 0, parked=1)),
+        ((THERE, THIRD), SweepResult(1, 0)),
+        ((THIRD,), SweepResult(1, 0)),
+        ((), SweepResult(1, 0)),
     ],
 )
 def test_what_waits_for_an_impaired_region_costs_nothing_until_it_is_back(
-    waits_for: tuple[str, ...], swept: Swept
+    waits_for: tuple[str, ...], swept: SweepResult
 ) -> None:
     """Though it is owed to this region, which is well: its source is what is silent."""
     world = World([debt("a", waits_for=waits_for)]).judged(health(THERE, Verdict.IMPAIRED))
@@ -123,11 +131,11 @@ def test_what_waits_for_an_impaired_region_costs_nothing_until_it_is_back(
 def test_what_waits_for_a_key_that_cannot_be_used_costs_nothing() -> None:
     world = World([debt("a", owed_to=THERE)]).judged(health(THERE, key_usable=False))
 
-    assert world.sweep() == Swept(0, 0, parked=1)
+    assert world.sweep() == SweepResult(0, 0, parked=1)
 
 
 def test_what_a_person_must_look_at_is_not_tried_again() -> None:
-    assert World([debt("a", code=REFUSED)]).sweep() == Swept(0, 0, parked=1)
+    assert World([debt("a", code=REFUSED)]).sweep() == SweepResult(0, 0, parked=1)
 
 
 def test_what_fails_is_tried_later_and_later() -> None:
@@ -159,7 +167,7 @@ def test_what_is_sent_already_and_not_tried_yet_waits_in_the_queue() -> None:
         world.now += MINUTE
         runs.append(world.sweep())
 
-    assert runs == [Swept(2, 0), *[Swept(0, 0, waiting=3)] * 10]
+    assert runs == [SweepResult(2, 0), *[SweepResult(0, 0, waiting=3)] * 10]
     assert sorted(world.queue.keys) == ["a", "b"]
 
 
@@ -169,7 +177,7 @@ def test_what_was_sent_long_ago_is_sent_again() -> None:
     world.sweep()
     world.now += sweeping.SENT_LASTS
 
-    assert world.sweep() == Swept(1, 0)
+    assert world.sweep() == SweepResult(1, 0)
 
 
 def test_once_it_was_tried_it_is_sent_as_its_tries_say() -> None:
@@ -178,14 +186,14 @@ def test_once_it_was_tried_it_is_sent_as_its_tries_say() -> None:
     world.state.put_debt(debt("a", code="AccessDenied", tries=1, tried_at=world.now))
     world.now += MINUTE
 
-    assert world.sweep() == Swept(1, 0)
+    assert world.sweep() == SweepResult(1, 0)
 
 
 def test_what_somebody_has_looked_at_meanwhile_is_neither_sent_nor_owed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World([debt("repaid"), debt("b")])
     debts_of = world.state.debts_of
 
-    def read_and_repaid(*of: str) -> Iterator[Held[Debt]]:
+    def read_and_repaid(*of: str) -> Iterator[LedgerEntry[Debt]]:
         found = list(debts_of(*of))
         for held in found:
             if held.record and held.record.key == "repaid":
@@ -194,7 +202,7 @@ def test_what_somebody_has_looked_at_meanwhile_is_neither_sent_nor_owed_anew(mon
 
     monkeypatch.setattr(world.state, "debts_of", read_and_repaid)
 
-    assert world.sweep() == Swept(1, 1)
+    assert world.sweep() == SweepResult(1, 1)
     assert [one.key for one in world.state.debts("orders")] == world.queue.keys == ["b"]
 
 
@@ -220,7 +228,7 @@ def test_while_the_queue_takes_nothing_only_one_batch_a_run_has_to_wait(monkeypa
 
     monkeypatch.setattr(world.queue, "send", send)
 
-    assert world.sweep() == Swept(15, 0, waiting=10)
+    assert world.sweep() == SweepResult(15, 0, waiting=10)
 
 
 def refuse(_messages: Sequence[RewrapMessage]) -> None:
@@ -233,7 +241,7 @@ def test_a_run_is_bounded_and_says_what_is_left(monkeypatch: pytest.MonkeyPatch)
 
     swept = world.sweep()
 
-    assert swept == Swept(queued=3, remaining=2)
+    assert swept == SweepResult(queued=3, remaining=2)
     assert len(world.queue.sent) == 3
 
 
@@ -286,15 +294,17 @@ def test_debts_of_a_bucket_that_left_its_key_set_are_dropped_and_counted() -> No
 
     swept = world.sweep()
 
-    left = Dropped("orders", "left-us", HERE, debts=1)
-    assert swept == Swept(queued=1, remaining=0, dropped=1, dropped_of=(left,))
+    left = DroppedDebts("orders", "left-us", HERE, debts=1)
+    assert swept == SweepResult(queued=1, remaining=0, dropped=1, dropped_of=(left,))
     assert [debt.key for debt in world.state.debts("orders")] == ["b"]
 
 
 def test_debts_owed_to_a_region_that_left_its_key_set_are_dropped() -> None:
     world = World([debt("a", owed_to=THIRD, region=HERE)])
 
-    assert world.sweep() == Swept(0, 0, dropped=1, dropped_of=(Dropped("orders", f"orders-{HERE}", THIRD, debts=1),))
+    assert world.sweep() == SweepResult(
+        0, 0, dropped=1, dropped_of=(DroppedDebts("orders", f"orders-{HERE}", THIRD, debts=1),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -356,7 +366,7 @@ def test_an_unknown_key_set_is_an_error() -> None:
 
 
 def test_no_debt_is_no_message() -> None:
-    assert World().sweep() == Swept(queued=0, remaining=0)
+    assert World().sweep() == SweepResult(queued=0, remaining=0)
 
 
 WELL_SINCE_LONG = health(HERE)
@@ -401,7 +411,7 @@ def test_what_is_owed_overdue_and_refused_is_counted_by_key_set_and_region() -> 
 
     owed = world.service.sweep().owed
 
-    assert set(owed) == {Owed("orders", HERE, 2, 1, refused=1), Owed("orders", THERE, 1, 1, refused=0)}
+    assert set(owed) == {DebtSummary("orders", HERE, 2, 1, refused=1), DebtSummary("orders", THERE, 1, 1, refused=0)}
 
 
 def test_the_oldest_of_the_overdue_are_named_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from kms_failover.domain.routing.judgement import MAX_PENDING, Judgement, first_
 from kms_failover.domain.routing.messages import Bulletin, Sender, message
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
-from kms_failover.errors import EpochConflictError, KmsFailoverError
+from kms_failover.errors import KmsFailoverError, WriteConflictError
 from tests.domain.memory_state import MemoryState, held
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, arn, key_set, observation
 
@@ -247,7 +247,7 @@ class Contended(MemoryState):
         if self.times:
             self.times -= 1
             self._intents["orders", EAST] = Intent(mode=Mode.HOLD, epoch=1, written_in=EAST, author="ana", reason="r")
-            raise EpochConflictError(judgement.key_set)
+            raise WriteConflictError(judgement.key_set)
         super().put_judgement(judgement)
 
 
@@ -277,7 +277,7 @@ def test_who_is_overtaken_again_and_again_says_so() -> None:
     with pytest.raises(ExceptionGroup) as error:
         controller.run()
 
-    assert [type(one) for one in error.value.exceptions] == [EpochConflictError]
+    assert [type(one) for one in error.value.exceptions] == [WriteConflictError]
 
 
 def test_a_change_that_was_made_while_another_was_announced_is_announced_too() -> None:

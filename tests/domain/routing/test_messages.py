@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.routing.messages import MAX_SUBJECT, MOST_NAMED, Bulletin, Sender, message, together
-from kms_failover.domain.routing.readiness import Kind, News, Serving
+from kms_failover.domain.routing.readiness import Kind, Leadership, News
 from kms_failover.domain.routing.route import Route
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, key_names
 
@@ -99,9 +99,9 @@ def test_the_subject_says_whether_it_is_bad_and_what_is_so_now(changes: tuple[Ro
 @pytest.mark.parametrize(
     ("serving", "does"),
     [
-        (Serving.HELD, "kms-failover release "),
-        (Serving.NO_TARGET, "the other regions lack"),
-        (Serving.ALL_LOST, "observer"),
+        (Leadership.HELD, "kms-failover release "),
+        (Leadership.NO_TARGET, "the other regions lack"),
+        (Leadership.ALL_LOST, "observer"),
     ],
 )
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_subject_says_whether_it_is_bad_and_what_is_so_now(changes: tuple[Ro
     ],
 )
 def test_a_region_that_leads_and_is_lost_is_never_said_to_serve_and_what_is_asked_is_about_it(
-    change: Route | News, subject: str, serving: Serving, does: str
+    change: Route | News, subject: str, serving: Leadership, does: str
 ) -> None:
     told = message([bulletin(change)._replace(serving=serving)], PROD)
 
@@ -127,7 +127,7 @@ def test_a_region_that_leads_and_is_lost_is_never_said_to_serve_and_what_is_aske
 def test_key_sets_whose_leading_region_is_lost_are_told_apart_from_those_that_are_served() -> None:
     served = bulletin(news(Kind.LOST, IRELAND))
 
-    assert len(together([served, served._replace(serving=Serving.HELD)])) == 2
+    assert len(together([served, served._replace(serving=Leadership.HELD)])) == 2
 
 
 def test_a_text_says_what_since_why_and_what_to_do_with_the_command_to_paste() -> None:

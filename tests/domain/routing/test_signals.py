@@ -14,7 +14,7 @@ from kms_failover.domain.event_fields import rfc_1123
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.aws_events import repeat_key
 from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict, judge
-from kms_failover.domain.routing.signals import IgnoredEvent, SignalService, Taken
+from kms_failover.domain.routing.signals import IgnoredEvent, Intake, SignalService
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, IRELAND, NOON, RULES, WEST, arn, key_set, observation
 
@@ -372,7 +372,7 @@ def test_somebody_elses_key_is_nothing_of_ours() -> None:
 
     taken = world.service.take(event("cloudtrail-disable-key"))
 
-    assert taken == Taken()
+    assert taken == Intake()
     assert (world.written, world.wakes, world.asked) == (set(), 0, [])
 
 

@@ -24,11 +24,11 @@ from kms_failover.domain.runbook.commands import (
 )
 from kms_failover.domain.runbook.status import MAX_DEBTS, MAX_REFUSALS
 from kms_failover.errors import (
-    EpochConflictError,
     IntentRefusedError,
     NotBegunError,
     UnknownKeySetError,
     UnreadableItemError,
+    WriteConflictError,
 )
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set
@@ -374,7 +374,7 @@ def test_after_a_command_a_controller_that_decided_before_it_cannot_write_any_mo
 
     world.do(ActionName.HOLD)
 
-    with pytest.raises(EpochConflictError):
+    with pytest.raises(WriteConflictError):
         world.state.put_judgement(read_before.model_copy(update={"version": read_before.version + 1}))
 
 
@@ -385,7 +385,7 @@ def test_a_command_gets_through_although_controllers_write_meanwhile(monkeypatch
 
     def contended(written: Judgement) -> None:
         if next(conflicts):
-            raise EpochConflictError("orders")
+            raise WriteConflictError("orders")
         put(written)
 
     monkeypatch.setattr(world.state, "put_judgement", contended)
@@ -478,7 +478,7 @@ def test_of_two_orders_at_the_same_moment_the_second_is_refused_and_says_what_to
     world = World()
 
     def overtaken(_name: str, _intent: Intent) -> None:
-        raise EpochConflictError("orders")
+        raise WriteConflictError("orders")
 
     monkeypatch.setattr(world.state, "put_intent", overtaken)
 
@@ -491,7 +491,7 @@ def test_a_command_before_the_controllers_first_run_is_fenced_as_well() -> None:
 
     world.do(ActionName.HOLD)
 
-    with pytest.raises(EpochConflictError):
+    with pytest.raises(WriteConflictError):
         world.state.put_judgement(judgement(first_route(ORDERS, WEST, NOON)))
 
 
@@ -602,7 +602,7 @@ def test_the_controller_is_woken_by_an_order_that_could_not_be_fenced(monkeypatc
     world = World()
 
     def overtaken(_judgement: Judgement) -> None:
-        raise EpochConflictError("orders")
+        raise WriteConflictError("orders")
 
     monkeypatch.setattr(world.state, "put_judgement", overtaken)
 

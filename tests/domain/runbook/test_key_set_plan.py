@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.key_set import Bucket, Failback, KeySet, MemberKey
-from kms_failover.domain.runbook.key_set_change import InForce, Kind, changes
+from kms_failover.domain.runbook.key_set_change import AppliedKeySet, Kind, changes
 from kms_failover.domain.runbook.key_set_plan import MOST_NAMED, Plan
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, WEST, key_set, key_sets, member, related_key_set
 
 
-def in_force(*there: KeySet) -> dict[str, InForce]:
-    return {one.name: InForce(one.name, one.model_dump_json()) for one in there}
+def in_force(*there: KeySet) -> dict[str, AppliedKeySet]:
+    return {one.name: AppliedKeySet(one.name, one.model_dump_json()) for one in there}
 
 
 @given(key_sets, key_sets)
@@ -44,7 +44,7 @@ def test_the_order_of_buckets_is_no_change() -> None:
 def test_what_a_newer_version_has_put_into_force_is_shown_to_go_when_it_is_written_anew() -> None:
     body = key_set().model_dump(mode="json") | {"callers": ["arn:aws:iam::111122223333:role/app"]}
     body["rules"]["patience"] = 3
-    there = {"orders": InForce("orders", json.dumps(body))}
+    there = {"orders": AppliedKeySet("orders", json.dumps(body))}
     held = key_set().model_copy(update={"failback": Failback.AUTOMATIC})
 
     (written,), (not_written,) = changes(there, [held], whole=True), changes(there, [key_set()], whole=True)

@@ -11,7 +11,7 @@ from kms_failover.adapters.unreadable import UnreadableLog
 from kms_failover.domain.key_set import Model
 from kms_failover.domain.plain_text import shown
 from kms_failover.domain.problems import problems
-from kms_failover.errors import LONGEST_SHOWN, EpochConflictError, UnreadableItemError
+from kms_failover.errors import LONGEST_SHOWN, UnreadableItemError, WriteConflictError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -190,7 +190,7 @@ def _condition(otherwise: str) -> Iterator[None]:
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
-        raise EpochConflictError(otherwise) from error
+        raise WriteConflictError(otherwise) from error
 
 
 def fact[F: Model](kind: type[F], item: Item, belongs: Callable[[F, str], bool] = lambda _fact, _sort_key: True) -> F:
@@ -240,7 +240,7 @@ def _item(partition: str, sort_key: str, body: Model, epoch: int, expires_at: in
     return item | ({"expires_at": expires_at} if expires_at is not None else {})
 
 
-class Stored:
+class ItemGroup:
     """What the groups of facts have in common."""
 
     def __init__(self, table: "Table", region: str, on_unreadable: OnUnreadable | None = None) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from kms_failover.adapters.items import OnUnreadable, Stored, fact
+from kms_failover.adapters.items import ItemGroup, OnUnreadable, fact
 from kms_failover.adapters.stored_key_sets import MAX_KEY_SET_PAGES, MAX_KEY_SETS
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.runbook.key_set_change import FormerKeySet, InForce
-from kms_failover.errors import EpochConflictError, UnreadableItemError
+from kms_failover.domain.runbook.key_set_change import AppliedKeySet, FormerKeySet
+from kms_failover.errors import UnreadableItemError, WriteConflictError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WRITE = "TransactWriteItems"
 
 
-class KeySetJournal(Stored):
+class KeySetJournal(ItemGroup):
     """The partition `key-sets`, which every process reads, and `former#<key set>`, which it reads where it must."""
 
     def __init__(self, table: "Table", region: str, on_unreadable: OnUnreadable | None = None) -> None:
@@ -26,12 +26,12 @@ class KeySetJournal(Stored):
         self._name = table.name
         self.client = table.meta.client
 
-    def in_force(self) -> dict[str, InForce]:
+    def in_force(self) -> dict[str, AppliedKeySet]:
         """By name, readable or not."""
         items = self._items.bounded("key-sets", most=MAX_KEY_SETS, pages=MAX_KEY_SET_PAGES)
         return {str(item["sk"]): _in_force(item) for item in items}
 
-    def replace(self, key_set: KeySet, seen: InForce | None, at: datetime, by: str) -> None:
+    def replace(self, key_set: KeySet, seen: AppliedKeySet | None, at: datetime, by: str) -> None:
         """In the place of what was seen to be in force, which is kept; both or nothing. Twice is the same as once.
 
         Raises:
@@ -52,7 +52,7 @@ class KeySetJournal(Stored):
                 raise
             item = self._items.get("key-sets", key_set.name)
             if item is None or item.get("body") != key_set.model_dump_json():  # else it came from another region
-                raise EpochConflictError(f"another key set {key_set.name} is in force than was shown") from error
+                raise WriteConflictError(f"another key set {key_set.name} is in force than was shown") from error
 
     def _after_the_last(self, name: str, at: datetime) -> datetime:
         """Than which nothing is kept that is newer, whatever the clocks of operators' machines say."""
@@ -68,9 +68,9 @@ class KeySetJournal(Stored):
         return next((fact(FormerKeySet, item, lambda former, _: former.name == name) for item in items), None)
 
 
-def _in_force(item: Mapping[str, Any]) -> InForce:
+def _in_force(item: Mapping[str, Any]) -> AppliedKeySet:
     body = item.get("body")
-    return InForce(str(item["sk"]), body if isinstance(body, str) else None)
+    return AppliedKeySet(str(item["sk"]), body if isinstance(body, str) else None)
 
 
 def _is_conflict(error: ClientError) -> bool:
@@ -79,7 +79,7 @@ def _is_conflict(error: ClientError) -> bool:
     return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
 
 
-def _condition(seen: InForce | None) -> dict[str, Any]:
+def _condition(seen: AppliedKeySet | None) -> dict[str, Any]:
     if seen is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
     if seen.body is None:

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.idempotency.serialization.custom_dict impor
 from pydantic import ValidationError
 
 from kms_failover.domain.routing.aws_events import repeat_key
-from kms_failover.domain.routing.signals import LONGEST_DELIVERY, SignalService, Taken
+from kms_failover.domain.routing.signals import LONGEST_DELIVERY, Intake, SignalService
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +58,9 @@ class OnceEach:
             output_serializer=CustomDictSerializer(_stored, _as_stored),
             key_prefix="signals",
         )
-        self._once = cast("Callable[..., Taken]", once)
+        self._once = cast("Callable[..., Intake]", once)
 
-    def take(self, event: object, context: RemainingTime) -> Taken:
+    def take(self, event: object, context: RemainingTime) -> Intake:
         """As the service does, and what it ignores as often as it comes."""
         repeat = repeat_key(event)
         if not repeat or self._service.is_premature(event):
@@ -68,18 +68,18 @@ class OnceEach:
         self._config.register_lambda_context(cast("PowertoolsContext", context))
         return self._once(event, repeat=repeat)
 
-    def _take(self, event: object, *, repeat: str) -> Taken:  # noqa: ARG002  # read by Powertools
+    def _take(self, event: object, *, repeat: str) -> Intake:  # noqa: ARG002  # read by Powertools
         return self._service.take(event)
 
 
-def _as_stored(record: object) -> Taken:
+def _as_stored(record: object) -> Intake:
     """What another version has written down was taken all the same: once is enough."""
     try:
-        return Taken.model_validate(record, extra="ignore")
+        return Intake.model_validate(record, extra="ignore")
     except ValidationError:
         logger.exception("the record of an event that was taken cannot be read")
-        return Taken()
+        return Intake()
 
 
-def _stored(taken: Taken) -> dict[str, object]:
+def _stored(taken: Intake) -> dict[str, object]:
     return taken.model_dump(mode="json")

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kms_failover.adapters.items import Item, Stored, epoch_of, fact, unless_epoch
-from kms_failover.domain.routing.judgement import Judgement, Last, rescued_judgement
+from kms_failover.adapters.items import Item, ItemGroup, epoch_of, fact, unless_epoch
+from kms_failover.domain.routing.judgement import HistoryHeads, Judgement, rescued_judgement
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Mode, Route
 from kms_failover.errors import UnreadableItemError
@@ -23,7 +23,7 @@ MAX_INTENT_PAGES = 16
 _BEHIND_ALL_REGIONS = "~"  # as a text it is greater than any region's name
 
 
-class ControlItems(Stored):
+class ControlItems(ItemGroup):
     # Judgements: verdicts and route, this region's own
 
     def judgements(self) -> dict[str, Judgement]:
@@ -48,7 +48,7 @@ class ControlItems(Stored):
         except UnreadableItemError as error:
             self._items.tell([error])
             remains, version = _remains(item), epoch or 0
-            last = Last(lambda: self._last_route(key_set), lambda: self._last_number(key_set))
+            last = HistoryHeads(lambda: self._last_route(key_set), lambda: self._last_number(key_set))
             with suppress(ValidationError):  # of a key set that has no name
                 if rescued := rescued_judgement(key_set, self.region, version, remains, last):
                     return rescued

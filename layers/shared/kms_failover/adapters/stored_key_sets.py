@@ -6,11 +6,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.adapters.items import Items, Stored, fact, unless_epoch
+from kms_failover.adapters.items import ItemGroup, Items, fact, unless_epoch
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.runbook.key_set_change import FormerKeySet
-from kms_failover.errors import EpochConflictError, UnreadableItemError
+from kms_failover.errors import UnreadableItemError, WriteConflictError
 
 MAX_KEY_SETS = 1000  # a deployment's; its functions' rights and patterns end long before
 MAX_FORMER = 20  # versions of a key set that are looked at
@@ -26,7 +26,7 @@ def former_key_sets(items: Items, name: str) -> Iterator[FormerKeySet]:
     return items.facts(FormerKeySet, kept, lambda former, _: former.name == name)
 
 
-class KeySetItems(Stored):
+class KeySetItems(ItemGroup):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._last: dict[str, KeySet] = {}
@@ -88,7 +88,7 @@ class KeySetItems(Stored):
         condition = unless_epoch("attribute_not_exists(pk) OR epoch < :epoch", {":epoch": at})
         try:
             self._items.put_if(f"key-set#{loss.key_set}", f"loss#{loss.region}#{loss.kind}", loss, at, condition)
-        except EpochConflictError:
+        except WriteConflictError:
             return
 
 

@@ -10,19 +10,19 @@ from datetime import datetime
 from itertools import chain, islice, takewhile
 from typing import Any
 
-from kms_failover.adapters.items import Item, Stored, fact
+from kms_failover.adapters.items import Item, ItemGroup, fact
 from kms_failover.domain.objects.backfill import Backfill, Phase
-from kms_failover.domain.objects.coverage import Uncovered
-from kms_failover.domain.objects.debt import Debt, Held, Refusal, Standing, debt_id, refusal_id
-from kms_failover.errors import EpochConflictError, UnreadableItemError
+from kms_failover.domain.objects.coverage import CoverageGap
+from kms_failover.domain.objects.debt import Debt, LedgerEntry, ObjectEntries, Refusal, debt_id, refusal_id
+from kms_failover.errors import UnreadableItemError, WriteConflictError
 
 
-class LedgerItems(Stored):
-    def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> Standing:
+class LedgerItems(ItemGroup):
+    def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> ObjectEntries:
         """What is held of one object now."""
         debts = [self._items.get(f"debt#{key_set}", debt_id(region, bucket, key)) for region in regions]
         refusal = self._items.get(f"refusal#{key_set}", refusal_id(bucket, key))
-        return Standing(
+        return ObjectEntries(
             tuple(self._held(Debt, key_set, debt) for debt in debts if debt),
             self._held(Refusal, key_set, refusal) if refusal else None,
         )
@@ -30,19 +30,19 @@ class LedgerItems(Stored):
     def put_debt(self, debt: Debt) -> None:
         self._items.put(f"debt#{debt.key_set}", debt.id, debt)
 
-    def clear_debt(self, held: Held[Debt]) -> None:
+    def clear_debt(self, held: LedgerEntry[Debt]) -> None:
         """What has been written since stays."""
         with _unless_newer():
             self._items.delete_if(f"debt#{held.key_set}", held.id, held.as_stored)
 
-    def mark_sent(self, held: Held[Debt], at: datetime) -> bool:
+    def mark_sent(self, held: LedgerEntry[Debt], at: datetime) -> bool:
         """False if it is not stored like this any more."""
         if held.record is None:
             return False
         marked = held.record.model_copy(update={"sent_at": at})
         try:
             self._items.put_if(f"debt#{held.key_set}", held.id, marked, 0, _stored_as(held.as_stored))
-        except EpochConflictError:
+        except WriteConflictError:
             return False
         return True
 
@@ -51,7 +51,7 @@ class LedgerItems(Stored):
         items = self._items.query(f"debt#{key_set}", f"{owed_to}#" if owed_to else "")
         return self._items.facts(Debt, items, _belongs)
 
-    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]:
+    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[LedgerEntry[Debt]]:
         """From `start`, a place among the digests, round to it again: whoever reads a part begins elsewhere next."""
         partition, group = f"debt#{key_set}", f"{owed_to}#in#{bucket}#"
         after = self._items.query(partition, start=group + start, end=group)
@@ -80,13 +80,13 @@ class LedgerItems(Stored):
         """
         return len(self._told(Debt, f"debt#{key_set}", f"{region}#", at_most))
 
-    def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> Uncovered:
+    def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> CoverageGap:
         """Counted by their items, read or not: what cannot be read is uncovered all the same."""
         group = f"in#{bucket}#"
         owed = self._digests(Debt, f"debt#{key_set}", f"{region}#{group}", at_most)
         refused = self._digests(Refusal, f"refusal#{key_set}", group, at_most)
         more = max(len(owed), len(refused)) >= at_most or self._has_strays(key_set, region)
-        return Uncovered(len(owed), len(refused), len(owed | refused), more)
+        return CoverageGap(len(owed), len(refused), len(owed | refused), more)
 
     def _digests(self, kind: type[Debt | Refusal], partition: str, group: str, at_most: int) -> set[str]:
         return {str(item["sk"]).removeprefix(group) for item in self._told(kind, partition, group, at_most)}
@@ -110,7 +110,7 @@ class LedgerItems(Stored):
     def put_refusal(self, refusal: Refusal) -> None:
         self._items.put(f"refusal#{refusal.key_set}", refusal.id, refusal)
 
-    def clear_refusal(self, held: Held[Refusal]) -> None:
+    def clear_refusal(self, held: LedgerEntry[Refusal]) -> None:
         with _unless_newer():
             self._items.delete_if(f"refusal#{held.key_set}", held.id, held.as_stored)
 
@@ -160,13 +160,13 @@ class LedgerItems(Stored):
                 adopted += 1
         return adopted
 
-    def _held[F: Debt | Refusal](self, kind: type[F], key_set: str, item: Item) -> Held[F]:
+    def _held[F: Debt | Refusal](self, kind: type[F], key_set: str, item: Item) -> LedgerEntry[F]:
         record = None
         try:
             record = fact(kind, item, _belongs)
         except UnreadableItemError as error:
             self._items.tell([error])
-        return Held(key_set, str(item["sk"]), item.get("body"), record)
+        return LedgerEntry(key_set, str(item["sk"]), item.get("body"), record)
 
 
 _ABSENT = {"ConditionExpression": "attribute_not_exists(pk)"}
@@ -189,5 +189,5 @@ def _is_of_phase(backfill: Backfill, sort_key: str) -> bool:
 def _unless_newer() -> Iterator[None]:
     try:
         yield
-    except EpochConflictError:
+    except WriteConflictError:
         return

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from kms_failover.adapters.items import Item, Stored
+from kms_failover.adapters.items import Item, ItemGroup
 from kms_failover.domain.routing.health import Observation, Source
 from kms_failover.domain.routing.signals import IgnoredEvent
 
@@ -20,7 +20,7 @@ PROBES, REPORTS, SIGNALS = KINDS = ("observations", "reports", "signals")
 _WRITERS = {Source.PROBE: PROBES, Source.DATA_PLANE: REPORTS}
 
 
-class ObservationItems(Stored):
+class ObservationItems(ItemGroup):
     def add_observation(self, observation: Observation) -> None:
         """Writing the same observation again changes nothing: its time and id are its key.
 

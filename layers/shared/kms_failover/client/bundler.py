@@ -23,7 +23,7 @@ THROTTLE_BASE_SECONDS = 0.1  # doubled each turn, with full jitter, as botocore'
 
 
 @dataclass(frozen=True, repr=False)
-class Opened:
+class PlaintextKey:
     """A plaintext data key and who opened it. No repr: it would show the key."""
 
     plaintext: bytes
@@ -32,7 +32,7 @@ class Opened:
 
 
 @dataclass(frozen=True, repr=False)
-class Made:
+class NewBundle:
     """A new data key in its bundle. `missing` are regions that cannot open it yet. No repr: it would show the key."""
 
     plaintext: bytes
@@ -43,7 +43,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Completed:
+class Completion:
     """`missing` are regions that still cannot open it; `member`, who opened it, if that was needed."""
 
     bundle: Bundle
@@ -51,7 +51,7 @@ class Completed:
     member: MemberKey | None
 
 
-class Engine:
+class Bundler:
     """One for a process; safe for threads. `region` is where it runs: the nearest wrap is that region's."""
 
     def __init__(self, region: str, kms: Mapping[str, RegionalKms], settings: Settings) -> None:
@@ -60,7 +60,7 @@ class Engine:
         self._settings = settings
         self._wraps = Wraps(kms, settings)
 
-    def make(self, key_set: KeySet, route: Route, request: Mapping[str, Any], context: Mapping[str, str]) -> Made:
+    def make(self, key_set: KeySet, route: Route, request: Mapping[str, Any], context: Mapping[str, str]) -> NewBundle:
         """GenerateDataKey at the route's first usable region, Encrypt at the others, one bundle of all."""
         self._expect_enough_regions(key_set)
         call = dict(request) | ({"EncryptionContext": dict(context)} if context else {})
@@ -73,14 +73,14 @@ class Engine:
 
     def seal(
         self, key_set: KeySet, route: Route, payload: bytes, commitment: bytes, context: Mapping[str, str]
-    ) -> Made:
+    ) -> NewBundle:
         """Encrypt `payload` (already with its nonce, see Kind.MESSAGE) at every region; one wrap is enough."""
         self._expect_enough_regions(key_set)
         call = {"Plaintext": payload, "EncryptionContext": dict(context)}
         answer = self._ask(self._by_route(key_set, route), "encrypt", lambda member: call | {"KeyId": member.arn})
         return self._made(key_set, Kind.MESSAGE, payload, commitment, context, answer)
 
-    def open(self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]) -> Opened:
+    def open(self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]) -> PlaintextKey:
         """The nearest usable wrap that opens to the committed key; only member keys are ever asked.
 
         Raises:
@@ -89,7 +89,7 @@ class Engine:
         """
         return self._open(bundle, key_set, route, context)[0]
 
-    def open_blob(self, blob: bytes, key_set: KeySet, context: Mapping[str, str]) -> Opened:
+    def open_blob(self, blob: bytes, key_set: KeySet, context: Mapping[str, str]) -> PlaintextKey:
         """A plain KMS blob under one of the member keys; which one, the blob does not tell.
 
         Another region's blob is answered with AccessDenied (facts 2.2), so that goes on to the next member here.
@@ -100,15 +100,15 @@ class Engine:
             lambda member: _decryption(member, blob, context),
             goes_on_after=lambda error: code_of(error) == "AccessDeniedException",
         )
-        return Opened(answer.response["Plaintext"], _member(key_set, answer.region), answer.response)
+        return PlaintextKey(answer.response["Plaintext"], _member(key_set, answer.region), answer.response)
 
-    def complete(self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]) -> Completed:
+    def complete(self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]) -> Completion:
         """The bundle with every wrap that can be made now. A complete one is not opened."""
         if not bundle.lacking(key_set):
-            return Completed(bundle, (), None)
+            return Completion(bundle, (), None)
         opened, answer = self._open(bundle, key_set, route, context)
         wrapped = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, may_try=True)
-        return Completed(wrapped.bundle, _regions(wrapped.lacking), opened.member)
+        return Completion(wrapped.bundle, _regions(wrapped.lacking), opened.member)
 
     def encrypt_under(self, member: MemberKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         """One wrap under one member key; RegionUnavailableError if its region cannot be asked."""
@@ -138,7 +138,9 @@ class Engine:
     def _is_out(self, member: MemberKey) -> bool:
         return self._kms[member.region].is_out(member.arn)
 
-    def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]) -> tuple[Opened, Answer]:
+    def _open(
+        self, bundle: Bundle, key_set: KeySet, route: Route, context: Mapping[str, str]
+    ) -> tuple[PlaintextKey, Answer]:
         blobs = bundle.blobs_by_member(key_set)
         if not blobs:
             raise BundleError(f"no wrap of this bundle is under a member key of {key_set.name!r}")
@@ -148,7 +150,7 @@ class Engine:
             lambda member: _decryption(member, blobs[member.arn], context),
             accept=lambda response: bundle.verify(response["Plaintext"], context),
         )
-        opened = Opened(answer.response["Plaintext"], _member(key_set, answer.region), answer.response)
+        opened = PlaintextKey(answer.response["Plaintext"], _member(key_set, answer.region), answer.response)
         return opened, answer
 
     def _ask(
@@ -226,7 +228,7 @@ class Engine:
         commitment: bytes,
         context: Mapping[str, str],
         answer: Answer,
-    ) -> Made:
+    ) -> NewBundle:
         maker = _member(key_set, answer.region)
         bundle = Bundle(key_set.name, kind, commitment, (Wrap(maker.arn, answer.response["CiphertextBlob"]),))
         wrapped = self._wraps.complete(bundle, key_set, payload, context, answer)
@@ -237,7 +239,7 @@ class Engine:
                 if classify(error) is not FaultClass.REGION:
                     raise error  # a throttle or a refusal: another region would not help
             raise RegionUnavailableError(", ".join(missing), f"{there} wraps where min_wraps is {wanted}")
-        return Made(payload, wrapped.bundle, maker, missing, answer.response)
+        return NewBundle(payload, wrapped.bundle, maker, missing, answer.response)
 
 
 def _answer_of_one(kms: RegionalKms, operation: str, parameters: dict[str, Any], deadline: float) -> dict[str, Any]:

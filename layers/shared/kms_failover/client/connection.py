@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
     from kms_failover.adapters.state_table import StateTable
-    from kms_failover.client.bundler import Engine
+    from kms_failover.client.bundler import Bundler
     from kms_failover.client.key_set_memory import KeySetMemory
     from kms_failover.client.reports import FaultReporter
     from kms_failover.client.routes import LastKnown, RouteReader
@@ -74,9 +74,9 @@ class Connection:
         return self.kms.plain_client(self.region)
 
     @property
-    def engine(self) -> "Engine":
+    def bundler(self) -> "Bundler":
         with self._lock:
-            return self._engine
+            return self._bundler
 
     @property
     def routes(self) -> "RouteReader":
@@ -107,10 +107,10 @@ class Connection:
         self.close()
 
     @cached_property
-    def _engine(self) -> "Engine":
-        from kms_failover.client.bundler import Engine
+    def _bundler(self) -> "Bundler":
+        from kms_failover.client.bundler import Bundler
 
-        return Engine(self.region, self.kms, self.settings)
+        return Bundler(self.region, self.kms, self.settings)
 
     @cached_property
     def _routes(self) -> "RouteReader":

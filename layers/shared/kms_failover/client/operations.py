@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ParamValidationError
 
-from kms_failover.client.bundler import Engine, Made
+from kms_failover.client.bundler import Bundler, NewBundle
 from kms_failover.client.reservoir import Reservoir
 from kms_failover.domain.data_keys.bundle import MIN_COMMITTED_KEY_BYTES, NONCE_BYTES, Bundle, Kind, commit, is_bundle
 from kms_failover.domain.data_keys.cache import DataKeyCache
@@ -59,7 +59,7 @@ def _answers_as_named(operation: Operation) -> Operation:
 class Operations:
     def __init__(self, connection: "Connection") -> None:
         settings: Settings = connection.settings
-        self._engine: Engine = connection.engine
+        self._bundler: Bundler = connection.bundler
         self._routes: RouteReader = connection.routes
         self._cache = DataKeyCache[Answer](settings.cache, time.time) if settings.cache else None
         self._reservoir = Reservoir(settings.reservoir, time.time) if settings.reservoir else None
@@ -97,7 +97,7 @@ class Operations:
             raise ParamValidationError(report=f"Plaintext must have 1 to {MAX_MESSAGE_BYTES} bytes for a bundle")
         payload = secrets.token_bytes(NONCE_BYTES) + message
         commitment = commit(payload, key_set.name, Kind.MESSAGE, context)
-        made = self._engine.seal(key_set, route, payload, commitment, context)
+        made = self._bundler.seal(key_set, route, payload, commitment, context)
         return _answer(made, key_set, route) | {"EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
 
     @_answers_as_named
@@ -109,7 +109,7 @@ class Operations:
             if request.get("KeyId") is None:
                 raise BundleError("this is no bundle; to open a plain KMS blob, name its key set in KeyId")
             (key_set, route), context = self._find(request, "KeyId"), _context(request)
-            opened = self._engine.open_blob(blob, key_set, context)
+            opened = self._bundler.open_blob(blob, key_set, context)
             facts = _facts(key_set, route, (opened.member.region,), opened.member.region, expected=opened.member.region)
             return _opened_answer(opened.response, opened.plaintext, opened.member.arn, facts)
         bundle = Bundle.parse(blob)
@@ -161,7 +161,7 @@ class Operations:
         _refuse_others(request, _DECRYPT)
         bundle = Bundle.parse(_bytes(request, "CiphertextBlob"))
         key_set, route, context = self._prepare_for(bundle, request)
-        completed = self._engine.complete(bundle, key_set, route, context)
+        completed = self._bundler.complete(bundle, key_set, route, context)
         regions = _regions(completed.bundle, key_set)
         by = None if completed.member is None else completed.member.region
         facts = _facts(key_set, route, regions, by, expected=by and self._nearest(_regions(bundle, key_set), route))
@@ -188,17 +188,17 @@ class Operations:
         return made_ahead or make()
 
     def _new_data_key(self, key_set: KeySet, route: Route, context: dict[str, str], size: dict[str, Any]) -> Answer:
-        return _answer(self._engine.make(key_set, route, size, context), key_set, route)
+        return _answer(self._bundler.make(key_set, route, size, context), key_set, route)
 
     def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: dict[str, str]) -> Answer:
-        opened = self._engine.open(bundle, key_set, route, context)
+        opened = self._bundler.open(bundle, key_set, route, context)
         start = NONCE_BYTES if bundle.kind is Kind.MESSAGE else 0
         regions = _regions(bundle, key_set)
         facts = _facts(key_set, route, regions, opened.member.region, expected=self._nearest(regions, route))
         return _opened_answer(opened.response, opened.plaintext[start:], opened.member.arn, facts)
 
     def _nearest(self, regions: tuple[str, ...], route: Route) -> str:
-        return self._engine.region if self._engine.region in regions else route.regions[0]
+        return self._bundler.region if self._bundler.region in regions else route.regions[0]
 
     def _prepare(self, request: Mapping[str, Any], own: frozenset[str]) -> tuple[KeySet, Route, dict[str, str]]:
         _refuse_others(request, own)
@@ -299,7 +299,7 @@ def _facts(
     }
 
 
-def _answer(made: Made, key_set: KeySet, route: Route) -> Answer:
+def _answer(made: NewBundle, key_set: KeySet, route: Route) -> Answer:
     """KMS's own answer, with the bundle in place of its blob."""
     can_open = tuple(region for region in key_set.regions if region not in made.missing)
     facts = _facts(key_set, route, can_open, made.member.region, expected=key_set.regions[0])

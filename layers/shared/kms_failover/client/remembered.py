@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 0.25  # how long a caller who could do with an old value wait
 logger = logging.getLogger(__name__)
 
 
-class Remembered[T]:
+class StaleWhileRevalidate[T]:
     """Refreshed by `executor`, beside the caller's work. Only where nothing is known does a caller wait to the end.
 
     And then no more than half of the time: after a failure nobody tries for as long as it took. So a table that is

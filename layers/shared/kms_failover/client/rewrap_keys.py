@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.classify import classify, code_of
-from kms_failover.client.bundler import Engine
+from kms_failover.client.bundler import Bundler
 from kms_failover.domain.data_keys.bundle import Bundle, is_bundle
 from kms_failover.domain.data_keys.fault import FaultClass
 from kms_failover.domain.key_set import KeySet, MemberKey
@@ -27,14 +27,14 @@ _TRIAL_CONTEXT = {MADE_BY_THE_CLIENT: "kms-failover"}  # the role may use no oth
 _TRIAL = bytes(32)  # no secret
 
 
-class KeySetKeys:
-    def __init__(self, engine: Engine, key_set: KeySet, route: Route) -> None:
-        member = key_set.member_in(engine.region)
+class RewrapKeys:
+    def __init__(self, bundler: Bundler, key_set: KeySet, route: Route) -> None:
+        member = key_set.member_in(bundler.region)
         if member is None:
-            lacks = "may not use its" if engine.region in key_set.wanted_regions else "has no"  # decision 21
-            raise ConfigurationError(f"key set {key_set.name!r} {lacks} member key in {engine.region}")
-        self.region = engine.region
-        self._engine = engine
+            lacks = "may not use its" if bundler.region in key_set.wanted_regions else "has no"  # decision 21
+            raise ConfigurationError(f"key set {key_set.name!r} {lacks} member key in {bundler.region}")
+        self.region = bundler.region
+        self._bundler = bundler
         self._key_set = key_set
         self._route = route
         self._local = member
@@ -51,7 +51,7 @@ class KeySetKeys:
         if is_bundle(blob):
             return self._open_bundle_locally(Bundle.parse(blob), context)
         try:
-            return self._locally(self._engine.decrypt_under, blob, context)
+            return self._locally(self._bundler.decrypt_under, blob, context)
         except ClientError as error:
             if _is_elsewhere(error):
                 return None
@@ -67,22 +67,22 @@ class KeySetKeys:
         if is_bundle(blob):
             bundle = Bundle.parse(blob)
             with self._told_apart(bundle, context):
-                return self._engine.open(bundle, self._key_set, self._route, context).plaintext
+                return self._bundler.open(bundle, self._key_set, self._route, context).plaintext
         return self._ask_each(((member, blob) for member in self._nearest_first()), context)
 
     def wrap_locally(self, data_key: bytes, context: Mapping[str, str]) -> bytes:
-        return self._locally(self._engine.encrypt_under, data_key, context)
+        return self._locally(self._bundler.encrypt_under, data_key, context)
 
     def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
         """The bundle with every wrap that can be made now, and the regions that still cannot open it."""
         parsed = Bundle.parse(bundle)
         with self._told_apart(parsed, context):
-            completed = self._engine.complete(parsed, self._key_set, self._route, context)
+            completed = self._bundler.complete(parsed, self._key_set, self._route, context)
         return bytes(completed.bundle), completed.missing
 
     @contextmanager
     def _told_apart(self, bundle: Bundle, context: Mapping[str, str]) -> Iterator[None]:
-        """The engine names one refusal. Whether it may pass is what all of the bundle's keys say, each by itself."""
+        """The bundler names one refusal. Whether it may pass is what all of the bundle's keys say, each by itself."""
         try:
             yield
         except (ClientError, BotoCoreError, RegionUnavailableError) as error:
@@ -107,7 +107,7 @@ class KeySetKeys:
         refusals: list[tuple[MemberKey, ClientError]] = []
         for member, blob in blobs:
             try:
-                return self._engine.decrypt_under(member, blob, context)
+                return self._bundler.decrypt_under(member, blob, context)
             except RegionUnavailableError as error:
                 unavailable[member.region] = error.code
             except ClientError as error:
@@ -127,8 +127,8 @@ class KeySetKeys:
     def _may_use(self, member: MemberKey) -> bool:
         """By a round trip of its own: KMS has one word for another region's blob and for a right that we lack."""
         try:
-            blob = self._engine.encrypt_under(member, _TRIAL, _TRIAL_CONTEXT)
-            self._engine.decrypt_under(member, blob, _TRIAL_CONTEXT)
+            blob = self._bundler.encrypt_under(member, _TRIAL, _TRIAL_CONTEXT)
+            self._bundler.decrypt_under(member, blob, _TRIAL_CONTEXT)
         except ClientError as error:
             if code_of(error) != _DENIED:
                 raise
@@ -140,7 +140,7 @@ class KeySetKeys:
         if blob is None:
             return None
         try:
-            plaintext = self._locally(self._engine.decrypt_under, blob, context)
+            plaintext = self._locally(self._bundler.decrypt_under, blob, context)
         except ClientError as error:
             if not _is_elsewhere(error) or (code_of(error) == _DENIED and not self._may_use(self._local)):
                 raise

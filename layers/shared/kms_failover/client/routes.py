@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.client.account_filter import AccountFilter
 from kms_failover.client.key_set_memory import KeySetMemory
-from kms_failover.client.remembered import Remembered
+from kms_failover.client.remembered import StaleWhileRevalidate
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.routing.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError, UnreadableItemError
@@ -74,7 +74,7 @@ class RouteReader:
         self._begins_with = last_known
         given = permitted(configured)
         self._key_sets = self._remembered("the key sets", self._read_key_sets, last_known.key_sets or given or None)
-        self._routes: dict[str, Remembered[Route]] = {}
+        self._routes: dict[str, StaleWhileRevalidate[Route]] = {}
         self._index: tuple[tuple[KeySet, ...], dict[str, KeySet]] = ((), {})
         self._lock = threading.Lock()
 
@@ -130,7 +130,7 @@ class RouteReader:
         assert known is not None  # noqa: S101  # it began with the key set's own order
         return known
 
-    def _new_route(self, key_set: KeySet) -> Remembered[Route]:
+    def _new_route(self, key_set: KeySet) -> StaleWhileRevalidate[Route]:
         own_order = first_route(key_set, self._region, datetime.now(UTC))
 
         def read() -> Route:
@@ -187,9 +187,9 @@ class RouteReader:
     def _unknown(self) -> tuple[UnreadableItemError, ...]:
         return self._state.unknown_key_sets if self._state is not None else ()
 
-    def _remembered[T](self, what: str, read: Callable[[], T], known: T | None) -> Remembered[T]:
+    def _remembered[T](self, what: str, read: Callable[[], T], known: T | None) -> StaleWhileRevalidate[T]:
         what = f"{what} in {self._region}'s state table"
-        return Remembered(what, read, self._thread, self._clock, self._refresh_seconds, known)
+        return StaleWhileRevalidate(what, read, self._thread, self._clock, self._refresh_seconds, known)
 
     def _unread(self, consequence: str) -> StateUnavailableError:
         error = self._key_sets.error

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wrapped:
+class WrapResult:
     """`lacking` are member keys that still open none of the wraps, `errors` why some of them do not."""
 
     bundle: Bundle
@@ -42,7 +42,7 @@ class Wraps:
         answer: Answer,
         *,
         may_try: bool = False,
-    ) -> Wrapped:
+    ) -> WrapResult:
         """Encrypt at every region that lacks a wrap, in parallel; what fails is debt, not an error.
 
         A defect is raised: an exception that is no word of KMS or the network, as of a botocore hook of the caller's.
@@ -61,7 +61,7 @@ class Wraps:
             lacking = bundle.lacking(key_set)
             asked = self._worth_asking([m for m in lacking if m.arn not in tried], answer, may_try=may_try)
             if not asked:
-                return Wrapped(bundle, lacking, tuple(errors))
+                return WrapResult(bundle, lacking, tuple(errors))
             tried |= {member.arn for member in asked}
             news = News()
             calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}, news) for m in asked}

@@ -36,7 +36,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Known:
+class MaterialContext:
     """What is known of one key beside what KMS shows of it."""
 
     record: MaterialRecord
@@ -44,7 +44,7 @@ class Known:
     losses: tuple[MaterialLoss, ...] = ()
 
 
-def plan_import(view: KeyView, known: Known, now: datetime, *, ordered: bool = False) -> Plan:
+def plan_import(view: KeyView, known: MaterialContext, now: datetime, *, ordered: bool = False) -> Plan:
     """What to do with an EXTERNAL key that KMS shows so; `ordered` is a person's command.
 
     Re-import works in Enabled, Disabled and PendingImport (facts 1.3); in any other state there is nothing to be done.
@@ -66,7 +66,7 @@ def plan_import(view: KeyView, known: Known, now: datetime, *, ordered: bool = F
     return Plan(Action.RENEW, expires)
 
 
-def _plan_restoration(view: KeyView, known: Known, now: datetime, *, ordered: bool) -> Plan:
+def _plan_restoration(view: KeyView, known: MaterialContext, now: datetime, *, ordered: bool) -> Plan:
     if ordered:
         return Plan(Action.RESTORE, "asked for")
     own = view.own(known.record.key_material_id)
@@ -80,7 +80,7 @@ def _plan_restoration(view: KeyView, known: Known, now: datetime, *, ordered: bo
     return _unless_deleted(known, now)
 
 
-def _unless_deleted(known: Known, now: datetime) -> Plan:
+def _unless_deleted(known: MaterialContext, now: datetime) -> Plan:
     """What people did is not undone. Material that is gone although it cannot have expired counts as deleted."""
     if deletion := _standing(known, LossKind.DELETED):
         return Plan(Action.NOTHING, f"{in_words(deletion)}: {_ORDER}", Concern.DELETED)
@@ -92,7 +92,7 @@ def _unless_deleted(known: Known, now: datetime) -> Plan:
     return Plan(Action.NOTHING, f"{reason}; {_ORDER}", Concern.DELETED)
 
 
-def _standing(known: Known, kind: LossKind) -> MaterialLoss | None:
+def _standing(known: MaterialContext, kind: LossKind) -> MaterialLoss | None:
     """A loss after which the material has not been seen in place."""
     present_at = known.record.was_present_at
     of_kind = (loss for loss in known.losses if loss.kind is kind)

@@ -63,7 +63,7 @@ class Run:
     untold: tuple[Exception, ...] = ()
 
 
-class _Looked(NamedTuple):
+class _LookResult(NamedTuple):
     """`finished`: before the run's time was over."""
 
     results: tuple[Reimport, ...]
@@ -198,10 +198,10 @@ class ReimportService:
                 return False
         return False
 
-    def _round(self, turns: list[Turn], request: ReimportRequest, seconds_left: Callable[[], float]) -> _Looked:
+    def _round(self, turns: list[Turn], request: ReimportRequest, seconds_left: Callable[[], float]) -> _LookResult:
         looked, finished = Round(request, seconds_left, self.sleep, self.ports.clock).run(turns)
         untold = self._tell(looked)
-        return _Looked(tuple(turn.result for turn in turns), finished, untold)
+        return _LookResult(tuple(turn.result for turn in turns), finished, untold)
 
     def _tell(self, turns: Iterable[Turn]) -> tuple[Exception, ...]:
         """Once, of all that changed; where that fails, why: what was done and found is so all the same."""

@@ -15,7 +15,7 @@ from kms_failover.domain.key_material.material import (
     MaterialLoss,
     MaterialRecord,
 )
-from kms_failover.domain.key_material.plan import WHOLE_SECOND, Action, Known, Plan, plan_import
+from kms_failover.domain.key_material.plan import WHOLE_SECOND, Action, MaterialContext, Plan, plan_import
 from kms_failover.domain.key_material.ports import Ports
 from kms_failover.domain.key_set import KeySet, Material, MemberKey
 from kms_failover.domain.plain_text import shown
@@ -229,7 +229,7 @@ class Turn:
         self._view = view = self._ports.keys.view(self.member.arn)
         self._several = view.several(self.record.key_material_id)
         self._see(view, now)
-        self.plan = plan_import(view, Known(self.record, self._material, self._losses), now, ordered=ordered)
+        self.plan = plan_import(view, MaterialContext(self.record, self._material, self._losses), now, ordered=ordered)
         if self._several:
             expiry = view.valid_to.isoformat() if view.valid_to else "once one of them is gone"
             self.error = SeveralMaterialsError(

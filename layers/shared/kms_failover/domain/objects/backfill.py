@@ -12,9 +12,9 @@ from pydantic import AwareDatetime
 
 from kms_failover.domain.event_fields import json_object
 from kms_failover.domain.key_set import Arn, KeySet, KeySetName, Model, Reason, Region
-from kms_failover.domain.objects.debt import BucketName, Debt, Held
+from kms_failover.domain.objects.debt import BucketName, Debt, LedgerEntry
 from kms_failover.domain.objects.object_record import has_failed
-from kms_failover.errors import EpochConflictError, EventFormatError, UnknownBucketError
+from kms_failover.errors import EventFormatError, UnknownBucketError, WriteConflictError
 
 MAX_LOOKED_AFTER = 100  # backfills that go on, in a run: one short call each
 MAX_READ = 5000  # debts of the bucket, at its end: at 400 bytes each 2 MB; with more than these its share is unknown
@@ -60,13 +60,13 @@ class Backfill(Model):
 
 
 @dataclass(frozen=True)
-class Counted:
+class RunCounts:
     listed: int
     succeeded: int
 
 
 class MapRuns(Protocol):
-    def counted(self, execution: str) -> Counted | None:
+    def counted(self, execution: str) -> RunCounts | None:
         """Of the execution's one map run; None if it has none. NotCountedError while its counts are not final."""
         ...
 
@@ -81,7 +81,7 @@ class BackfillLedger(Protocol):
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None: ...
     def backfills(self, key_set: str) -> Iterator[Backfill]: ...
     def put_backfill(self, backfill: Backfill) -> None: ...
-    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]: ...
+    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[LedgerEntry[Debt]]: ...
 
     def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
         """EpochConflictError where another one stands there by now."""
@@ -157,7 +157,7 @@ class BackfillService:
         for begun in islice(self._without_end(), MAX_LOOKED_AFTER):
             if (how := self.map_runs.ended_as(begun.execution)) and not self._has_end(begun):
                 failed = begun.model_copy(update={"reason": how})
-                with suppress(EpochConflictError):  # another one began meanwhile
+                with suppress(WriteConflictError):  # another one began meanwhile
                     self.ledger.replace_backfill(begun, failed)
                     noted.append(failed)
         return tuple(noted)

@@ -9,7 +9,7 @@ from kms_failover.domain.objects.backfill import Backfill, Phase
 
 
 @dataclass(frozen=True)
-class Uncovered:
+class CoverageGap:
     """Of a bucket: objects owed to its region, objects refused, and how many objects that is, for one can be both.
 
     `more`: there may be more than was counted, here or where nobody can tell the bucket of.
@@ -24,7 +24,7 @@ class Uncovered:
 class CoverageState(Protocol):
     """Satisfied by the state table."""
 
-    def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> Uncovered: ...
+    def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> CoverageGap: ...
     def backfill(self, key_set: str, bucket: str, phase: Phase) -> Backfill | None: ...
 
 
@@ -68,7 +68,7 @@ def _later(ended: Backfill | None, begun: Backfill | None) -> str:
     return f"a later one, {when}, has not ended"
 
 
-def _unknown(ended: Backfill | None, begun: Backfill | None, key_arn: str, uncovered: Uncovered) -> str:
+def _unknown(ended: Backfill | None, begun: Backfill | None, key_arn: str, uncovered: CoverageGap) -> str:
     """Why nobody can say what the share is; empty if somebody can."""
     if ended is None:
         return f"no backfill has looked at every object yet: {_first(begun)}"

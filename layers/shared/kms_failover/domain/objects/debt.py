@@ -58,7 +58,7 @@ class Refusal(Model):
 
 
 @dataclass(frozen=True)
-class Held[R]:
+class LedgerEntry[R]:
     """A record as the ledger has it; `record` is None where this version cannot read it.
 
     It is cleared only while it is still stored like this: what another look has written since stays.
@@ -71,11 +71,11 @@ class Held[R]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ObjectEntries:
     """All that the ledger holds of one object."""
 
-    debts: tuple[Held[Debt], ...] = ()
-    refusal: Held[Refusal] | None = None
+    debts: tuple[LedgerEntry[Debt], ...] = ()
+    refusal: LedgerEntry[Refusal] | None = None
 
 
 def debt_id(owed_to: str, bucket: str, key: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol, Self
 
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.objects.debt import Debt, Held, Refusal, Standing
+from kms_failover.domain.objects.debt import Debt, LedgerEntry, ObjectEntries, Refusal
 
 # Codes of debts
 REFUSED = "Refused"  # nobody repays it: a person must do something to the object first
@@ -27,16 +27,16 @@ def has_failed(debt: Debt) -> bool:
 class Ledger(Protocol):
     """Satisfied by the state table."""
 
-    def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> Standing: ...
+    def standing(self, key_set: str, regions: Sequence[str], bucket: str, key: str) -> ObjectEntries: ...
     def stands_in(self, key_set: str) -> bool: ...
     def put_debt(self, debt: Debt) -> None: ...
     def put_refusal(self, refusal: Refusal) -> None: ...
 
-    def clear_debt(self, held: Held[Debt]) -> None:
+    def clear_debt(self, held: LedgerEntry[Debt]) -> None:
         """Nothing happens if it is not stored like this any more."""
         ...
 
-    def clear_refusal(self, held: Held[Refusal]) -> None:
+    def clear_refusal(self, held: LedgerEntry[Refusal]) -> None:
         """The same."""
         ...
 
@@ -50,7 +50,7 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VersionSeen:
     """The version that was looked at; empty where it could not be."""
 
     etag: str = ""
@@ -65,20 +65,20 @@ class ObjectRecord:
     bucket: str
     key: str
     now: datetime
-    held: Standing
+    held: ObjectEntries
 
     @classmethod
     def read(cls, ledger: Ledger, key_set: KeySet, region: str, bucket: str, key: str, now: datetime) -> Self:
         held = ledger.standing(key_set.name, key_set.wanted_regions, bucket, key)
         return cls(ledger, key_set, region, bucket, key, now, held)
 
-    def settle(self, seen: Seen, owed: Mapping[str, Cause]) -> None:
+    def settle(self, seen: VersionSeen, owed: Mapping[str, Cause]) -> None:
         """Exactly these debts are left, by the region they are owed to; an earlier refusal no longer holds."""
         self._owe(seen, owed)
         if self.held.refusal is not None:
             self.ledger.clear_refusal(self.held.refusal)
 
-    def refuse(self, seen: Seen, reason: str, still_lack: Sequence[str]) -> None:
+    def refuse(self, seen: VersionSeen, reason: str, still_lack: Sequence[str]) -> None:
         """What was owed to a region that still cannot open it stays owed: a refusal repays nothing."""
         before = self.held.refusal.record if self.held.refusal else None
         since = before.since if before and before.reason == reason else self.now
@@ -90,17 +90,17 @@ class ObjectRecord:
     def fail(self, code: str) -> None:
         """The look failed, so nobody knows whether it opens here: it is owed until a later look knows."""
         before = next((debt for debt in self._debts() if debt.owed_to == self.region), None)
-        seen = Seen(before.etag, before.version_id) if before else Seen()
+        seen = VersionSeen(before.etag, before.version_id) if before else VersionSeen()
         self.ledger.put_debt(self._debt(self.region, seen, Cause(code)))
 
-    def _owe(self, seen: Seen, owed: Mapping[str, Cause]) -> None:
+    def _owe(self, seen: VersionSeen, owed: Mapping[str, Cause]) -> None:
         for region, cause in owed.items():
             self.ledger.put_debt(self._debt(region, seen, cause))
         for held in self.held.debts:
             if held.record is None or held.record.owed_to not in owed:
                 self.ledger.clear_debt(held)
 
-    def _debt(self, owed_to: str, seen: Seen, cause: Cause) -> Debt:
+    def _debt(self, owed_to: str, seen: VersionSeen, cause: Cause) -> Debt:
         """It ages from the day it was made; another version is another debt."""
         before = next((debt for debt in self._debts() if debt.owed_to == owed_to), None)
         if before is not None and before.etag and (before.etag, before.version_id) != (seen.etag, seen.version_id):

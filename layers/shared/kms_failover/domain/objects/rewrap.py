@@ -15,7 +15,7 @@ from typing import Protocol
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.known_members import DOUBTS, doubt_of, not_known, not_wrapped_for
-from kms_failover.domain.objects.object_record import Cause, Ledger, ObjectRecord, Seen
+from kms_failover.domain.objects.object_record import Cause, Ledger, ObjectRecord, VersionSeen
 from kms_failover.domain.objects.s3_envelope import Envelope
 from kms_failover.domain.objects.stored_object import ObjectStore, StoredObject
 from kms_failover.errors import (
@@ -112,10 +112,10 @@ class RewrapService:
         try:
             stored = self.objects.head(bucket, key)
         except ObjectFormatError as error:
-            record.refuse(Seen(), str(error), still_lack=(self.region,))  # for all that anybody knows
+            record.refuse(VersionSeen(), str(error), still_lack=(self.region,))  # for all that anybody knows
             return Result(bucket, key, Outcome.REFUSED, str(error))
         if stored is None or (stored.size == 0 and not any(name.startswith("x-amz-") for name in stored.metadata)):
-            record.settle(Seen(), {})
+            record.settle(VersionSeen(), {})
             reason = "there is no such object" if stored is None else "it is empty"
             return Result(bucket, key, Outcome.ALREADY, reason)
         return _Rewrapping(self, record, stored).run()
@@ -222,7 +222,7 @@ class _Rewrapping:
             self._refuse(str(error))
             raise TamperedError(str(error)) from error
 
-    def _write(self, fresh: Envelope, keys: Keys, data_key: bytes | None) -> Seen:
+    def _write(self, fresh: Envelope, keys: Keys, data_key: bytes | None) -> VersionSeen:
         """Prove the new wrap, write it, read it back and prove that."""
         proven = _open(fresh, keys, data_key)
         stored, now = self.stored, self.service.objects.head(self.stored.bucket, self.stored.key)
@@ -230,7 +230,7 @@ class _Rewrapping:
             raise ObjectChangedError(f"{self._name} was changed while it was being rewrapped")
         written = self._copy(now, fresh)
         _open(Envelope.read(written.metadata), keys, proven)
-        return Seen(written.etag, written.version_id)
+        return VersionSeen(written.etag, written.version_id)
 
     def _copy(self, source: StoredObject, fresh: Envelope) -> StoredObject:
         """Carries what the look directly before it showed, and what changed since: that is in the version below ours.
@@ -278,8 +278,8 @@ class _Rewrapping:
     # The ledger
 
     @property
-    def _seen(self) -> Seen:
-        return Seen(self.stored.etag, self.stored.version_id)
+    def _seen(self) -> VersionSeen:
+        return VersionSeen(self.stored.etag, self.stored.version_id)
 
     def _lacking(self, envelope: Envelope, *, opens_here: bool) -> tuple[str, ...]:
         """A bundle lacks the wraps that it has not; anything else opens in one region."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from kms_failover.domain.event_fields import json_object, shown
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.backfill import Backfill
-from kms_failover.domain.objects.debt import Debt, Held
+from kms_failover.domain.objects.debt import Debt, LedgerEntry
 from kms_failover.domain.objects.object_record import KEY_SET_UNREAD, REFUSED
 from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.judgement import Judgement
@@ -45,7 +45,7 @@ class RewrapMessage:
 
 
 @dataclass(frozen=True)
-class Owed:
+class DebtSummary:
     """Of one key set, in this region's buckets: debts to one region, the `overdue` among them, and objects refused.
 
     No more is counted than a run reads. A refusal is nobody's in particular, so it counts for this region.
@@ -59,7 +59,7 @@ class Owed:
 
 
 @dataclass(frozen=True)
-class Dropped:
+class DroppedDebts:
     """Debts of a bucket, or to a region, that has left its key set: nobody repays them, no return waits for them."""
 
     key_set: str
@@ -69,7 +69,7 @@ class Dropped:
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepResult:
     """Of what was read in this run: objects queued, or `remaining` for the next one; debts `parked` and `dropped`.
 
     Parked debts wait for a region, a key set or a person; dropped are those of buckets and regions that have left
@@ -84,8 +84,8 @@ class Swept:
     waiting: int = 0
     overdue: int = 0
     oldest: tuple[Debt, ...] = ()
-    owed: tuple[Owed, ...] = ()
-    dropped_of: tuple[Dropped, ...] = ()
+    owed: tuple[DebtSummary, ...] = ()
+    dropped_of: tuple[DroppedDebts, ...] = ()
 
 
 class DebtLedger(Protocol):
@@ -94,10 +94,10 @@ class DebtLedger(Protocol):
     def stands_in(self, key_set: str) -> bool: ...
     def adopt_former(self, key_set: str, regions: Sequence[str], at_most: int) -> int: ...
     def debt_groups(self, key_set: str) -> Iterator[tuple[str, str]]: ...
-    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[Held[Debt]]: ...
-    def clear_debt(self, held: Held[Debt]) -> None: ...
+    def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[LedgerEntry[Debt]]: ...
+    def clear_debt(self, held: LedgerEntry[Debt]) -> None: ...
 
-    def mark_sent(self, held: Held[Debt], at: datetime) -> bool:
+    def mark_sent(self, held: LedgerEntry[Debt], at: datetime) -> bool:
         """False if it is not stored like this any more: somebody has looked at the object meanwhile."""
         ...
 
@@ -118,7 +118,7 @@ class Chance:
     """Where to begin reading among more debts than a run reads, and which of the younger ones go along."""
 
     start: Callable[[], str]  # a hexadecimal digit or more
-    shuffle: Callable[[list["_Due"]], None]
+    shuffle: Callable[[list["_DueObject"]], None]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class SweepService:
     chance: Chance
     clock: Callable[[], datetime]
 
-    def sweep(self, key_set: str | None = None) -> Swept:
+    def sweep(self, key_set: str | None = None) -> SweepResult:
         """One message an object, however many regions it is owed to. Sending one twice does no harm.
 
         Raises:
@@ -148,9 +148,9 @@ class SweepService:
         waiting = sum(run.waiting for run in runs)
         overdue = sorted((debt for run in runs for debt in run.overdue), key=lambda debt: debt.since)
         oldest = tuple(overdue[:MAX_NAMED])
-        return Swept(queued, len(due) - queued, parked, dropped, waiting, len(overdue), oldest, owed, dropped_of)
+        return SweepResult(queued, len(due) - queued, parked, dropped, waiting, len(overdue), oldest, owed, dropped_of)
 
-    def _send(self, batch: Sequence["_Due"]) -> int:
+    def _send(self, batch: Sequence["_DueObject"]) -> int:
         """Marked first, so that whoever takes the message has seen the mark: he clears only what he has seen."""
         now = self.clock()
         marked = [due for due in batch if self._mark(due, now)]
@@ -158,12 +158,12 @@ class SweepService:
             self.queue.send([due.message for due in marked])
         return len(marked)
 
-    def _mark(self, due: "_Due", now: datetime) -> bool:
+    def _mark(self, due: "_DueObject", now: datetime) -> bool:
         """Each of its debts; False if none is stored any more as it was read."""
         marked = [self.ledger.mark_sent(held, now) for held in due.held]
         return any(marked)
 
-    def _owed(self, key_set: KeySet, run: "_Run") -> Iterator[Owed]:
+    def _owed(self, key_set: KeySet, run: "_Run") -> Iterator[DebtSummary]:
         """Of each region that has something to count."""
         buckets = key_set.buckets_in(self.region)
         refused = sum(self.ledger.refused(key_set.name, bucket.name, MAX_REFUSALS_COUNTED) for bucket in buckets)
@@ -171,7 +171,7 @@ class SweepService:
         for region in key_set.regions:
             refused_here = refused if region == self.region else 0
             if debts[region] or refused_here:
-                yield Owed(key_set.name, region, debts[region], overdue[region], refused_here)
+                yield DebtSummary(key_set.name, region, debts[region], overdue[region], refused_here)
 
     def _chosen(self, name: str | None) -> tuple[KeySet, ...]:
         key_sets = self.key_sets()
@@ -187,7 +187,7 @@ class SweepService:
         for key_set in key_sets:
             self.ledger.adopt_former(key_set.name, key_set.regions, max(1, MAX_ADOPTED // len(key_sets)))
 
-    def _fairly(self, due: list["_Due"]) -> list["_Due"]:
+    def _fairly(self, due: list["_DueObject"]) -> list["_DueObject"]:
         """The oldest take half of a run. Chance takes the rest: the oldest may be those that nobody ever repays."""
         due.sort(key=lambda one: one.since)
         oldest, others = due[: MAX_QUEUED // 2], due[MAX_QUEUED // 2 :]
@@ -211,7 +211,7 @@ class SweepService:
         for owed_to, bucket in self.ledger.debt_groups(key_set.name):
             if is_current and (bucket not in known or owed_to not in key_set.regions):
                 if dropped := self._drop(key_set, owed_to, bucket, now):
-                    run.dropped.append(Dropped(key_set.name, bucket, owed_to, dropped))
+                    run.dropped.append(DroppedDebts(key_set.name, bucket, owed_to, dropped))
             elif bucket in here:
                 for held in self._some(key_set, owed_to, bucket, MAX_READ):
                     run.take(held, health, now, is_current=is_current)
@@ -224,7 +224,7 @@ class SweepService:
             judgement = None
         return judgement.health if judgement else {}
 
-    def _some(self, key_set: KeySet, owed_to: str, bucket: str, at_most: int) -> Iterator[Held[Debt]]:
+    def _some(self, key_set: KeySet, owed_to: str, bucket: str, at_most: int) -> Iterator[LedgerEntry[Debt]]:
         return islice(self.ledger.debts_of(key_set.name, owed_to, bucket, self.chance.start()), at_most)
 
     def _drop(self, key_set: KeySet, owed_to: str, bucket: str, now: datetime) -> int:
@@ -243,27 +243,27 @@ class SweepService:
 
 
 @dataclass
-class _Due:
+class _DueObject:
     """An object to be sent, with those of its debts that were read."""
 
     message: RewrapMessage
     since: datetime
-    held: list[Held[Debt]] = field(default_factory=list)
+    held: list[LedgerEntry[Debt]] = field(default_factory=list)
 
 
 @dataclass
 class _Run:
     """What was found of one key set."""
 
-    due: dict[RewrapMessage, _Due] = field(default_factory=dict)
+    due: dict[RewrapMessage, _DueObject] = field(default_factory=dict)
     parked: int = 0
-    dropped: list[Dropped] = field(default_factory=list)
+    dropped: list[DroppedDebts] = field(default_factory=list)
     waiting: int = 0
     owed_to: list[str] = field(default_factory=list)  # a region for each debt
     overdue: list[Debt] = field(default_factory=list)
 
     def take(
-        self, held: Held[Debt], health: Mapping[str, RegionHealth], now: datetime, *, is_current: bool = True
+        self, held: LedgerEntry[Debt], health: Mapping[str, RegionHealth], now: datetime, *, is_current: bool = True
     ) -> None:
         """Not `is_current`: an older version stands in for its key set, so what waits for that one is parked too."""
         if (debt := held.record) is None:
@@ -277,7 +277,7 @@ class _Run:
             self.waiting += 1
         elif is_due(debt, health, now):
             message = RewrapMessage(debt.bucket, debt.key, debt.key_set)
-            due = self.due.setdefault(message, _Due(message, debt.since))
+            due = self.due.setdefault(message, _DueObject(message, debt.since))
             due.since = min(due.since, debt.since)
             due.held.append(held)
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from kms_failover.domain.routing.judgement import Judgement, Told
+from kms_failover.domain.routing.judgement import Deliveries, Judgement
 from kms_failover.domain.routing.messages import Bulletin, together
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
-from kms_failover.errors import EpochConflictError
+from kms_failover.errors import WriteConflictError
 
 ATTEMPTS = 3  # a controller or a command may come between; what it has left is written again
 BUDGET = timedelta(seconds=4)  # of a channel and run; what is left is the next run's
@@ -63,23 +63,23 @@ class _Channel:
         return told
 
 
-class _Recovered(NamedTuple):
+class _Recovery(NamedTuple):
     key_set: str
     region: str
     observer: str
 
 
-class _Heard(NamedTuple):
+class _Deliveries(NamedTuple):
     """What each channel has taken in this run, of all key sets."""
 
     people: Sequence[Bulletin]
     routes: Sequence[Route]
-    recovered: Sequence[_Recovered]
+    recovered: Sequence[_Recovery]
     news: Sequence[News]
 
-    def of(self, key_set: str) -> Told:
+    def of(self, key_set: str) -> Deliveries:
         people = [bulletin for bulletin in self.people if bulletin.key_set == key_set]
-        return Told(
+        return Deliveries(
             people=tuple(route.epoch for bulletin in people for route in bulletin.routes),
             machines=tuple(route.epoch for route in self.routes if route.key_set == key_set),
             recovered=tuple(back.region for back in self.recovered if back.key_set == key_set),
@@ -88,7 +88,7 @@ class _Heard(NamedTuple):
         )
 
 
-class Announcing:
+class Announcements:
     """At least once, and never not at all: what there is no time for is the next run's, what fails a later one's."""
 
     def __init__(self, state: AnnouncingState, announcer: Announcer, clock: Callable[[], datetime]) -> None:
@@ -106,7 +106,7 @@ class Announcing:
         mine = (*judgements[first:], *judgements[:first])
         history, machines, people = (_Channel(self._clock, errors) for _ in range(3))
         written = {_of(each) for each in history.tell(self._write, (each for j in mine for each in _to_write(j)))}
-        heard = _Heard(
+        heard = _Deliveries(
             routes=machines.tell(
                 self._announcer.route_changed, (r for j in mine for r in j.untold_machines if _of(r) in written)
             ),
@@ -136,14 +136,14 @@ class Announcing:
         else:
             self._state.add_history(change)
 
-    def _remember(self, judgement: Judgement, told: Told, machines: _Channel, people: _Channel) -> None:
+    def _remember(self, judgement: Judgement, told: Deliveries, machines: _Channel, people: _Channel) -> None:
         left = judgement.without(told)
         machines_left = left.untold_machines or left.recovered or left.news_untold_machines
         people_left = left.untold_people or left.news_untold_people
         for_want_of_time = (machines.is_well and bool(machines_left)) or (people.is_well and bool(people_left))
         self._put(judgement, told, ended=left.is_announced or for_want_of_time)
 
-    def _put(self, judgement: Judgement, told: Told, *, ended: bool) -> None:
+    def _put(self, judgement: Judgement, told: Deliveries, *, ended: bool) -> None:
         """`ended`: the next run goes on with what is left, or has come meanwhile; else one that comes much later."""
         if not any(told) and not ended:
             return
@@ -153,7 +153,7 @@ class Announcing:
             after = left.model_copy(update={"announcing_since": None}) if ended else left
             try:
                 self._state.put_judgement(after.model_copy(update={"version": latest.version + 1}))
-            except EpochConflictError:
+            except WriteConflictError:
                 if attempt == ATTEMPTS:
                     raise
                 latest = self._state.judgement(judgement.key_set) or judgement
@@ -172,8 +172,8 @@ def _to_write(judgement: Judgement) -> Iterator[Route | News]:
     yield from judgement.news
 
 
-def _recovered(judgement: Judgement) -> list[_Recovered]:
-    return [_Recovered(judgement.key_set, region, judgement.observer) for region in judgement.recovered]
+def _recovered(judgement: Judgement) -> list[_Recovery]:
+    return [_Recovery(judgement.key_set, region, judgement.observer) for region in judgement.recovered]
 
 
 def _bulletins(judgements: Sequence[Judgement], written: set[tuple[str, bool, int]]) -> Iterator[Bulletin]:

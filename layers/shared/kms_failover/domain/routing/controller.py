@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.routing.announcements import Announcer, Announcing
+from kms_failover.domain.routing.announcements import Announcements, Announcer
 from kms_failover.domain.routing.health import CLOCK_SKEW, Observation, RegionHealth, judge
 from kms_failover.domain.routing.judgement import Judgement, first_judgement, newest
 from kms_failover.domain.routing.readiness import Kind, News, Situation
 from kms_failover.domain.routing.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
-from kms_failover.errors import EpochConflictError
+from kms_failover.errors import WriteConflictError
 
 ATTEMPTS = 3  # another controller or a command may come between; the decision then starts from what they left
 ANNOUNCING_TAKES = timedelta(seconds=120)  # the function's own time-out and two clocks' skew: whoever began has ended
@@ -38,7 +38,7 @@ class ControlState(Protocol):
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Snapshot:
     """What one run has read, for all key sets at once."""
 
     observations: Mapping[tuple[str, str], Sequence[Observation]]
@@ -50,7 +50,7 @@ class _Known:
         return [*self.observations.get(("", region), ()), *self.observations.get((key_set, region), ())]
 
 
-class _Decided(NamedTuple):
+class _Decision(NamedTuple):
     """The judgement as written, and what is this run's to do about it."""
 
     judgement: Judgement
@@ -74,7 +74,7 @@ class Controller:
         here, its route has moved, or its region is back.
         """
         self._state = state
-        self._announcing = Announcing(state, announcer, clock)
+        self._announcing = Announcements(state, announcer, clock)
         self._ask_keys = ask_keys
         self._clock = clock
 
@@ -86,7 +86,7 @@ class Controller:
         key_sets = self._state.key_sets()
         stored = self._state.judgements()  # before the intents: a command raises the version after it has been written
         known = self._read(key_sets)
-        decided: list[_Decided] = []
+        decided: list[_Decision] = []
         errors: list[Exception] = []
         for key_set in key_sets:
             try:
@@ -101,19 +101,19 @@ class Controller:
             raise ExceptionGroup(f"{len(errors)} times a key set could not be controlled or announced", errors)
         return tuple(each.judgement for each in decided)
 
-    def _read(self, key_sets: Sequence[KeySet]) -> _Known:
+    def _read(self, key_sets: Sequence[KeySet]) -> _Snapshot:
         now = self._clock()
         window = max((key_set.rules.window for key_set in key_sets), default=timedelta())
         grouped: dict[tuple[str, str], list[Observation]] = defaultdict(list)
         for observation in self._state.observations(now - window, now + CLOCK_SKEW):
             grouped[observation.key_set, observation.region].append(observation)
-        return _Known(grouped, self._state.all_intents(), now)
+        return _Snapshot(grouped, self._state.all_intents(), now)
 
-    def _control(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> _Decided:
+    def _control(self, key_set: KeySet, stored: Judgement | None, known: _Snapshot) -> _Decision:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._decide(key_set, stored, known)
-            except EpochConflictError:
+            except WriteConflictError:
                 if attempt == ATTEMPTS:
                     raise
                 stored = self._state.judgement(key_set.name)
@@ -121,10 +121,10 @@ class Controller:
                 known = replace(known, intents=intents)
         raise AssertionError("the last attempt returns or raises")
 
-    def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Known) -> _Decided:
+    def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Snapshot) -> _Decision:
         """What is to be announced and asked is written with the judgement, so that no other run does it too."""
         if stored is not None and self._knows_too_little_of(key_set, stored):
-            return _Decided(stored, announce=False, ask=False)
+            return _Decision(stored, announce=False, ask=False)
         before = stored or first_judgement(key_set, self._state.region, known.now)
         after = self._judge(key_set, before, known)
         announce = _is_mine_to_announce(before, after, known.now)
@@ -135,13 +135,13 @@ class Controller:
             after = after.model_copy(update={"keys_asked_at": known.now})
         if after is not before or stored is None or stored.rescued:
             after = self._put(after, stored)
-        return _Decided(after, announce, ask)
+        return _Decision(after, announce, ask)
 
     def _knows_too_little_of(self, key_set: KeySet, stored: Judgement) -> bool:
         """Whether an older version stands in that does not name the region that leads: that one has not left it."""
         return self._state.stands_in(key_set.name) and stored.route.regions[0] not in key_set.regions
 
-    def _judge(self, key_set: KeySet, before: Judgement, known: _Known) -> Judgement:
+    def _judge(self, key_set: KeySet, before: Judgement, known: _Snapshot) -> Judgement:
         """The very same object where nothing is new."""
         verdicts = self._verdicts(key_set, before, known)
         health = {verdict.region: verdict for verdict in verdicts}
@@ -167,7 +167,7 @@ class Controller:
         new = {name: value for name, value in after.items() if value != getattr(before, name)}
         return before.model_copy(update=new) if new else before
 
-    def _verdicts(self, key_set: KeySet, before: Judgement, known: _Known) -> tuple[RegionHealth, ...]:
+    def _verdicts(self, key_set: KeySet, before: Judgement, known: _Snapshot) -> tuple[RegionHealth, ...]:
         """In the key set's order."""
         verdicts = []
         for member in key_set.members:

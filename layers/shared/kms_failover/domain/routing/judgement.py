@@ -9,14 +9,14 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from kms_failover.domain.key_set import KeySet, KeySetName, Model, Region
 from kms_failover.domain.routing.health import RegionHealth
-from kms_failover.domain.routing.readiness import News, Said, Serving
+from kms_failover.domain.routing.readiness import LastNews, Leadership, News
 from kms_failover.domain.routing.route import Route, first_route
 
 MAX_PENDING = 100  # of the newest; the history has had many runs for what is older
 MAX_PENDING_BYTES = 100_000  # of each kind: a DynamoDB item holds 400 KB, whatever its texts are
 
 
-class Told(NamedTuple):
+class Deliveries(NamedTuple):
     """What a run has announced: the epochs of changes, regions that are back, and the numbers of news."""
 
     people: tuple[int, ...] = ()
@@ -44,7 +44,7 @@ class Judgement(Model):
     told_people: tuple[int, ...] = ()
     told_machines: tuple[int, ...] = ()
     recovered: tuple[Region, ...] = ()
-    said: tuple[Said, ...] = ()
+    said: tuple[LastNews, ...] = ()
     news: tuple[News, ...] = ()
     news_count: int = Field(0, ge=0)
     people_told_of_news: tuple[int, ...] = ()
@@ -60,8 +60,8 @@ class Judgement(Model):
 
     @property
     def serving(self) -> str:
-        """What was said last of the region that leads: a `Serving`, or a newer version's word."""
-        return next((said.what for said in self.said if not said.of), Serving.WELL)
+        """What was said last of the region that leads: a `Leadership`, or a newer version's word."""
+        return next((said.what for said in self.said if not said.of), Leadership.WELL)
 
     @property
     def is_announced(self) -> bool:
@@ -83,7 +83,7 @@ class Judgement(Model):
     def news_untold_machines(self) -> list[News]:
         return [each for each in self.news if each.number not in self.machines_told_of_news]
 
-    def without(self, told: Told) -> Self:
+    def without(self, told: Deliveries) -> Self:
         """The same, with this announced."""
         people, machines = {*self.told_people, *told.people}, {*self.told_machines, *told.machines}
         pending = [route for route in self.pending if route.epoch not in people & machines]
@@ -120,7 +120,7 @@ def first_judgement(key_set: KeySet, observer: str, now: datetime) -> Judgement:
     return Judgement(key_set=key_set.name, observer=observer, route=first_route(key_set, observer, now))
 
 
-class Last(NamedTuple):
+class HistoryHeads(NamedTuple):
     """What the histories say was last: the route, if there is one, and the number of the news."""
 
     route: Callable[[], Route | None]
@@ -128,7 +128,7 @@ class Last(NamedTuple):
 
 
 def rescued_judgement(
-    key_set: str, observer: str, version: int, remains: Mapping[str, Any], last: Last
+    key_set: str, observer: str, version: int, remains: Mapping[str, Any], last: HistoryHeads
 ) -> Judgement | None:
     """What can still be read of a judgement; None where no route can: the one that callers have is never made up.
 
@@ -147,7 +147,7 @@ def rescued_judgement(
         route=route,
         verdicts=tuple(_readable(RegionHealth, remains.get("verdicts"))),
         pending=tuple(_readable(Route, remains.get("pending"))),
-        said=tuple(_readable(Said, remains.get("said"))),
+        said=tuple(_readable(LastNews, remains.get("said"))),
         news=tuple(_readable(News, remains.get("news"))),
         news_count=count if isinstance(count, int) and count > 0 else last.number(),
         rescued=True,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.plain_text import shown
-from kms_failover.domain.routing.readiness import Kind, News, Serving
+from kms_failover.domain.routing.readiness import Kind, Leadership, News
 from kms_failover.domain.routing.route import Route
 
 MAX_SUBJECT = 99  # SNS takes less than 100 characters of ASCII, from one line
@@ -27,14 +27,14 @@ _STUCK = frozenset({Kind.ALL_LOST, Kind.NO_TARGET, Kind.HELD})
 class Bulletin(NamedTuple):
     """What people have not heard yet of one key set: changes of its route, and news, each oldest first.
 
-    `serving` is what they have been told, now or before, of the region that leads: a `Serving`.
+    `serving` is what they have been told, now or before, of the region that leads: a `Leadership`.
     """
 
     key_set: str
     observer: str
     routes: tuple[Route, ...]
     news: tuple[News, ...]
-    serving: str = Serving.WELL
+    serving: str = Leadership.WELL
 
     @property
     def regions(self) -> tuple[str, ...]:

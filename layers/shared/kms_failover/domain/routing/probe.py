@@ -109,7 +109,7 @@ class _Run:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _ProbeRound:
     """A round whose probe keys have been asked; `trips` is by ARN, `probe_keys` by region."""
 
     at: datetime
@@ -249,16 +249,16 @@ class ProbeService:
             with run.going_on():
                 self._own_keys_turn(asked, run)
 
-    def _ask_regions(self, at: datetime) -> _Asked:
+    def _ask_regions(self, at: datetime) -> _ProbeRound:
         key_sets = self._key_sets()
         probe_keys = self._probe_keys.choose(key_sets)
         trips = self._prober.round_trips(tuple(probe_keys.values()), DEADLINE_SECONDS)
         for region, member in probe_keys.items():
             if trips[member.arn].outcome is not Outcome.OK:
                 self._probe_keys.pass_on(region)
-        return _Asked(at, key_sets, probe_keys, trips)
+        return _ProbeRound(at, key_sets, probe_keys, trips)
 
-    def _own_keys_turn(self, asked: _Asked, run: _Run) -> None:
+    def _own_keys_turn(self, asked: _ProbeRound, run: _Run) -> None:
         arns = asked.members().keys()
         watched = asked.members(self._attention.watched(asked.at)).keys()
         observed, unanswered = self._ask_own_keys(asked, self._turns.due(arns, asked.at) | watched, run)
@@ -267,7 +267,7 @@ class ProbeService:
             self._wake(run)
 
     def _ask_own_keys(
-        self, asked: _Asked, wanted: AbstractSet[str], run: _Run
+        self, asked: _ProbeRound, wanted: AbstractSet[str], run: _Run
     ) -> tuple[list[Observation], AbstractSet[str]]:
         """What was seen, and the keys that have not answered, or whose region has not: they stay due."""
         members = asked.members()
@@ -287,18 +287,18 @@ class ProbeService:
 
     # What is written
 
-    def _about_region(self, asked: _Asked, region: str) -> Observation:
+    def _about_region(self, asked: _ProbeRound, region: str) -> Observation:
         """A key that cannot be used says nothing about its region."""
         trip = asked.answer_of(region)
         outcome = Outcome.INCONCLUSIVE if trip.outcome in _OF_THE_KEY else trip.outcome
         return self._observation(asked.at, region, trip.model_copy(update={"outcome": outcome}))
 
-    def _about_key(self, asked: _Asked, key_set: KeySet, member: MemberKey, trip: RoundTrip) -> Observation:
+    def _about_key(self, asked: _ProbeRound, key_set: KeySet, member: MemberKey, trip: RoundTrip) -> Observation:
         return self._observation(asked.at, member.region, trip, key_set.name, member.arn)
 
     @staticmethod
     def _is_worth_writing(
-        asked: _Asked, member: MemberKey, trips: Mapping[str, RoundTrip], wanted: AbstractSet[str]
+        asked: _ProbeRound, member: MemberKey, trips: Mapping[str, RoundTrip], wanted: AbstractSet[str]
     ) -> bool:
         """What was due, and what is the key's own trouble. Its silence is that only where its region answers."""
         trip, of_region = trips[member.arn], asked.answer_of(member.region).outcome

@@ -32,7 +32,7 @@ class Kind(StrEnum):
     ALL_LOST = "all lost"
 
 
-class Standing(StrEnum):
+class Eligibility(StrEnum):
     """Of one region: whether a route may flee to it now, could not, or may not even stay.
 
     One that was lost is awaited until its key has answered (decision 34).
@@ -44,7 +44,7 @@ class Standing(StrEnum):
     AWAITED = "awaited"
 
 
-class Serving(StrEnum):
+class Leadership(StrEnum):
     """Whether the region that leads can be used; else why the route is still there."""
 
     WELL = "well"
@@ -53,11 +53,11 @@ class Serving(StrEnum):
     ALL_LOST = "all lost"
 
 
-_PRESSING = frozenset({Standing.NOT_READY, Standing.AWAITED, Serving.HELD})
-_NOT_BACK = frozenset({Standing.LOST, Standing.AWAITED})
+_PRESSING = frozenset({Eligibility.NOT_READY, Eligibility.AWAITED, Leadership.HELD})
+_NOT_BACK = frozenset({Eligibility.LOST, Eligibility.AWAITED})
 
 
-class Said(Model):
+class LastNews(Model):
     """What was said last, and since when something else has been seen."""
 
     of: Region
@@ -97,16 +97,16 @@ class Situation(NamedTuple):
     intent: Intent
     now: datetime
 
-    def news(self, said: Sequence[Said], count: int) -> tuple[tuple[Said, ...], tuple[News, ...]]:
+    def news(self, said: Sequence[LastNews], count: int) -> tuple[tuple[LastNews, ...], tuple[News, ...]]:
         """What is said from now on, and what of it is new; the very same `said` where nothing is."""
         known = {each.of: each for each in said}
-        after: list[Said] = []
+        after: list[LastNews] = []
         changes: list[_Change] = []
         for region in self.key_set.regions:
             if region in self.health:
-                before = known.get(region, Said(of=region, what=Standing.READY))
+                before = known.get(region, LastNews(of=region, what=Eligibility.READY))
                 after.append(self._of_region(self.health[region], before, changes))
-        after.append(self._of_route(known.get("", Said(of="", what=Serving.WELL)), changes))
+        after.append(self._of_route(known.get("", LastNews(of="", what=Leadership.WELL)), changes))
         numbered = enumerate(changes, start=max(count + 1, int(self.now.timestamp())))
         return tuple(after), tuple(self._news(number, change) for number, change in numbered)
 
@@ -115,55 +115,57 @@ class Situation(NamedTuple):
         said = {"key_set": route.key_set, "observer": route.observer, "regions": route.regions, "at": self.now}
         return News.model_validate({**said, "number": number, **change._asdict()})
 
-    def _of_region(self, health: RegionHealth, said: Said, changes: list[_Change]) -> Said:
+    def _of_region(self, health: RegionHealth, said: LastNews, changes: list[_Change]) -> LastNews:
         if not health.routable:
             return self._of_a_loss(health, said, changes)
-        found = Standing.AWAITED if said.what in _NOT_BACK else _standing(health)
-        if found is Standing.AWAITED and health.key_has_answered:
+        found = Eligibility.AWAITED if said.what in _NOT_BACK else _standing(health)
+        if found is Eligibility.AWAITED and health.key_has_answered:
             changes.append(_Change(Kind.RECOVERED, health.region, self._recovery(health)))
-            return Said(of=health.region, what=Standing.READY)
+            return LastNews(of=health.region, what=Eligibility.READY)
         after = self._settled(said, found)
         if after.what != said.what:
-            kind = Kind.READY if found is Standing.READY else Kind.NOT_READY
+            kind = Kind.READY if found is Eligibility.READY else Kind.NOT_READY
             changes.append(_Change(kind, health.region, health.in_words()))
         return after
 
-    def _of_a_loss(self, health: RegionHealth, said: Said, changes: list[_Change]) -> Said:
+    def _of_a_loss(self, health: RegionHealth, said: LastNews, changes: list[_Change]) -> LastNews:
         """One that follows a return which nobody was told of is a loss of its own, for a reason of its own."""
-        if said.what == Standing.LOST and said.differs_since is None:
+        if said.what == Eligibility.LOST and said.differs_since is None:
             return said
         changes.append(_Change(Kind.LOST, health.region, reason_of_loss(health)))
-        return Said(of=health.region, what=Standing.LOST)
+        return LastNews(of=health.region, what=Eligibility.LOST)
 
-    def _of_route(self, said: Said, changes: list[_Change]) -> Said:
+    def _of_route(self, said: LastNews, changes: list[_Change]) -> LastNews:
         found = self.serving()
-        sudden = {Serving.WELL, Serving.ALL_LOST}.intersection({found, said.what})
-        after = Said(of="", what=found) if sudden and found != said.what else self._settled(said, found)
-        if after.what != said.what and found is not Serving.WELL:  # a route's move or a region's return tells of that
+        sudden = {Leadership.WELL, Leadership.ALL_LOST}.intersection({found, said.what})
+        after = LastNews(of="", what=found) if sudden and found != said.what else self._settled(said, found)
+        if (
+            after.what != said.what and found is not Leadership.WELL
+        ):  # a route's move or a region's return tells of that
             changes.append(_Change(Kind(found), self.route.regions[0], self._why_stuck(found)))
         return after
 
-    def _settled(self, said: Said, found: str) -> Said:
+    def _settled(self, said: LastNews, found: str) -> LastNews:
         """The same until something else has lasted."""
         if found == said.what:
             return said if said.differs_since is None else said.model_copy(update={"differs_since": None})
         since = said.differs_since or self.now
         if abs(self.now - since) >= (SETTLED_AFTER if found in _PRESSING else WELL_AFTER):
-            return Said(of=said.of, what=found)
+            return LastNews(of=said.of, what=found)
         return said if said.differs_since else said.model_copy(update={"differs_since": since})
 
-    def serving(self) -> Serving:
+    def serving(self) -> Leadership:
         head = self.route.regions[0]
         if head not in self.health or self.health[head].routable:
-            return Serving.WELL
+            return Leadership.WELL
         if all(r in self.health and not self.health[r].routable for r in self.key_set.regions):
-            return Serving.ALL_LOST
-        return Serving.HELD if prevented(*self) else Serving.NO_TARGET
+            return Leadership.ALL_LOST
+        return Leadership.HELD if prevented(*self) else Leadership.NO_TARGET
 
-    def _why_stuck(self, found: Serving) -> str:
-        if found is Serving.HELD:
+    def _why_stuck(self, found: Leadership) -> str:
+        if found is Leadership.HELD:
             return self.prevented_in_words()
-        if found is Serving.ALL_LOST:
+        if found is Leadership.ALL_LOST:
             return "; ".join(reason_of_loss(self.health[region]) for region in self.key_set.regions)
         return "; ".join(self._why_no_target())
 
@@ -191,6 +193,6 @@ def order_in_words(intent: Intent) -> str:
     return f"the {what} by {intent.author}{since}"
 
 
-def _standing(health: RegionHealth) -> Standing:
+def _standing(health: RegionHealth) -> Eligibility:
     """Of one that is not lost."""
-    return Standing.READY if health.is_refuge else Standing.NOT_READY
+    return Eligibility.READY if health.is_refuge else Eligibility.NOT_READY

@@ -31,7 +31,7 @@ class IgnoredEvent(Model):
         return self.source != DRILL_SOURCE
 
 
-class Taken(Model):
+class Intake(Model):
     """What became of an event: how many observations it made, or why it made none."""
 
     observations: int = 0
@@ -63,7 +63,7 @@ class SignalService:
         self._probe_keys = probe_keys
         self._clock = clock
 
-    def take(self, event: object) -> Taken:
+    def take(self, event: object) -> Intake:
         """Write what the event, any JSON, says; the same event again writes the same items again.
 
         What may have taken a key away is no answer but a question: every observer's probe asks the keys of the key
@@ -87,7 +87,7 @@ class SignalService:
             self._wake_controller()
         if in_doubt := {o.key_set for o in observations if o.outcome is Outcome.KEY_FAULT}:
             self._ask_everywhere([key_set for key_set in self._key_sets() if key_set.name in in_doubt])
-        return Taken(observations=len(observations))
+        return Intake(observations=len(observations))
 
     def _ask_everywhere(self, key_sets: Sequence[KeySet]) -> None:
         """AWS tells the key's own region alone, and each observer judges by what it has seen itself."""
@@ -132,7 +132,7 @@ class SignalService:
             subject=signal.subject,
         )
 
-    def _ignore(self, event: object, reason: str) -> Taken:
+    def _ignore(self, event: object, reason: str) -> Intake:
         fields = event if isinstance(event, Mapping) else {}
         ignored = IgnoredEvent(
             id=_id_of_stranger(event, fields.get("id")),
@@ -142,7 +142,7 @@ class SignalService:
             reason=reason,
         )
         self._state.add_ignored_event(ignored)
-        return Taken(ignored=ignored)
+        return Intake(ignored=ignored)
 
     def _time_of_stranger(self, event: object) -> datetime:
         """Now, if the event's own time cannot be true: it would be out of people's sight, or on top for years."""

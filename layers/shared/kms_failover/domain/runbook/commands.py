@@ -16,11 +16,11 @@ from kms_failover.domain.routing.judgement import Judgement, first_judgement
 from kms_failover.domain.routing.route import Intent, Mode, in_force
 from kms_failover.domain.runbook.status import MAX_DEBTS, ViewState, view
 from kms_failover.errors import (
-    EpochConflictError,
     IntentRefusedError,
     NotBegunError,
     UnknownKeySetError,
     UnreadableItemError,
+    WriteConflictError,
 )
 
 ATTEMPTS = 5  # controllers write a few times a minute
@@ -159,7 +159,7 @@ class Runbook:
             counted = self._state.owed(key_set.name, key_set.regions[0], MAX_DEBTS) if intent.failback else None
         try:
             self._state.put_intent(key_set.name, intent)
-        except EpochConflictError as error:
+        except WriteConflictError as error:
             if intent not in self._state.intents(key_set.name):  # else a repeat of the request has met its own write
                 raise IntentRefusedError(
                     "somebody has just given another order: look at it, and say yours again"
@@ -185,7 +185,7 @@ class Runbook:
             fenced = known.model_copy(update={"version": known.version + 1}) if known else self._judgement(key_set)
             try:
                 self._state.put_judgement(fenced)
-            except EpochConflictError:
+            except WriteConflictError:
                 if attempt == ATTEMPTS:
                     raise
             else:

@@ -20,7 +20,7 @@ ANY_KEY_ARN = KEY_ARN.pattern.removesuffix(r"\Z")
 
 
 @dataclass(frozen=True)
-class InForce:
+class AppliedKeySet:
     """A key set as the state table holds it. Its JSON may be of another version, or none: then it is not readable."""
 
     name: str
@@ -59,7 +59,7 @@ class FormerKeySet(Model):
 
     @property
     def key_set(self) -> KeySet | None:
-        return InForce(self.name, self.body).key_set
+        return AppliedKeySet(self.name, self.body).key_set
 
 
 class Kind(StrEnum):
@@ -90,7 +90,7 @@ class Change(Model):
         return self.kind in {Kind.NEW, Kind.CHANGED, Kind.UNREADABLE}
 
 
-def changes(in_force: Mapping[str, InForce], wanted: Sequence[KeySet], *, whole: bool) -> tuple[Change, ...]:
+def changes(in_force: Mapping[str, AppliedKeySet], wanted: Sequence[KeySet], *, whole: bool) -> tuple[Change, ...]:
     """One change for each key set, in the order of `wanted`; `whole`: also what is in force and not among them."""
     found = [_change(in_force.get(key_set.name), key_set) for key_set in wanted]
     named = {key_set.name for key_set in wanted}
@@ -98,7 +98,7 @@ def changes(in_force: Mapping[str, InForce], wanted: Sequence[KeySet], *, whole:
     return (*found, *(stay if whole else ()))
 
 
-def _change(before: InForce | None, after: KeySet) -> Change:
+def _change(before: AppliedKeySet | None, after: KeySet) -> Change:
     known = before.key_set if before else None
     if known is not None and _in_one_order(known) == _in_one_order(after):
         return Change(key_set=after.name, kind=Kind.UNCHANGED)
@@ -138,7 +138,7 @@ def _beyond(said: Any, known: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _beyond(one, other, f"{path}{number}.")
 
 
-def _fields_in_force(before: InForce | None) -> dict[str, str]:
+def _fields_in_force(before: AppliedKeySet | None) -> dict[str, str]:
     if before is None or before.key_set is None:
         return {}
     return _fields(before.key_set) | before.of_newer_versions

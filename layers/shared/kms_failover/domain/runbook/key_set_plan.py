@@ -7,7 +7,7 @@ from typing import Any
 
 from kms_failover.domain.key_set import KeySet, MemberKey, contradictions
 from kms_failover.domain.naming import Deployment
-from kms_failover.domain.runbook.key_set_change import Change, InForce, changes
+from kms_failover.domain.runbook.key_set_change import AppliedKeySet, Change, changes
 
 MOST_NAMED = 16  # members, in one line
 
@@ -18,7 +18,7 @@ class Write:
 
     region: str
     key_set: KeySet
-    seen: InForce | None
+    seen: AppliedKeySet | None
 
     def __str__(self) -> str:
         return f"{self.key_set.name} in {self.region}"
@@ -29,7 +29,7 @@ class Plan:
     """`in_force` by region and name. `whole`: `wanted` is a file, and what it does not name is worth a word."""
 
     wanted: tuple[KeySet, ...]
-    in_force: Mapping[str, Mapping[str, InForce]]
+    in_force: Mapping[str, Mapping[str, AppliedKeySet]]
     whole: bool = True
 
     @cached_property

@@ -75,7 +75,7 @@ def view(state: ViewState, key_set: KeySet, now: datetime) -> dict[str, Any]:
         "DebtIsMore": more,
         "Coverage": coverage(state, key_set, state.region, most),
         "Prevented": _prevented(key_set, judgement, intent, debt, now) if route_is_known else None,
-        "Return": _Way(key_set, judgement, intent, debt, more, now).waits_for() if route_is_known else "unknown",
+        "Return": _Return(key_set, judgement, intent, debt, more, now).waits_for() if route_is_known else "unknown",
         "Refusals": [
             refusal.model_dump(mode="json", include={"bucket", "key", "reason"})
             for refusal in islice(state.refusals(key_set.name), MAX_REFUSALS)
@@ -110,7 +110,7 @@ def _prevented(
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Return:
     """To where the route belongs: to the region that an order names and that does not lead yet, else the preferred."""
 
     key_set: KeySet
