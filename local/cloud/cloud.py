@@ -13,7 +13,7 @@ from typing import Any, Self
 from .environment import ACCOUNT, client_environment, client_settings, server_environment
 from .faults import Faults
 from .ports import LOOPBACK, free_ports, require_free
-from .processes import READY_SECONDS, Plan, Running, end, launch
+from .processes import READY_SECONDS, ChildProcess, Plan, end, launch
 from .state import Addresses, CloudState
 
 CALLS_TIMEOUT_SECONDS = 10.0
@@ -89,7 +89,7 @@ class LocalCloud:
         return calls
 
     def _up(self, lifeline: int | None) -> None:
-        self._running: list[Running] = []
+        self._running: list[ChildProcess] = []
         self.addresses = _choose_addresses(self._port)
         self.faults = Faults(front=self.addresses.front, kms_front=self.addresses.kms_front)
         logs = _prepare(self._folder)

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from pydantic import ValidationError
 
-from kms_failover.client.remembered import STALE_SECONDS
 from kms_failover.client.routes import REFRESH_SECONDS, RouteReader
+from kms_failover.client.stale_while_revalidate import STALE_SECONDS
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError
@@ -348,7 +348,7 @@ def test_a_clock_that_was_set_back_makes_no_route_eternal(world: World) -> None:
 
 
 def test_a_table_that_hangs_does_not_hold_a_caller_with_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kms_failover.client.remembered.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("kms_failover.client.stale_while_revalidate.PATIENCE_SECONDS", 0.01)
     answered = Event()
     with closing(World(key_set(WEST))) as world:
         monkeypatch.setattr(world.table, "key_sets", lambda: answered.wait(FOREVER) and ())

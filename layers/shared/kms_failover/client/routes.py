@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.client.account_filter import AccountFilter
 from kms_failover.client.key_set_memory import KeySetMemory
-from kms_failover.client.remembered import StaleWhileRevalidate
+from kms_failover.client.stale_while_revalidate import StaleWhileRevalidate
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.routing.route import Route, first_route
 from kms_failover.errors import StateUnavailableError, UnknownKeySetError, UnreadableItemError
