@@ -1,4 +1,4 @@
-"""Brings objects under the local region's CMK: SQS messages, Distributed Map items, or one object by hand."""
+"""Brings objects under the local region's KMS key: SQS messages, Distributed Map items, or one object by hand."""
 
 from collections import Counter
 from typing import Any

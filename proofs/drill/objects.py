@@ -14,7 +14,7 @@ from proofs.drill.opening import encryption_client
 
 @dataclass(frozen=True)
 class Clients:
-    """The same S3 Encryption Client twice: with the region's own CMK, and with one changed line."""
+    """The same S3 Encryption Client twice: with the region's own KMS key, and with one changed line."""
 
     stock: Any
     own: Any

@@ -237,7 +237,7 @@ def test_only_member_keys_are_ever_called_whatever_a_bundle_claims(world: World)
     assert asked == {world.arn(WEST)}
 
 
-def test_a_wrap_of_another_key_under_the_right_cmk_is_refused(world: World) -> None:
+def test_a_wrap_of_another_key_under_the_right_kms_key_is_refused(world: World) -> None:
     made, other = Bundle.parse(generate(world)["CiphertextBlob"]), Bundle.parse(generate(world)["CiphertextBlob"])
     swapped = Bundle(made.key_set, made.kind, made.commitment, other.wraps)
 

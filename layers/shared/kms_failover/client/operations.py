@@ -248,7 +248,7 @@ def _size(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _keys_of(key_set: KeySet) -> list[str]:
-    """What ties a kept key to its key set: a key set whose CMK has been replaced is another one."""
+    """What ties a kept key to its key set: a key set whose KMS key has been replaced is another one."""
     return [key_set.name, *[member.arn for member in key_set.members]]
 
 

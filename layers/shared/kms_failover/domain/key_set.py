@@ -1,4 +1,4 @@
-"""Key sets: one CMK per region under a logical name, and the rules they are kept by."""
+"""Key sets: one KMS key per region under a logical name, and the rules they are kept by."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -76,7 +76,7 @@ class RestoreAfterDeletion(StrEnum):
 
 
 class MemberKey(Model):
-    """One region's CMK of a key set."""
+    """One region's KMS key of a key set."""
 
     region: Region
     arn: Arn
@@ -186,7 +186,7 @@ class Material(Model):
 
 
 class Bucket(Model):
-    """A bucket whose objects are kept openable with the CMK of the bucket's own region."""
+    """A bucket whose objects are kept openable with the KMS key of the bucket's own region."""
 
     name: str = Field(min_length=3, max_length=63)
     region: Region
