@@ -26,7 +26,7 @@ from tests.domain.strategies import (
 S3_METADATA_BYTES = 2048  # facts 6.1
 S3_ENCRYPTION_CLIENT_BYTES = 300  # its other entries, names included; about 250 with a short context
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "bundle-format.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "bundle-format.md"
 
 # docs/bundle-format.md, "Test vectors": a change of these bytes orphans every bundle in the world
 VECTOR_KEY = bytes(range(32))
