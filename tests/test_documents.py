@@ -1,5 +1,6 @@
 """The code in the documents runs, block after block as a reader pastes it, and prints what stands below it."""
 
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from local.cloud.serving import serving
 pytestmark = pytest.mark.enable_socket
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+DOCUMENTS = [
+    path for folder in (".", "docs", "docs/decisions", "runbooks") for path in (REPOSITORY / folder).glob("*.md")
+]
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```$(?:\n\n^```text\n(?P<printed>.*?)^```$)?", re.DOTALL | re.MULTILINE)
 
 
@@ -32,9 +36,21 @@ def local_kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def run(document: str, capsys: pytest.CaptureFixture[str]) -> list[tuple[str | None, str]]:
+@pytest.fixture
+def levels() -> Iterator[None]:
+    """The other libraries' log levels are as before once the document's code has run."""
+    loggers = [logging.getLogger(name) for name in ("boto3", "botocore", "urllib3")]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+
+
+def run(
+    document: str, capsys: pytest.CaptureFixture[str], names: dict[str, Any] | None = None
+) -> list[tuple[str | None, str]]:
     """What each block should print, and what it does print."""
-    names: dict[str, Any] = {}
+    names = {} if names is None else names
     printed: list[tuple[str | None, str]] = []
     for code, shown in blocks(document):
         exec(compile(code, document, "exec"), names)  # noqa: S102  # ours
@@ -59,3 +75,23 @@ def test_the_local_kms_in_a_test_behaves_as_its_page_shows(capsys: pytest.Captur
     ((_, out),) = run("docs/local-kms.md", capsys)
 
     assert "KMS Imported Key Material Expiration" in out
+
+
+def test_the_data_planes_code_loses_a_region_and_goes_on(
+    local_kms: None, levels: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+
+    (_, shown), _ = run("docs/data-plane.md", capsys, names)
+
+    facts = names["made"]["KmsFailover"]
+    assert (facts["AnsweredBy"], facts["MissingRegions"]) == ("us-west-2", ["us-east-1"])
+    assert str(facts) in shown
+    assert not logging.getLogger("botocore.parsers").isEnabledFor(logging.DEBUG)
+
+
+def test_no_document_has_code_that_runs_nowhere() -> None:
+    with_code = {str(path.relative_to(REPOSITORY)) for path in DOCUMENTS if "```python" in path.read_text("utf-8")}
+
+    # the README's runs in tests/clients, beside the library that it names
+    assert with_code == {"README.md", "docs/data-plane.md", "docs/import-tokens.md", "docs/local-kms.md"}

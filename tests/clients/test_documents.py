@@ -1,4 +1,4 @@
-"""The code in the documents runs as it stands there, and does what is said of it."""
+"""The README's code runs as it stands there; that of the other documents does in tests/test_documents.py."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import yaml
 from moto import mock_aws
 
-from tests.clients.world import EAST, MESSAGE, WEST
+from tests.clients.world import MESSAGE
 from tests.scenarios.matrix import REGIONS, Kms
 
 pytestmark = pytest.mark.enable_socket
@@ -48,15 +48,3 @@ def test_the_readmes_code_serves_although_there_is_no_state_table(
 
     assert read == MESSAGE
     assert made["KmsFailover"]["Regions"] == list(REGIONS)
-
-
-def test_the_data_planes_code_loses_a_region_and_goes_on(
-    kms: Kms, environment: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    names: dict[str, Any] = {}
-
-    exec(compile(code_of("docs/data-plane.md", "Try it against the local KMS"), "data-plane.md", "exec"), names)  # noqa: S102  # ours
-
-    facts = names["made"]["KmsFailover"]
-    assert (facts["AnsweredBy"], facts["MissingRegions"]) == (WEST, [EAST])
-    assert str(facts) in capsys.readouterr().out
