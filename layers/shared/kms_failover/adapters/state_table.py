@@ -1,4 +1,4 @@
-"""The state table: one item per fact, conditional writes on the epoch within a region (design, "State").
+"""The state table: one item per fact, conditional writes on the epoch within a region (facts 7).
 
 Reads and writes only this region's copy; DynamoDB carries the items to the others.
 """

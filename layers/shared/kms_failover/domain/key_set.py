@@ -120,7 +120,7 @@ class MemberKey(Model):
 class Rules(Model):
     """When a region is left, and when it may be returned to. Seconds, counts.
 
-    The defaults are the design's: three silent probe rounds, or two that another signal agrees with, move a region;
+    By default three silent probe rounds, or two that another signal agrees with, move a region;
     ten quiet minutes bring it back. `of_rounds` makes it k of n: 3 of the last 5, say; None is as many, in a row.
     """
 
