@@ -12,7 +12,7 @@ LOCK := pip compile --quiet --universal --python-version 3.13 --generate-hashes 
 
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)
+export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/command:$(CURDIR)
 
 LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt tests/clients/requirements.txt
 
@@ -64,7 +64,7 @@ moto-patch: $(VENV)/ready ## write the strict KMS as a patch for moto, and run t
 check: $(VENV)/ready $(SAM)/ready ## the gate: format, lint, types, import contracts, template, locks
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
-	$(VENV)/bin/mypy layers/shared/kms_failover functions deployment local proofs tests benchmarks
+	$(VENV)/bin/mypy layers/shared/kms_failover command/kms_failover_command functions deployment local proofs tests benchmarks
 	$(VENV)/bin/lint-imports --no-cache
 	$(SAM)/bin/sam validate --lint
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks lock-to
@@ -123,11 +123,11 @@ python:
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
 	  || { echo "Python 3.13 is needed: install it, or name it with make PYTHON=/path/to/python3.13"; exit 1; }
 
-$(VENV)/ready: requirements-dev.txt pyproject.toml | python
+$(VENV)/ready: requirements-dev.txt pyproject.toml command/pyproject.toml | python
 	@echo "setting up $(VENV)"
 	@"$(PYTHON)" -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --require-hashes -r requirements-dev.txt
-	@$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	@$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation -e . -e ./command
 	@touch $@
 
 $(TOOLS)/ready: local/requirements.txt | python

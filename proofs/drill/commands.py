@@ -57,5 +57,5 @@ def sam(given: Path | None) -> str:
 
 def cli(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandResult:
     """`kms-failover` as an operator types it."""
-    path = f"{REPOSITORY / 'layers' / 'shared'}:{REPOSITORY}"
-    return run([sys.executable, "-m", "kms_failover.cli", *arguments], {**environment, "PYTHONPATH": path})
+    path = f"{REPOSITORY / 'layers' / 'shared'}:{REPOSITORY / 'command'}"
+    return run([sys.executable, "-m", "kms_failover_command", *arguments], {**environment, "PYTHONPATH": path})

@@ -10,11 +10,11 @@ import pytest
 from botocore.client import BaseClient
 
 from kms_failover import bootstrap
-from kms_failover.cli_text import text
 from kms_failover.domain.key_material.reimport_request import ReimportRequest
 from kms_failover.domain.key_set import Bucket, KeySet, MemberKey
 from kms_failover.domain.runbook.commands import ActionName, Command
 from kms_failover.errors import ConfigurationError
+from kms_failover_command.answer_text import text
 from tests.domain.strategies import EAST, IRELAND, WEST
 from tests.functions.buckets import CONTEXT, envelope
 from tests.functions.lambdas import Stack, stack

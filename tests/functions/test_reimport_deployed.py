@@ -14,9 +14,9 @@ from functions.reimport import handler
 from kms_failover import bootstrap
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.transport_logs import TRANSPORT
-from kms_failover.cli_text import text
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.runbook.status import view
+from kms_failover_command.answer_text import text
 from local.strict_kms import Installation, ReusedPairs, mock_strict_kms, settle_all
 from local.strict_kms.owner import import_material
 from tests.adapters.tables import create_state_table

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from kms_failover.cli_text import _coverage as in_words
 from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.coverage import coverage
 from kms_failover.domain.objects.debt import Debt, Refusal
@@ -75,7 +74,6 @@ def test_beside_what_a_backfill_proved_stands_what_became_of_a_later_one(begun: 
     covered = World(begun, ENDED).covered()
 
     assert (covered["Share"], covered["Later"]) == (1.0, later)
-    assert in_words(covered).endswith(f"; {later}" if later else "refused")
 
 
 def test_where_none_has_ended_the_one_that_was_aborted_is_named() -> None:
@@ -130,12 +128,3 @@ def test_more_than_can_be_counted_is_no_share() -> None:
     covered = world.covered(at_most=3)
 
     assert (covered["Share"], covered["OwedIsMore"]) == (None, True)
-
-
-def test_no_share_is_rounded_up_to_all() -> None:
-    world = World(BEGUN, ENDED.model_copy(update={"listed": 10**6}))
-    before = in_words(world.covered())
-    world.owe("a")
-
-    assert before == "100% covered of 1000000 objects listed at 2026-11-23 12:00:00 UTC, 0 objects owed, 0 refused"
-    assert in_words(world.covered()).startswith("99.99% covered")

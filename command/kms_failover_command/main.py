@@ -2,16 +2,10 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kms_failover.cli_apply import apply
-from kms_failover.cli_orders import order
-from kms_failover.cli_outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, CommandError
-from kms_failover.cli_terminal import complain, say
-from kms_failover.cli_text import text
 from kms_failover.domain.runbook.commands import (
     CHANGES_INTENT,
     LONGEST_AUTHOR,
@@ -20,6 +14,11 @@ from kms_failover.domain.runbook.commands import (
     ActionName,
 )
 from kms_failover.errors import ConfigurationError, KmsFailoverError
+from kms_failover_command.answer_text import text
+from kms_failover_command.apply import apply
+from kms_failover_command.orders import order
+from kms_failover_command.outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, CommandError
+from kms_failover_command.terminal import complain, say
 
 _HELP = {
     ActionName.STATUS: "show route, verdicts, debt, refused objects, material and the latest changes",
@@ -185,7 +184,3 @@ def _minutes(given: str) -> int:
     if not given.isdecimal() or not 1 <= int(given) <= LONGEST_EXPIRY_MINUTES:
         raise argparse.ArgumentTypeError(f"{given!r} is not a whole number from 1 to {LONGEST_EXPIRY_MINUTES}")
     return int(given)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

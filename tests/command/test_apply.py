@@ -12,11 +12,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
-from kms_failover import cli_apply, cli_terminal
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.cli import main
-from kms_failover.cli_outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_USAGE
 from kms_failover.domain.key_set import KeySet
+from kms_failover_command import apply, terminal
+from kms_failover_command.main import main
+from kms_failover_command.outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_USAGE
 from local.strict_kms import mock_strict_kms
 from tests.adapters.tables import create_state_table
 from tests.domain.strategies import EAST, WEST, arn
@@ -95,7 +95,7 @@ def before_sending(session: boto3.Session) -> Iterator[Hook]:
 def operator(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, session: boto3.Session
 ) -> Iterator[Operator]:
-    monkeypatch.setattr(cli_terminal, "NOTICE_SECONDS", 600.0)
+    monkeypatch.setattr(terminal, "NOTICE_SECONDS", 600.0)
     with mock_strict_kms():
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)  # moto has just emptied it
         tables = {region: create_state_table(region, TABLE) for region in (EAST, WEST)}
@@ -110,7 +110,7 @@ def attended(monkeypatch: pytest.MonkeyPatch, typed: str, meanwhile: Callable[[]
         meanwhile()
         return True
 
-    monkeypatch.setattr(cli_apply, "is_attended", is_attended)
+    monkeypatch.setattr(apply, "is_attended", is_attended)
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kms_failover.cli_apply_text import applied_lines
 from kms_failover.domain.plain_text import shown
 from kms_failover.domain.runbook.status import MAX_DEBTS
+from kms_failover_command.apply_text import applied_lines
 
 SHOWN_CHANGES = 5
 

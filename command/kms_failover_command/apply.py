@@ -13,8 +13,13 @@ from kms_failover.adapters.key_look import look
 from kms_failover.adapters.key_set_journal import WRITE, KeySetJournal
 from kms_failover.adapters.key_sets_file import read_key_sets
 from kms_failover.adapters.sent import Sent
-from kms_failover.cli_apply_text import difference_lines, former_line, listed, words_of
-from kms_failover.cli_outcome import (
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.naming import Deployment
+from kms_failover.domain.runbook.key_set_plan import Plan, unreadable_secrets
+from kms_failover.domain.runbook.member_check import Look
+from kms_failover.errors import ConfigurationError, UnreadableItemError, WriteConflictError
+from kms_failover_command.apply_text import difference_lines, former_line, listed, words_of
+from kms_failover_command.outcome import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
@@ -22,12 +27,7 @@ from kms_failover.cli_outcome import (
     explained,
     local_author,
 )
-from kms_failover.cli_terminal import agrees, complain, is_attended, notice, say
-from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.naming import Deployment
-from kms_failover.domain.runbook.key_set_plan import Plan, unreadable_secrets
-from kms_failover.domain.runbook.member_check import Look
-from kms_failover.errors import ConfigurationError, UnreadableItemError, WriteConflictError
+from kms_failover_command.terminal import agrees, complain, is_attended, notice, say
 
 PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})  # seconds; a person waits
 AWS_ERRORS = (ClientError, BotoCoreError, ValueError)  # ValueError: an endpoint URL that is none

@@ -22,11 +22,6 @@ from hypothesis import strategies as st
 from moto import mock_aws
 from urllib3.exceptions import SSLError
 
-from kms_failover import cli, cli_terminal
-from kms_failover.cli import _parser, main
-from kms_failover.cli_orders import payload_of
-from kms_failover.cli_outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_USAGE
-from kms_failover.cli_text import text
 from kms_failover.domain.key_material.material import MaterialRecord
 from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.objects.debt import Debt, Refusal
@@ -37,6 +32,12 @@ from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook import status as composite_view
 from kms_failover.domain.runbook.commands import LONGEST_AUTHOR, LONGEST_REASON, ActionName, Command, Runbook
 from kms_failover.errors import UnreadableItemError
+from kms_failover_command import main as cli
+from kms_failover_command import terminal
+from kms_failover_command.answer_text import text
+from kms_failover_command.main import _parser, main
+from kms_failover_command.orders import payload_of
+from kms_failover_command.outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_USAGE
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set
 
@@ -548,7 +549,7 @@ def test_who_has_no_name_on_this_machine_is_asked_for_one(
 
 
 def test_who_waits_is_told_for_what(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_terminal, "NOTICE_SECONDS", 0.0)
+    monkeypatch.setattr(terminal, "NOTICE_SECONDS", 0.0)
     said = threading.Event()
 
     class Screen(io.StringIO):
@@ -558,7 +559,7 @@ def test_who_waits_is_told_for_what(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
 
-    with cli_terminal.notice("waiting for somebody"):
+    with terminal.notice("waiting for somebody"):
         assert said.wait(10)
 
     assert screen.getvalue() == "kms-failover: waiting for somebody\n"
@@ -568,7 +569,7 @@ def test_a_terminal_without_a_letter_is_shown_its_escape(monkeypatch: pytest.Mon
     screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", screen)
 
-    cli_terminal.say(["Zürich"])
+    terminal.say(["Zürich"])
 
     assert screen.buffer.getvalue() == b"Z\\xfcrich\n"
 
@@ -576,7 +577,7 @@ def test_a_terminal_without_a_letter_is_shown_its_escape(monkeypatch: pytest.Mon
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     file = tmp_path / "key-sets.yaml"
     file.write_text(json.dumps({"key_sets": [key_set().model_dump(mode="json")]}), "utf-8")
-    command = [sys.executable, "-m", "kms_failover.cli", "apply", str(file), "--check"]
+    command = [sys.executable, "-m", "kms_failover_command", "apply", str(file), "--check"]
 
     with Popen(command, stdout=PIPE, stderr=PIPE, text=True) as running:  # noqa: S603  # our own command
         assert running.stdout is not None

@@ -9,7 +9,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.sent import Sent
-from kms_failover.cli_outcome import (
+from kms_failover.domain.naming import Deployment
+from kms_failover.domain.runbook.commands import CHANGES_INTENT, ActionName
+from kms_failover.errors import CommandRefusedError, NotBegunError, WorkFailedError
+from kms_failover_command.outcome import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_REFUSED,
@@ -17,10 +20,7 @@ from kms_failover.cli_outcome import (
     explained,
     local_author,
 )
-from kms_failover.cli_terminal import notice
-from kms_failover.domain.naming import Deployment
-from kms_failover.domain.runbook.commands import CHANGES_INTENT, ActionName
-from kms_failover.errors import CommandRefusedError, NotBegunError, WorkFailedError
+from kms_failover_command.terminal import notice
 
 RUNBOOK_SECONDS = 130  # longer than the function's own time-out
 READS = frozenset({ActionName.STATUS})

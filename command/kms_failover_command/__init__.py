@@ -1,0 +1,1 @@
+"""`kms-failover`: applies key sets, and gives the orders of the runbooks."""

@@ -1,0 +1,5 @@
+import sys
+
+from kms_failover_command.main import main
+
+sys.exit(main())
