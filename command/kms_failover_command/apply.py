@@ -1,8 +1,9 @@
 """`kms-failover apply`: shows what would change, looks at the keys, asks, and writes; keeps what it replaces."""
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -27,37 +28,50 @@ from kms_failover_command.outcome import (
     explained,
     local_author,
 )
-from kms_failover_command.terminal import agrees, complain, is_attended, notice, say
+from kms_failover_command.terminal import agrees, complain, is_attended, notice
 
 PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})  # seconds; a person waits
 AWS_ERRORS = (ClientError, BotoCoreError, ValueError)  # ValueError: an endpoint URL that is none
 
+type Tell = Callable[[Sequence[str]], None]
 type Journals = dict[str, KeySetJournal]
 
 
-def apply(options: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ApplyRequest:
+    """The key sets of `file`; or else the former version of `key_set`."""
+
+    file: Path | None
+    key_set: str | None
+    regions: tuple[str, ...]
+    deployment: str
+    remove_member: tuple[str, ...]
+    author: str | None
+    yes: bool
+    unchecked: bool
+    tell: Tell
+
+
+def apply_key_sets(request: ApplyRequest) -> dict[str, Any]:
     """What is in force now, and the difference.
 
     Raises:
         ConfigurationError: the file says something wrong.
         CommandError: refused or not agreed to, and nothing was written; or it failed on the way, and says how far.
     """
-    if options.check:
-        return {"valid": [key_set.name for key_set in _checked(options)]}
-    wanted = () if options.previous else read_key_sets(options.file).key_sets
-    author = options.author or local_author()
-    regions = tuple(dict.fromkeys(options.region))
+    wanted = read_key_sets(request.file).key_sets if request.file else ()
+    author = request.author or local_author()
+    regions = tuple(dict.fromkeys(request.regions))
     try:
-        plan, journals = _plan(options, wanted, regions)
-        tell = complain if options.json else say
-        tell(difference_lines(plan.difference, regions))
-        if plan.writes or options.remove_member:
-            _refuse(options, plan, tell)
+        plan, journals = _plan(request, wanted, regions)
+        request.tell(difference_lines(plan.difference, regions))
+        if plan.writes or request.remove_member:
+            _refuse(request, plan)
         if plan.writes:
-            _agree(options, plan)
+            _agree(request, plan)
     except KeyboardInterrupt as error:
         raise CommandError("Interrupted", "interrupted: nothing was written", EXIT_INTERRUPTED) from error
-    _write(options, plan, journals, author)
+    _write(request, plan, journals, author)
     return {
         "applied": [key_set.name for key_set in plan.written],
         "unchanged": [key_set.name for key_set in plan.wanted if key_set not in plan.written],
@@ -66,28 +80,29 @@ def apply(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _checked(options: argparse.Namespace) -> tuple[KeySet, ...]:
-    key_sets = read_key_sets(options.file).key_sets
-    if wrong := list(unreadable_secrets(key_sets, Deployment(options.deployment))):
-        raise ConfigurationError("\n".join(f"{options.file}: {problem}" for problem in wrong))
-    return key_sets
+def valid_key_sets(file: Path, deployment: str) -> list[str]:
+    """Their names. ConfigurationError where the file says something wrong."""
+    key_sets = read_key_sets(file).key_sets
+    if wrong := list(unreadable_secrets(key_sets, Deployment(deployment))):
+        raise ConfigurationError("\n".join(f"{file}: {problem}" for problem in wrong))
+    return [key_set.name for key_set in key_sets]
 
 
 # What is in force
 
 
-def _plan(options: argparse.Namespace, wanted: Sequence[KeySet], regions: Sequence[str]) -> tuple[Plan, Journals]:
+def _plan(request: ApplyRequest, wanted: Sequence[KeySet], regions: Sequence[str]) -> tuple[Plan, Journals]:
     journals: Journals = {}
     in_force = {}
     for region in regions:
         try:
             with notice(f"reading what is in force in {region}"):
-                journals[region] = _journal(options.deployment, region)
+                journals[region] = _journal(request.deployment, region)
                 in_force[region] = journals[region].in_force()
         except AWS_ERRORS as error:
-            raise _unread(options, region, regions, error) from error
-    if options.previous:
-        return Plan((_former(options, journals),), in_force, whole=False), journals
+            raise _unread(request, region, regions, error) from error
+    if request.key_set is not None:
+        return Plan((_former(request, request.key_set, journals),), in_force, whole=False), journals
     return Plan(tuple(wanted), in_force), journals
 
 
@@ -100,21 +115,21 @@ def _tell_unread(errors: Sequence[UnreadableItemError]) -> None:
     complain([f"  UNREAD {error.item}: {error.reason}" for error in errors])
 
 
-def _unread(options: argparse.Namespace, region: str, regions: Sequence[str], error: Exception) -> CommandError:
-    lines = [f"{region}: {explained(error, options.deployment, region)}. Nothing was written"]
+def _unread(request: ApplyRequest, region: str, regions: Sequence[str], error: Exception) -> CommandError:
+    lines = [f"{region}: {explained(error, request.deployment, region)}. Nothing was written"]
     if len(regions) > 1:
         lines.append(f"Without --region {region} the others can be written; their tables carry it there later.")
     return CommandError(type(error).__name__, lines, EXIT_FAILED)
 
 
-def _former(options: argparse.Namespace, journals: Journals) -> KeySet:
-    name = options.key_set.removeprefix("alias/")
+def _former(request: ApplyRequest, name: str, journals: Journals) -> KeySet:
+    name = name.removeprefix("alias/")
     found = []
     for region, journal in journals.items():
         try:
             found += [former] if (former := journal.former(name)) else []
         except AWS_ERRORS as error:
-            raise _unread(options, region, tuple(journals), error) from error
+            raise _unread(request, region, tuple(journals), error) from error
     if not found:
         known = f"no former version of key set {name!r} is kept in {listed(tuple(journals))}: nothing was written"
         raise CommandError("NoFormerKeySet", known, EXIT_REFUSED)
@@ -129,12 +144,12 @@ def _former(options: argparse.Namespace, journals: Journals) -> KeySet:
 # Whether it may be written
 
 
-def _refuse(options: argparse.Namespace, plan: Plan, tell: Callable[[Sequence[str]], None]) -> None:
+def _refuse(request: ApplyRequest, plan: Plan) -> None:
     """CommandError with every reason there is."""
     members = plan.members
     with notice(f"looking at {len(members)} keys in {listed(sorted({m.region for m in members}))}"):
         looks = look(tuple(members))
-    tell(
+    request.tell(
         [
             f"  WARNING: {problem}; it is in force already"
             for one in looks
@@ -145,13 +160,13 @@ def _refuse(options: argparse.Namespace, plan: Plan, tell: Callable[[Sequence[st
     new = [one for one in looks if members[one.member]]
     reasons = [*plan.contradictions, *(one.objection() for one in new if one.objection())]
     unseen = [f"{one.member.arn} could not be looked at: {one.unseen}" for one in new if one.unseen]
-    if options.unchecked:
-        tell([f"  NOT LOOKED AT: {line}" for line in unseen])
+    if request.unchecked:
+        request.tell([f"  NOT LOOKED AT: {line}" for line in unseen])
     elif unseen:
         reasons += [*unseen, "mend that, or add --unchecked if you know that these keys are what the file says"]
-    reasons += plan.unreadable_secrets(Deployment(options.deployment))
-    reasons += plan.not_removed(options.remove_member)
-    going = [arn for arn in plan.lost if arn not in options.remove_member]
+    reasons += plan.unreadable_secrets(Deployment(request.deployment))
+    reasons += plan.not_removed(request.remove_member)
+    going = [arn for arn in plan.lost if arn not in request.remove_member]
     reasons += [f"{arn} goes, and what only it opens cannot be opened then" for arn in going]
     if going:
         flags = " ".join(f"--remove-member {arn}" for arn in going)
@@ -168,15 +183,15 @@ def _problem(one: Look) -> Iterator[str]:
         yield one.objection()
 
 
-def _agree(options: argparse.Namespace, plan: Plan) -> None:
-    if options.yes:
+def _agree(request: ApplyRequest, plan: Plan) -> None:
+    if request.yes:
         return
     answer = {"Difference": plan.difference_as_json}
     if not is_attended():
         problem = "nobody is there to be asked, and nothing was written: read the difference, and add --yes"
         raise CommandError("NotAsked", problem, EXIT_REFUSED, answer)
     where = listed([write.region for write in plan.writes])
-    asked = f"Put this into force in deployment {options.deployment!r}, {where}, and wherever their tables carry it?"
+    asked = f"Put this into force in deployment {request.deployment!r}, {where}, and wherever their tables carry it?"
     if not agrees(asked):
         raise CommandError("NotAgreed", "nothing was written", EXIT_REFUSED, answer)
 
@@ -184,7 +199,7 @@ def _agree(options: argparse.Namespace, plan: Plan) -> None:
 # Writing
 
 
-def _write(options: argparse.Namespace, plan: Plan, journals: Journals, author: str) -> None:
+def _write(request: ApplyRequest, plan: Plan, journals: Journals, author: str) -> None:
     now, done, sent = datetime.now(UTC), 0, Sent()
 
     def ended(code: str, why: str, status: int, *, may_have_arrived: bool) -> CommandError:
@@ -206,6 +221,6 @@ def _write(options: argparse.Namespace, plan: Plan, journals: Journals, author: 
         raise ended("Conflict", why, EXIT_REFUSED, may_have_arrived=False) from error
     except AWS_ERRORS as error:
         region = plan.writes[done].region
-        why = f"{region}: {explained(error, options.deployment, region)}"
+        why = f"{region}: {explained(error, request.deployment, region)}"
         may_have_arrived = sent.may_have_arrived(error)
         raise ended(type(error).__name__, why, EXIT_FAILED, may_have_arrived=may_have_arrived) from error

@@ -1,0 +1,54 @@
+"""Which regions there are, and which one is meant where nobody names one."""
+
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError
+from botocore.loaders import create_loader
+from click.shell_completion import CompletionItem
+
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
+
+class RegionName(click.ParamType[str]):
+    name = "region"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value.strip():
+            raise click.BadParameter("it is empty: a variable that is not set?", ctx, param)
+        if value not in known_regions():
+            near = get_close_matches(value, known_regions(), n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else "is it newer than the botocore that is installed?"
+            raise click.BadParameter(f"no region {value!r} is known here: {hint}", ctx, param)
+        return str(value)
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(region) for region in known_regions() if region.startswith(incomplete)]
+
+
+@cache
+def known_regions() -> tuple[str, ...]:
+    """Of all partitions, as the installed botocore lists them: a list that needs no session and no profile."""
+    partitions = create_loader().load_data("partitions")["partitions"]
+    names = (region for partition in partitions for region in partition["regions"])
+    return tuple(sorted(name for name in names if not name.endswith("-global")))
+
+
+def meant_region(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    """For an option that REGION_VARIABLES may fill: else the region of the profile.
+
+    Raises:
+        click.UsageError: there is none either.
+    """
+    if given is not None or context.resilient_parsing:
+        return given
+    try:
+        region = (boto3.DEFAULT_SESSION or boto3.Session()).region_name
+    except BotoCoreError as error:
+        raise click.BadParameter(f"{error}: name the region") from error
+    if region is None:
+        raise click.MissingParameter("Name it, or set AWS_REGION.", param=parameter)
+    return RegionName().convert(region, parameter, context)
