@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from kms_failover.domain.plain_text import shown
 from kms_failover.domain.runbook.status import MAX_DEBTS
 from kms_failover_command.apply_text import applied_lines
+from kms_failover_command.times import in_utc
+from kms_failover_command.work_text import reimport_lines, sweep_lines
 
 SHOWN_CHANGES = 5
 
@@ -35,10 +36,17 @@ def text(answer: Answer) -> str:
 def _lines(answer: Answer) -> Iterator[str]:
     if "applied" in answer or "valid" in answer:
         yield from applied_lines(answer)
-        return
-    if "Intent" not in answer:
+    elif "Reimport" in answer:
+        yield from reimport_lines(answer["Reimport"])
+    elif "Backfills" in answer:
+        yield from sweep_lines(answer["Debt"], answer["Backfills"])
+    elif "Intent" in answer:
+        yield from _order_and_status(answer)
+    else:
         yield from json.dumps(answer, indent=2).split("\n")
-        return
+
+
+def _order_and_status(answer: Answer) -> Iterator[str]:
     if "Replaced" in answer:
         yield from _order(answer)
     if "StatusError" in answer:
@@ -71,13 +79,13 @@ def _status(answer: Answer) -> Iterator[str]:
         yield f"  HELD     {answer['Prevented']}"
     yield f"  return   {answer['Return']}"
     for region, verdict in answer["Verdicts"].items():
-        since = f" since {_time(verdict['Since'])}" if verdict["Since"] else ""
+        since = f" since {in_utc(verdict['Since'])}" if verdict["Since"] else ""
         yield f"  {region:<14} {verdict['Verdict']}{since}: {verdict['Reason']}"
         if verdict["Drill"]:
-            drill = f"since {_time(verdict['Drill']['Since'])}; ends by itself at {_time(verdict['Drill']['EndsBy'])}"
+            drill = f"since {in_utc(verdict['Drill']['Since'])}; ends by itself at {in_utc(verdict['Drill']['EndsBy'])}"
             yield f"                 A DRILL IS ON {drill}"
         if not verdict["KeyUsable"]:
-            last = f"; its last fault: {_time(verdict['KeyFaultAt'])}" if verdict["KeyFaultAt"] else ""
+            last = f"; its last fault: {in_utc(verdict['KeyFaultAt'])}" if verdict["KeyFaultAt"] else ""
             quiet = f"usable again after {verdict['KeyQuietSeconds']} s or more without a fault"
             yield f"                 KEY NOT USABLE: {verdict['KeyReason']}{last}; {quiet}"
         elif not verdict["KeyAnswers"]:
@@ -103,15 +111,15 @@ def _route(route: Answer, *, judged: bool) -> Iterator[str]:
         return
     changes = f"{route['ChangesWithinTheHour']} of {route['ChangesAllowed']} changes within the hour"
     yield f"  route    {' > '.join(route['Regions'])}  (epoch {route['Epoch']}; {changes})"
-    since = f"{_time(route['DecidedAt'])}: {route['Reason']}" if judged else "ever: nothing has been decided yet"
+    since = f"{in_utc(route['DecidedAt'])}: {route['Reason']}" if judged else "ever: nothing has been decided yet"
     yield f"  since    {since}"
     yield from (f"           - then {line}" for line in route["Evidence"])
 
 
 def _history(routes: Iterable[Answer], news: Iterable[Answer]) -> Iterator[str]:
     """The latest changes of route and readiness, newest first."""
-    changes = [(_time(route["DecidedAt"]), " > ".join(route["Regions"]), route["Reason"]) for route in routes]
-    changes += [(_time(each["at"]), f"{each['kind']} {each['region']}", each["reason"]) for each in news]
+    changes = [(in_utc(route["DecidedAt"]), " > ".join(route["Regions"]), route["Reason"]) for route in routes]
+    changes += [(in_utc(each["at"]), f"{each['kind']} {each['region']}", each["reason"]) for each in news]
     for at, what, reason in sorted(changes, key=lambda change: change[0], reverse=True)[:SHOWN_CHANGES]:
         yield f"  history  {at} {what}: {reason}"
 
@@ -123,15 +131,15 @@ def _coverage(cover: Answer) -> str:
     if cover["Share"] is None:
         return f"coverage UNKNOWN, {counts}: {cover['Unknown']}{later}"
     share = "100%" if cover["Share"] == 1 else f"{min(cover['Share'], 0.9999):.2%}"  # not rounded up to all
-    return f"{share} covered of {cover['Listed']} objects listed at {_time(cover['ListedAt'])}, {counts}{later}"
+    return f"{share} covered of {cover['Listed']} objects listed at {in_utc(cover['ListedAt'])}, {counts}{later}"
 
 
 def _intent(intent: Answer) -> str:
     """Who wants what, why, and until when."""
     what = "failback" if intent["failback"] else intent["mode"]
     insist = " (insisted)" if intent["insist"] else ""
-    until = f", until {_time(intent['expires_at'])}" if intent["expires_at"] else ""
-    at = f" at {_time(intent['at'])}" if intent["at"] else ""  # of one that could not be read nobody knows
+    until = f", until {in_utc(intent['expires_at'])}" if intent["expires_at"] else ""
+    at = f" at {in_utc(intent['at'])}" if intent["at"] else ""  # of one that could not be read nobody knows
     said = f" by {intent['author']}{at}{until}" if intent["author"] else ""
     reason = f": {intent['reason']}" if intent["reason"] else ""
     return f"{what} {intent['region'] or ''}".rstrip() + insist + said + reason
@@ -146,7 +154,7 @@ def _material(region: str, material: Answer | None) -> str:
     state, valid_to, days = material["KeyState"], material["ValidTo"], material["DaysLeft"]
     if state is None and material["ImportedAt"] is None:
         return f"NOT LOOKED AT: each run of reimport in {region} failed before it saw the key"
-    valid = f"valid to {_time(valid_to)}, {days} days left" if valid_to else "never expires"
+    valid = f"valid to {in_utc(valid_to)}, {days} days left" if valid_to else "never expires"
     if state is None:
         return f"{valid}, as imported; NOT LOOKED AT since"
     seen = f"KMS showed {state} {_ago(material['SecondsSinceSeen'])} ago"
@@ -164,7 +172,7 @@ def _material_troubles(material: Answer | None) -> Iterator[str]:
     if material["Failure"]:
         again = material["FailuresInARow"]
         times = f"{again} failures in a row, the last" if again > 1 else "failed" if again else "last failed"
-        yield f"{times} at {_time(material['FailedAt'])}: {material['Failure']}"
+        yield f"{times} at {in_utc(material['FailedAt'])}: {material['Failure']}"
 
 
 def _ago(seconds: int) -> str:
@@ -172,8 +180,3 @@ def _ago(seconds: int) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{max(seconds, 0)} s"
-
-
-def _time(iso: str) -> str:
-    """To the second, and the same everywhere."""
-    return datetime.fromisoformat(iso).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,11 +1,11 @@
 """What an operator reads of a change of key sets, before and after it is made."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC
 from typing import Any
 
 from kms_failover.domain.runbook.key_set_change import Change, Detail, FormerKeySet, Kind
 from kms_failover.domain.runbook.key_set_plan import Write
+from kms_failover_command.times import in_utc
 
 _KINDS = {
     Kind.NEW: "new, in {where}",
@@ -60,8 +60,7 @@ def _detail(detail: Detail) -> str:
 
 
 def former_line(former: FormerKeySet) -> str:
-    until = former.replaced_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{former.name} as it was until {until}, when {former.replaced_by} replaced it:"
+    return f"{former.name} as it was until {in_utc(former.replaced_at)}, when {former.replaced_by} replaced it:"
 
 
 def words_of(writes: Sequence[Write], done: int, *, may_have_arrived: bool) -> list[str]:
