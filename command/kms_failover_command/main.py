@@ -26,5 +26,5 @@ def _wrong_usage(error: click.UsageError) -> int:
     typed = error.ctx.command_path if error.ctx else PROGRAM
     usage = error.ctx.get_usage().split("\n") if error.ctx else []
     message = f"{typed}: error: {error.format_message()}"
-    complain([*usage, *message.split("\n"), f"Try '{typed} --help'."])
+    complain([*usage, *message.expandtabs(2).split("\n"), f"Try '{typed} --help'."])
     return EXIT_USAGE

@@ -59,7 +59,6 @@ def of_deployment(verb: Callback) -> Callback:
         "--profile",
         type=Name(),
         metavar="NAME",
-        is_eager=True,  # the region may come from it
         expose_value=False,
         callback=_use_profile,
         help="Of your AWS configuration.  [default: AWS_PROFILE's, or your credentials]",

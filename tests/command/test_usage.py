@@ -85,6 +85,7 @@ def test_the_verbs_are_listed_in_their_order_with_whole_sentences(capsys: pytest
         ["status", "--key-set", "orders", "--region", " "],
         ["status", "--key-set", "", "--region", WEST],
         ["status", *WHERE, "--profile", ""],
+        ["completion"],
         ["completion", "tcsh"],
     ],
 )
@@ -94,6 +95,7 @@ def test_wrong_usage_is_told_as_such(wrong: list[str], capsys: pytest.CaptureFix
     told = capsys.readouterr()
     assert told.err.count("error:") == 1
     assert told.err.splitlines()[-1].endswith("--help'.")
+    assert r"\t" not in told.err
     assert told.out == ""
 
 
