@@ -37,15 +37,19 @@ def test_help_lists_the_exit_status(verb: list[str], flag: str, capsys: pytest.C
     assert listed == ["0", "1", "2", "3", "130"]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_example_in_the_help_is_on_a_line_to_paste_and_is_understood(
-    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A verb's own work is left out: what it takes is all that is asked here."""
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a verb takes is all that is asked."""
     monkeypatch.setattr(verbs, "order", lambda given: {"valid": [given.action]})
     monkeypatch.setattr(verbs, "apply_key_sets", lambda _request: {"valid": []})
     monkeypatch.setattr(verbs, "valid_key_sets", lambda *_: [])
 
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_example_in_the_help_is_on_a_line_to_paste_and_is_understood(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     main([verb, "--help"])
     shown = capsys.readouterr().out
 
@@ -53,6 +57,20 @@ def test_each_example_in_the_help_is_on_a_line_to_paste_and_is_understood(
     assert examples
     for example in examples:
         assert main(shlex.split(example)[1:]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(("document", "at_least"), [("README.md", 5), ("runbooks/README.md", 4)])
+def test_each_command_to_paste_in_a_document_is_understood(
+    document: str, at_least: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / document).read_text("utf-8")
+
+    commands = re.findall(r"^ +(kms-failover .*)$", text, re.MULTILINE)
+
+    assert len(commands) >= at_least
+    for command in commands:
+        assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
 
 
 def test_the_verbs_are_listed_in_their_order_with_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
