@@ -220,7 +220,7 @@ def test_a_region_that_came_back_meanwhile_is_asked() -> None:
 
 
 def test_time_in_which_this_process_did_not_run_is_no_regions_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("call", "regional_kms"):
+    for module in ("call", "responsiveness"):
         monkeypatch.setattr(f"kms_failover.client.{module}.AWAKE", SimpleNamespace(now=lambda: 0.0))
     course = Course(a=None, b=GOOD, hedge=AT_ONCE)
 

@@ -34,7 +34,7 @@ def kms(world: World) -> RegionalKms:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Later:
     """Of what is waited for: the process is awake while it passes."""
     later = Later()
-    for name in ("call.AWAKE", "call.time", "regional_kms.AWAKE"):
+    for name in ("call.AWAKE", "call.time", "responsiveness.AWAKE"):
         monkeypatch.setattr(f"kms_failover.client.{name}", later)
     return later
 
