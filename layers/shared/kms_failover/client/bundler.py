@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.client.call import News
+from kms_failover.client.call import FOR_NEWS_ONLY, News, wait_for
 from kms_failover.client.race import Answer, Attempt, Terms, no_answer, race
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.client.wraps import Wraps
@@ -107,7 +107,7 @@ class Bundler:
         if not bundle.lacking(key_set):
             return Completion(bundle, (), None)
         opened, answer = self._open(bundle, key_set, route, context)
-        wrapped = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, may_try=True)
+        wrapped = self._wraps.complete(bundle, key_set, opened.plaintext, context, answer, trials_allowed=True)
         return Completion(wrapped.bundle, _regions(wrapped.lacking), opened.member)
 
     def encrypt_under(self, member: MemberKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
@@ -246,13 +246,10 @@ def _answer_of_one(kms: RegionalKms, operation: str, parameters: dict[str, Any],
     """RegionUnavailableError as soon as the region is known to be out, whoever found that out."""
     news = News()
     call = kms.submit(operation, parameters, news)
-    while not call.future.done():
-        news.wait(deadline - time.monotonic())
-        if call.future.done():
-            break
-        if kms.went_out(call) or time.monotonic() >= deadline:
-            kms.give_up(call)
-            raise RegionUnavailableError(kms.region, FAILED) if kms.went_out(call) else no_answer((call,))
+    wait_for([call], news, deadline, FOR_NEWS_ONLY, lambda _call: None if kms.went_out(call) else FOR_NEWS_ONLY)
+    if not call.future.done():
+        kms.give_up(call)
+        raise RegionUnavailableError(kms.region, FAILED) if kms.went_out(call) else no_answer((call,))
     try:
         return call.future.result()
     except KMS_ERRORS as error:

@@ -1,6 +1,7 @@
 """One call of one region's KMS while it is under way, and how a thread waits for several of them."""
 
 import time
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -9,6 +10,8 @@ from typing import Any
 from kms_failover.client.awake import AWAKE
 
 STALL_SECONDS = 0.05  # the shortest delay that is judged by default; what is shorter says nothing about anybody
+
+FOR_NEWS_ONLY = float("inf")  # a pause that only news ends
 
 
 class News:
@@ -78,3 +81,17 @@ class Call:
             return self._uncounted.pop()
         except IndexError:
             return False
+
+
+def wait_for(
+    calls: Collection[Call], news: News, deadline: float, pause: float, look: Callable[[Call], float | None]
+) -> None:
+    """Until each call has ended or is not worth waiting for, at most until `deadline` on the monotonic clock.
+
+    `look` at a call gives the seconds until the next look, or None: it is not worth waiting for any more. The first
+    look comes with the first news, at the latest after `pause`.
+    """
+    while calls and (left := deadline - time.monotonic()) > 0:
+        news.wait(min(pause, left))
+        pauses = {call: seconds for call in calls if not call.future.done() and (seconds := look(call)) is not None}
+        calls, pause = pauses, min(pauses.values(), default=FOR_NEWS_ONLY)

@@ -8,14 +8,13 @@ from typing import Any
 from botocore.exceptions import ProxyConnectionError
 
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.client.call import Call, News
+from kms_failover.client.call import FOR_NEWS_ONLY, Call, News
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.domain.data_keys.fault import FaultClass
 from kms_failover.errors import CommitmentError, NotSentError, RegionUnavailableError
 
 # What one region's refusal says about the next: these may go better elsewhere, all else is the same everywhere.
 ELSEWHERE = frozenset({FaultClass.REGION, FaultClass.KEY, FaultClass.CIPHERTEXT})
-FOR_NEWS_ONLY = float("inf")
 
 
 @dataclass(frozen=True, slots=True)

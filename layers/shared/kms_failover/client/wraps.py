@@ -4,12 +4,13 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from botocore.exceptions import ProxyConnectionError
 
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.client.call import Call, News
-from kms_failover.client.race import FOR_NEWS_ONLY, Answer
+from kms_failover.client.call import FOR_NEWS_ONLY, Call, News, wait_for
+from kms_failover.client.race import Answer
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.domain.data_keys.bundle import Bundle, Wrap
 from kms_failover.domain.data_keys.fault import FaultClass
@@ -41,7 +42,7 @@ class Wraps:
         context: Mapping[str, str],
         answer: Answer,
         *,
-        may_try: bool = False,
+        trials_allowed: bool = False,
     ) -> WrapResult:
         """Encrypt at every region that lacks a wrap, in parallel; what fails is debt, not an error.
 
@@ -50,7 +51,7 @@ class Wraps:
         Regions are waited for by the awake clock, `wrap_deadline_seconds` in all; our own stalls come on top of that,
         by `deadline_seconds` at most.
 
-        `may_try`: a region that is out gets its trial here, for nobody waits for this bundle.
+        `trials_allowed`: a region that is out gets its trial here, for nobody waits for this bundle.
         """
         call = {"Plaintext": plaintext, "EncryptionContext": dict(context)}
         limit = time.monotonic() + self._settings.deadline_seconds
@@ -59,54 +60,50 @@ class Wraps:
         errors: list[BaseException] = []
         while True:
             lacking = bundle.lacking(key_set)
-            asked = self._worth_asking([m for m in lacking if m.arn not in tried], answer, may_try=may_try)
+            untried = [member for member in lacking if member.arn not in tried]
+            asked = self._worth_asking(untried, answer, trials_allowed=trials_allowed)
             if not asked:
                 return WrapResult(bundle, lacking, tuple(errors))
             tried |= {member.arn for member in asked}
             news = News()
             calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}, news) for m in asked}
-            self._await(calls.values(), news, min(max(map(self._wrap_patience, asked)), patience_left), limit)
+            patience = min(max(map(self._wrap_patience, asked)), patience_left)
+            wait_for(calls.values(), news, limit, patience, partial(self._look, patience=patience))
             patience_left = max(0.0, patience_left - max(call.seconds for call in calls.values()))
             fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call, errors)) is not None)
             _expect_no_defect(errors)
             bundle = bundle.with_wraps(fresh, key_set)
 
-    def _await(self, calls: Iterable[Call], news: News, patience: float, limit: float) -> None:
-        """Until each has ended or is not worth waiting for: late, in a region that is out, or behind others in vain."""
-        pause = patience
-        while calls and time.monotonic() < limit:
-            news.wait(min(pause, limit - time.monotonic()))
-            calls = [call for call in calls if not call.future.done() and self._has_hope(call, patience)]
-            pauses = [call.patience_left(patience) for call in calls]
-            pause = min((left for left in pauses if left is not None), default=FOR_NEWS_ONLY)
-
-    def _has_hope(self, call: Call, patience: float) -> bool:
+    def _look(self, call: Call, patience: float) -> float | None:
+        """None: it is late, in a region that is out, or behind others that wait in vain."""
         kms = self._kms[call.region]
         if kms.went_out(call) or kms.passes_over(call):
-            return False
+            return None
         left = call.patience_left(patience)
-        if left is None or left > 0:
-            return True
-        kms.late(call)
-        return False
+        if left is None:
+            return FOR_NEWS_ONLY
+        if left <= 0:
+            kms.late(call)
+            return None
+        return left
 
-    def _worth_asking(self, members: Sequence[MemberKey], answer: Answer, *, may_try: bool) -> list[MemberKey]:
+    def _worth_asking(self, members: Sequence[MemberKey], answer: Answer, *, trials_allowed: bool) -> list[MemberKey]:
         """One of each family of related keys: its wrap opens in all their regions. If it fails, another is asked."""
         chosen: list[MemberKey] = []
         for member in members:
             covered = any(member.opens(other.arn) for other in chosen)
-            if not covered and self._is_worth_asking(member, answer, may_try=may_try):
+            if not covered and self._is_worth_asking(member, answer, trials_allowed=trials_allowed):
                 chosen.append(member)
         return chosen
 
-    def _is_worth_asking(self, member: MemberKey, answer: Answer, *, may_try: bool) -> bool:
+    def _is_worth_asking(self, member: MemberKey, answer: Answer, *, trials_allowed: bool) -> bool:
         """A silent region must not cost a second wait, unless the caller wants its wrap or nothing."""
         kms = self._kms[member.region]
         if kms.is_out(member.arn):
-            return may_try and kms.claims_trial(member.arn, time.monotonic())
+            return trials_allowed and kms.claims_trial(member.arn, time.monotonic())
         failed = answer.failed.get(member.region)
         if failed is not None and classify(failed) is not FaultClass.REGION:
-            return may_try  # it would refuse again; a wrap that did not open says nothing of a new one
+            return trials_allowed  # it would refuse again; a wrap that did not open says nothing of a new one
         return member.region not in answer.silent or self._settings.min_wraps > 1
 
     def _wrap_patience(self, member: MemberKey) -> float:
