@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kms_failover.client.failover_kms import FailoverKms
-from kms_failover.client.operations import MAX_MESSAGE_BYTES
+from kms_failover.client.parameters import MAX_MESSAGE_BYTES
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import ConfigurationError

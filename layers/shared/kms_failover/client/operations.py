@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ParamValidationError
 
 from kms_failover.client.bundler import Bundler, NewBundle
+from kms_failover.client.parameters import (
+    DECRYPT,
+    ENCRYPT,
+    FOR_ALL,
+    GENERATE,
+    MAX_MESSAGE_BYTES,
+    RE_ENCRYPT,
+    SIZE,
+    blob_in,
+    context_in,
+    message_bytes_in,
+    refuse_others,
+    size_in,
+)
 from kms_failover.client.reservoir import Reservoir
-from kms_failover.domain.data_keys.bundle import MIN_COMMITTED_KEY_BYTES, NONCE_BYTES, Bundle, Kind, commit, is_bundle
+from kms_failover.domain.data_keys.bundle import NONCE_BYTES, Bundle, Kind, commit, is_bundle
 from kms_failover.domain.data_keys.cache import DataKeyCache
-from kms_failover.domain.data_keys.kms_limits import MAX_DATA_KEY_BYTES, MAX_PLAINTEXT_BYTES
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.routing.route import Route
 from kms_failover.errors import BundleError, IncorrectKeySetError
@@ -23,34 +36,17 @@ if TYPE_CHECKING:
     from kms_failover.client.routes import RouteReader
     from kms_failover.domain.data_keys.settings import Settings
 
-MAX_MESSAGE_BYTES = MAX_PLAINTEXT_BYTES - NONCE_BYTES  # a message's nonce is wrapped with it
 ARN = "arn:"
-DEFAULT_ALGORITHM = ("EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
 
-_SIZE = frozenset({"KeySpec", "NumberOfBytes"})
-_FOR_ALL = frozenset({"KeyId", "EncryptionContext"})
-_GENERATE = _FOR_ALL | _SIZE | {"MessageBytes"}
-_ENCRYPT = _FOR_ALL | {"Plaintext"}
-_DECRYPT = _FOR_ALL | {"CiphertextBlob"}
-_RE_ENCRYPT = frozenset(
-    {
-        "CiphertextBlob",
-        "SourceKeyId",
-        "SourceEncryptionContext",
-        "DestinationKeyId",
-        "DestinationEncryptionContext",
-    }
-)
-
-type Answer = dict[str, Any]
-type Operation = Callable[["Operations", Mapping[str, Any]], Answer]
+type Response = dict[str, Any]
+type Operation = Callable[["Operations", Mapping[str, Any]], Response]
 
 
 def _answers_as_named(operation: Operation) -> Operation:
     """KMS answers with the ARN of the key that was named, so libraries compare the two (facts 6.2)."""
 
     @functools.wraps(operation)
-    def wrapper(self: "Operations", request: Mapping[str, Any]) -> Answer:
+    def wrapper(self: "Operations", request: Mapping[str, Any]) -> Response:
         return _as_named(operation(self, request), request.get("KeyId"))
 
     return wrapper
@@ -61,13 +57,13 @@ class Operations:
         settings: Settings = connection.settings
         self._bundler: Bundler = connection.bundler
         self._routes: RouteReader = connection.routes
-        self._cache = DataKeyCache[Answer](settings.cache, time.time) if settings.cache else None
+        self._cache = DataKeyCache[Response](settings.cache, time.time) if settings.cache else None
         self._reservoir = Reservoir(settings.reservoir, time.time) if settings.reservoir else None
 
     @_answers_as_named
-    def generate_data_key(self, request: Mapping[str, Any]) -> Answer:
-        key_set, route, context = self._prepare(request, _GENERATE)
-        size, message_bytes = _size(request), _message_bytes(request)
+    def generate_data_key(self, request: Mapping[str, Any]) -> Response:
+        key_set, route, context = self._prepare(request, GENERATE)
+        size, message_bytes = size_in(request), message_bytes_in(request)
         if self._cache is None and self._reservoir is None:
             return self._new_data_key(key_set, route, context, size)
         identity = (*_keys_of(key_set), *size.items(), frozenset(context.items()))
@@ -82,17 +78,17 @@ class Operations:
         return answer
 
     @_answers_as_named
-    def generate_data_key_without_plaintext(self, request: Mapping[str, Any]) -> Answer:
+    def generate_data_key_without_plaintext(self, request: Mapping[str, Any]) -> Response:
         """Never from the cache or the reservoir: whoever asks for no plaintext wants a key that nobody has."""
-        key_set, route, context = self._prepare(request, _FOR_ALL | _SIZE)
-        answer = self._new_data_key(key_set, route, context, _size(request))
+        key_set, route, context = self._prepare(request, FOR_ALL | SIZE)
+        answer = self._new_data_key(key_set, route, context, size_in(request))
         del answer["Plaintext"]
         return answer
 
     @_answers_as_named
-    def encrypt(self, request: Mapping[str, Any]) -> Answer:
-        key_set, route, context = self._prepare(request, _ENCRYPT)
-        message = _bytes(request, "Plaintext")
+    def encrypt(self, request: Mapping[str, Any]) -> Response:
+        key_set, route, context = self._prepare(request, ENCRYPT)
+        message = blob_in(request, "Plaintext")
         if not 1 <= len(message) <= MAX_MESSAGE_BYTES:
             raise ParamValidationError(report=f"Plaintext must have 1 to {MAX_MESSAGE_BYTES} bytes for a bundle")
         payload = secrets.token_bytes(NONCE_BYTES) + message
@@ -101,14 +97,14 @@ class Operations:
         return _answer(made, key_set, route) | {"EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
 
     @_answers_as_named
-    def decrypt(self, request: Mapping[str, Any]) -> Answer:
+    def decrypt(self, request: Mapping[str, Any]) -> Response:
         """A bundle, or a plain KMS blob under one of the key set's member keys."""
-        _refuse_others(request, _DECRYPT)
-        blob = _bytes(request, "CiphertextBlob")
+        refuse_others(request, DECRYPT)
+        blob = blob_in(request, "CiphertextBlob")
         if not is_bundle(blob):
             if request.get("KeyId") is None:
                 raise BundleError("this is no bundle; to open a plain KMS blob, name its key set in KeyId")
-            (key_set, route), context = self._find(request, "KeyId"), _context(request)
+            (key_set, route), context = self._find(request, "KeyId"), context_in(request)
             opened = self._bundler.open_blob(blob, key_set, context)
             facts = _facts(key_set, route, (opened.member.region,), opened.member.region, expected=opened.member.region)
             return _opened_answer(opened.response, opened.plaintext, opened.member.arn, facts)
@@ -124,16 +120,16 @@ class Operations:
         self._cache.keep(identity, _copy(answer))
         return answer
 
-    def re_encrypt(self, request: Mapping[str, Any]) -> Answer:
+    def re_encrypt(self, request: Mapping[str, Any]) -> Response:
         """Under another key set, or another encryption context; within one key set `rewrap` is what you want."""
-        _refuse_others(request, _RE_ENCRYPT)
+        refuse_others(request, RE_ENCRYPT)
         self._find(request, "DestinationKeyId")  # what is wrong with it is said before a key is opened
-        destination_context = _context(request, "DestinationEncryptionContext")
+        destination_context = context_in(request, "DestinationEncryptionContext")
         opened = self.decrypt(
             {
                 "CiphertextBlob": request.get("CiphertextBlob"),
                 "KeyId": request.get("SourceKeyId"),
-                "EncryptionContext": _context(request, "SourceEncryptionContext"),
+                "EncryptionContext": context_in(request, "SourceEncryptionContext"),
             }
         )
         sealed = self.encrypt(
@@ -156,10 +152,10 @@ class Operations:
         names = {f"{end}KeyMaterialId": part["KeyMaterialId"] for end, part in ids.items() if "KeyMaterialId" in part}
         return answer | names
 
-    def rewrap(self, request: Mapping[str, Any]) -> Answer:
+    def rewrap(self, request: Mapping[str, Any]) -> Response:
         """`AnsweredBy` is the region that opened the bundle; None where nothing was lacking, so nobody was asked."""
-        _refuse_others(request, _DECRYPT)
-        bundle = Bundle.parse(_bytes(request, "CiphertextBlob"))
+        refuse_others(request, DECRYPT)
+        bundle = Bundle.parse(blob_in(request, "CiphertextBlob"))
         key_set, route, context = self._prepare_for(bundle, request)
         completed = self._bundler.complete(bundle, key_set, route, context)
         regions = _regions(completed.bundle, key_set)
@@ -180,17 +176,17 @@ class Operations:
         route: Route,
         context: dict[str, str],
         size: dict[str, Any],
-    ) -> Answer:
-        def make() -> Answer:
+    ) -> Response:
+        def make() -> Response:
             return self._new_data_key(key_set, route, context, size)
 
         made_ahead = self._reservoir.take(identity, route.epoch, make) if self._reservoir is not None else None
         return made_ahead or make()
 
-    def _new_data_key(self, key_set: KeySet, route: Route, context: dict[str, str], size: dict[str, Any]) -> Answer:
+    def _new_data_key(self, key_set: KeySet, route: Route, context: dict[str, str], size: dict[str, Any]) -> Response:
         return _answer(self._bundler.make(key_set, route, size, context), key_set, route)
 
-    def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: dict[str, str]) -> Answer:
+    def _open(self, bundle: Bundle, key_set: KeySet, route: Route, context: dict[str, str]) -> Response:
         opened = self._bundler.open(bundle, key_set, route, context)
         start = NONCE_BYTES if bundle.kind is Kind.MESSAGE else 0
         regions = _regions(bundle, key_set)
@@ -201,8 +197,8 @@ class Operations:
         return self._bundler.region if self._bundler.region in regions else route.regions[0]
 
     def _prepare(self, request: Mapping[str, Any], own: frozenset[str]) -> tuple[KeySet, Route, dict[str, str]]:
-        _refuse_others(request, own)
-        return *self._find(request, "KeyId"), _context(request)
+        refuse_others(request, own)
+        return *self._find(request, "KeyId"), context_in(request)
 
     def _prepare_for(self, bundle: Bundle, request: Mapping[str, Any]) -> tuple[KeySet, Route, dict[str, str]]:
         """A bundle names its key set; a `KeyId` beside it must be one of that key set's names."""
@@ -211,7 +207,7 @@ class Operations:
             named, _ = self._find(request, "KeyId")
             if request["KeyId"] not in key_set.names:
                 raise IncorrectKeySetError(f"the bundle belongs to key set {bundle.key_set!r}, not to {named.name!r}")
-        return key_set, route, _context(request)
+        return key_set, route, context_in(request)
 
     def _find(self, request: Mapping[str, Any], name: str) -> tuple[KeySet, Route]:
         key_id = request.get(name)
@@ -220,63 +216,9 @@ class Operations:
         return self._routes.find(key_id)
 
 
-def _bytes(request: Mapping[str, Any], name: str) -> bytes:
-    """What boto3 takes for a blob: bytes, text, or a file."""
-    value: Any = request.get(name)
-    if hasattr(value, "read"):
-        value = value.read()
-    if isinstance(value, str):
-        try:
-            return value.encode()
-        except UnicodeEncodeError as error:
-            raise ParamValidationError(report=f"{name} is no text that can be encoded") from error
-    if not isinstance(value, bytes | bytearray | memoryview):
-        raise ParamValidationError(report=f"{name} must be bytes")
-    return bytes(value)
-
-
-def _size(request: Mapping[str, Any]) -> dict[str, Any]:
-    """KeySpec, NumberOfBytes, or what of them was said; KMS itself says that it must be one of the two."""
-    spec, size = request.get("KeySpec"), request.get("NumberOfBytes")
-    if spec is not None and not isinstance(spec, str):
-        raise ParamValidationError(report="KeySpec must be a string")
-    if size is not None and (type(size) is not int or not MIN_COMMITTED_KEY_BYTES <= size <= MAX_DATA_KEY_BYTES):
-        raise ParamValidationError(
-            report=f"NumberOfBytes must be from {MIN_COMMITTED_KEY_BYTES} (for a bundle) to {MAX_DATA_KEY_BYTES}"
-        )
-    return {name: value for name, value in (("KeySpec", spec), ("NumberOfBytes", size)) if value}
-
-
 def _keys_of(key_set: KeySet) -> list[str]:
     """What ties a kept key to its key set: a key set whose KMS key has been replaced is another one."""
     return [key_set.name, *[member.arn for member in key_set.members]]
-
-
-def _message_bytes(request: Mapping[str, Any]) -> int | None:
-    value = request.get("MessageBytes")
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        raise ParamValidationError(report="MessageBytes must be a number of bytes, or left out")
-    return value
-
-
-def _refuse_others(request: Mapping[str, Any], allowed: frozenset[str]) -> None:
-    """What says no more than a default is let pass: `DryRun=False`, no grant tokens, the one algorithm there is."""
-    unknown = request.keys() - allowed
-    said = {name for name in unknown if request[name] and (name, request[name]) != DEFAULT_ALGORITHM}
-    if said:
-        raise ParamValidationError(report=f"not supported for a key set: {', '.join(sorted(said))}")
-
-
-def _context(request: Mapping[str, Any], name: str = "EncryptionContext") -> dict[str, str]:
-    context = request.get(name)
-    if context is None:
-        return {}
-    if type(context) is not dict and not isinstance(context, Mapping):
-        raise ParamValidationError(report=f"{name} must be a dict of str to str")
-    for key, value in context.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise ParamValidationError(report=f"{name} must be a dict of str to str")
-    return dict(context)
 
 
 def _regions(bundle: Bundle, key_set: KeySet) -> tuple[str, ...]:
@@ -286,7 +228,7 @@ def _regions(bundle: Bundle, key_set: KeySet) -> tuple[str, ...]:
 
 def _facts(
     key_set: KeySet, route: Route, can_open: tuple[str, ...], answered_by: str | None, *, expected: str | None
-) -> Answer:
+) -> Response:
     missing = [region for region in key_set.wanted_regions if region not in can_open]
     return {
         "KeySet": key_set.name,
@@ -299,7 +241,7 @@ def _facts(
     }
 
 
-def _answer(made: NewBundle, key_set: KeySet, route: Route) -> Answer:
+def _answer(made: NewBundle, key_set: KeySet, route: Route) -> Response:
     """KMS's own answer, with the bundle in place of its blob."""
     can_open = tuple(region for region in key_set.regions if region not in made.missing)
     facts = _facts(key_set, route, can_open, made.member.region, expected=key_set.regions[0])
@@ -307,19 +249,19 @@ def _answer(made: NewBundle, key_set: KeySet, route: Route) -> Answer:
     return dict(made.response) | own
 
 
-def _opened_answer(response: Mapping[str, Any], plaintext: bytes, key_arn: str, facts: Answer) -> Answer:
+def _opened_answer(response: Mapping[str, Any], plaintext: bytes, key_arn: str, facts: Response) -> Response:
     own = {"Plaintext": plaintext, "KeyId": key_arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT", "KmsFailover": facts}
     return dict(response) | own
 
 
-def _as_named(answer: Answer, named: object) -> Answer:
+def _as_named(answer: Response, named: object) -> Response:
     """Under the ARN that the caller named, if it was one: `AnsweredBy` says who did it, and its material is its own."""
     if not isinstance(named, str) or not named.startswith(ARN) or named == answer["KeyId"]:
         return answer
     return {name: value for name, value in answer.items() if name != "KeyMaterialId"} | {"KeyId": named}
 
 
-def _copy(answer: Answer) -> Answer:
+def _copy(answer: Response) -> Response:
     """A caller may change what it is given."""
     facts = answer["KmsFailover"]
     regions = {"Regions": list(facts["Regions"]), "MissingRegions": list(facts["MissingRegions"])}

@@ -20,7 +20,7 @@ REQUESTS_BEFORE_STOCK = 2
 
 logger = logging.getLogger(__name__)
 
-type Answer = dict[str, Any]
+type Response = dict[str, Any]
 
 
 @dataclass(repr=False)
@@ -28,7 +28,7 @@ class _Shelf:
     """Of one identity, for one route epoch; a changed route begins a new one, and what lay on the old is dropped."""
 
     epoch: int
-    keys: deque[tuple[float, Answer]] = field(default_factory=deque)  # when it expires, oldest first
+    keys: deque[tuple[float, Response]] = field(default_factory=deque)  # when it expires, oldest first
     asked: int = 0
     makers: int = 0
 
@@ -44,7 +44,7 @@ class Reservoir:
         self._lock = threading.Lock()
         self._makers = ThreadPoolExecutor(limits.makers, thread_name_prefix="kms-failover-reservoir")
 
-    def take(self, identity: Hashable, epoch: int, make: Callable[[], Answer]) -> Answer | None:
+    def take(self, identity: Hashable, epoch: int, make: Callable[[], Response]) -> Response | None:
         """A key that nobody else was given, or None if there is none yet. More are made with `make`.
 
         From the second request on: what is asked for once, with a context of its own, is not stocked.
@@ -77,7 +77,7 @@ class Reservoir:
             self._shelves.popitem(last=False)
         return shelf
 
-    def _fresh_key(self, shelf: _Shelf) -> Answer | None:
+    def _fresh_key(self, shelf: _Shelf) -> Response | None:
         now = self._clock()
         while shelf.keys:
             expires_at, key = shelf.keys.popleft()
@@ -98,7 +98,7 @@ class Reservoir:
         for shelf in self._shelves.values():
             shelf.keys = deque(one for one in shelf.keys if self._is_fresh(one[0], now))
 
-    def _stock(self, identity: Hashable, shelf: _Shelf, make: Callable[[], Answer]) -> None:
+    def _stock(self, identity: Hashable, shelf: _Shelf, make: Callable[[], Response]) -> None:
         """Until the shelf is full or no longer in use. A failure is the next caller's to see, who makes its own."""
         try:
             while self._is_wanted(identity, shelf):
@@ -119,6 +119,6 @@ class Reservoir:
             in_use = self._shelves.get(identity) is shelf and threading.main_thread().is_alive()
             return in_use and len(shelf.keys) < self._limits.keys
 
-    def _age(self, key: Answer) -> float:
+    def _age(self, key: Response) -> float:
         longest = self._limits.max_age_seconds
         return min(longest, DEGRADED_SECONDS) if key["KmsFailover"]["Degraded"] else longest
