@@ -52,8 +52,9 @@ class Stack:
 
 def forget_warm_environments() -> None:
     for built in vars(bootstrap).values():
-        if hasattr(built, "cache_clear"):
-            built.cache_clear()
+        kept: Any = getattr(built, "__wrapped__", None)
+        if hasattr(kept, "cache_clear"):
+            kept.cache_clear()
 
 
 @contextmanager

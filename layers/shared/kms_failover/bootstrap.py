@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Concatenate, Protocol, cast
 
 import boto3
 from botocore.config import Config
 
+from kms_failover.adapters.aws_config import aws_config
 from kms_failover.adapters.recent_key_sets import RecentKeySets
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.transport_logs import hold_back_transport_debug
@@ -39,9 +40,8 @@ IMPATIENT_SECONDS = 3.0
 PROBE_SECONDS = 1.0  # for what the probe's rounds wait for: with both attempts 2 s of 10, 4 s at the very worst
 PROBE_ATTEMPTS = 2  # a single error of AWS, or a connection that has been closed meanwhile, fails no minute
 COPY_SECONDS = 100  # one CopyObject of up to 5 GB, within the rewrap function's own time-out
-ACCOUNTS = Path(__file__).with_name(
-    "accounts.txt"
-)  # whose member keys may be asked too (decision 0021); need not exist
+COPY_ATTEMPTS = 2
+ACCOUNTS = Path(__file__).with_name("accounts.txt")  # whose member keys may be asked too (decision 0021), if it exists
 AWS_ATTEMPTS = 3  # botocore's standard total (facts 3.4)
 
 
@@ -65,48 +65,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def data_keys(context: LambdaContext, configuration: Path | None = None) -> "DataKeyApi":
-    """`configuration`: a `key-sets.yaml` that serves while the state table cannot be read; it need not exist."""
-    return _data_keys(Place.of_function(context.invoked_function_arn), configuration)
+def _once[**P, T](build: Callable[Concatenate[Place, P], T]) -> Callable[Concatenate[LambdaContext, P], T]:
+    """Built when first asked for by a function of its place, and kept; `__wrapped__` is what keeps it."""
+    kept = cast("Callable[Concatenate[Place, P], T]", functools.cache(build))
 
+    @functools.wraps(kept)
+    def built(context: LambdaContext, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return kept(Place.of_function(context.invoked_function_arn), *args, **kwargs)
 
-def probe(context: LambdaContext) -> "ProbeService":
-    return _probe(Place.of_function(context.invoked_function_arn))
-
-
-def signals(context: LambdaContext) -> "OnceEach":
-    return _signals(Place.of_function(context.invoked_function_arn))
-
-
-def controller(context: LambdaContext) -> "Controller":
-    return _controller(Place.of_function(context.invoked_function_arn))
-
-
-def rewrap_service(context: LambdaContext) -> "RewrapService":
-    return _rewrap(Place.of_function(context.invoked_function_arn))
-
-
-def sweep_service(context: LambdaContext) -> "SweepService":
-    return _sweep(Place.of_function(context.invoked_function_arn))
-
-
-def backfill_service(context: LambdaContext) -> "BackfillService":
-    return _backfill(Place.of_function(context.invoked_function_arn))
-
-
-def reimport_service(context: LambdaContext) -> "ReimportService":
-    return _reimport(Place.of_function(context.invoked_function_arn))
-
-
-def runbook(context: LambdaContext) -> "Runbook":
-    return _runbook(Place.of_function(context.invoked_function_arn))
+    return built
 
 
 # The imports below stand in the functions: a cold start loads what its own function needs.
 
 
-@functools.cache
-def _data_keys(place: Place, configuration: Path | None) -> "DataKeyApi":
+@_once
+def data_keys(place: Place, configuration: Path | None = None) -> "DataKeyApi":
+    """`configuration`: a `key-sets.yaml` that serves while the state table cannot be read; it need not exist."""
     from kms_failover.client.data_key_api import DataKeyApi
     from kms_failover.client.failover_kms import FailoverKms
 
@@ -120,25 +95,21 @@ def _data_keys(place: Place, configuration: Path | None) -> "DataKeyApi":
     return DataKeyApi(FailoverKms.connect(place.region, place.deployment.name, key_sets, settings=settings))
 
 
-@functools.cache
-def _probe(place: Place) -> "ProbeService":
+@_once
+def probe(place: Place) -> "ProbeService":
     from kms_failover.adapters.prober import KmsProber
     from kms_failover.domain.routing.probe import ProbeService
 
     hold_back_transport_debug()
-    quick = Config(
-        connect_timeout=PROBE_SECONDS,
-        read_timeout=PROBE_SECONDS,
-        retries={"total_max_attempts": PROBE_ATTEMPTS, "mode": "standard"},
-    )
+    quick = aws_config(PROBE_SECONDS, PROBE_ATTEMPTS)
     state, wake = _state(place, quick), _waker(place, quick)
     configured = RecentKeySets(state)
     key_sets = _permitted(place, configured)
     return ProbeService(place.region, key_sets, KmsProber(), state, wake, now, time.sleep, random.random, configured)
 
 
-@functools.cache
-def _signals(place: Place) -> "OnceEach":
+@_once
+def signals(place: Place) -> "OnceEach":
     from kms_failover.adapters.once import OnceEach
     from kms_failover.domain.routing.signals import SignalService
 
@@ -147,8 +118,8 @@ def _signals(place: Place) -> "OnceEach":
     return OnceEach(service, place.deployment.state_table, place.region, _client("dynamodb", place))
 
 
-@functools.cache
-def _controller(place: Place) -> "Controller":
+@_once
+def controller(place: Place) -> "Controller":
     from kms_failover.adapters.announcer import SnsAndEventBridge
     from kms_failover.domain.routing.controller import Controller
 
@@ -156,8 +127,8 @@ def _controller(place: Place) -> "Controller":
     return Controller(_state(place), announcer, _key_prober(place), now)
 
 
-@functools.cache
-def _rewrap(place: Place) -> "RewrapService":
+@_once
+def rewrap_service(place: Place) -> "RewrapService":
     from kms_failover.adapters.objects import S3Objects
     from kms_failover.client.connection import Connection
     from kms_failover.client.rewrap_keys import RewrapKeys
@@ -171,19 +142,15 @@ def _rewrap(place: Place) -> "RewrapService":
         _, route = connection.routes.find(key_set.name)  # which may know an older key set than this one
         return RewrapKeys(connection.bundler, key_set, route)
 
-    copying = Config(
-        connect_timeout=AWS_TIMEOUT_SECONDS,
-        read_timeout=COPY_SECONDS,
-        retries={"total_max_attempts": 2, "mode": "standard"},
-    )
+    copying = aws_config(AWS_TIMEOUT_SECONDS, COPY_ATTEMPTS, COPY_SECONDS)
     objects = S3Objects(boto3.client("s3", region_name=place.region, config=copying))
     state = _state(place)
     key_sets = RecentKeySets(state, AccountFilter(lambda: _accounts(place)))
     return RewrapService(key_sets, key_sets.anew, keys_for, objects, state, place.region, now)
 
 
-@functools.cache
-def _sweep(place: Place) -> "SweepService":
+@_once
+def sweep_service(place: Place) -> "SweepService":
     from kms_failover.adapters.queue import SqsRewrapQueue
     from kms_failover.domain.objects.sweep import Chance, SweepService
 
@@ -193,8 +160,8 @@ def _sweep(place: Place) -> "SweepService":
     return SweepService(state.key_sets, state, queue, place.region, chance, now)
 
 
-@functools.cache
-def _backfill(place: Place) -> "BackfillService":
+@_once
+def backfill_service(place: Place) -> "BackfillService":
     from kms_failover.adapters.map_runs import StepFunctionsMapRuns
     from kms_failover.domain.objects.backfill import BackfillService
 
@@ -202,8 +169,8 @@ def _backfill(place: Place) -> "BackfillService":
     return BackfillService(state.key_sets, state, map_runs, place.region, now)
 
 
-@functools.cache
-def _reimport(place: Place) -> "ReimportService":
+@_once
+def reimport_service(place: Place) -> "ReimportService":
     from kms_failover.adapters.custody import SecretsManagerCustody
     from kms_failover.adapters.key_import import ImportableKeys
     from kms_failover.adapters.lease import TableLease
@@ -224,8 +191,8 @@ def _reimport(place: Place) -> "ReimportService":
     return ReimportService(key_sets, ports, lease, people, lambda nth: myself(continued=nth), time.sleep)
 
 
-@functools.cache
-def _runbook(place: Place) -> "Runbook":
+@_once
+def runbook(place: Place) -> "Runbook":
     from kms_failover.adapters.starter import LambdaStarter
     from kms_failover.domain.runbook.commands import Runbook
 
@@ -285,15 +252,11 @@ def _impatient(service: Any, place: Place) -> Any:
 
 def _impatience() -> Config:
     """For what must not hold up anything else: one attempt, and not a long one."""
-    return Config(connect_timeout=IMPATIENT_SECONDS, read_timeout=IMPATIENT_SECONDS, retries={"total_max_attempts": 1})
+    return aws_config(IMPATIENT_SECONDS, attempts=1)
 
 
 def _config() -> Config:
-    return Config(
-        connect_timeout=AWS_TIMEOUT_SECONDS,
-        read_timeout=AWS_TIMEOUT_SECONDS,
-        retries={"total_max_attempts": AWS_ATTEMPTS, "mode": "standard"},
-    )
+    return aws_config(AWS_TIMEOUT_SECONDS, AWS_ATTEMPTS)
 
 
 def _permitted(place: Place, key_sets: Callable[[], tuple[KeySet, ...]]) -> Callable[[], tuple[KeySet, ...]]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kms_failover.domain.key_set import KeySet
 
 TABLE_TIMEOUT_SECONDS = 1.0  # a route that is not there at once is taken from memory
+TABLE_ATTEMPTS = 2
 
 logger = logging.getLogger(__name__)
 
@@ -151,17 +152,13 @@ class Connection:
     @cached_property
     def _state(self) -> "StateTable | None":
         import boto3
-        from botocore.config import Config
 
+        from kms_failover.adapters.aws_config import aws_config
         from kms_failover.adapters.state_table import StateTable
 
         if self._deployment is None:
             return None
-        config = Config(
-            connect_timeout=TABLE_TIMEOUT_SECONDS,
-            read_timeout=TABLE_TIMEOUT_SECONDS,
-            retries={"total_max_attempts": 2, "mode": "standard"},
-        )
+        config = aws_config(TABLE_TIMEOUT_SECONDS, TABLE_ATTEMPTS)
         dynamodb = (self._session or boto3).resource("dynamodb", region_name=self.region, config=config)
         return StateTable(dynamodb.Table(self._deployment.state_table), self.region)
 

@@ -4,17 +4,17 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kms_failover.adapters.aws_config import aws_config
 from kms_failover.client.key_set_memory import KeySetMemory
 from kms_failover.errors import StateUnavailableError
 
 if TYPE_CHECKING:
     from boto3 import Session
 
-TIMEOUT_SECONDS = 1.0
-ATTEMPTS = 2
+STS_SECONDS = 1.0
+STS_ATTEMPTS = 2
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +55,7 @@ def own_account(region: str, session: "Session | None" = None) -> str:
     Raises:
         StateUnavailableError: it did not answer; says what to set, so that nobody has to ask it.
     """
-    config = Config(
-        connect_timeout=TIMEOUT_SECONDS,
-        read_timeout=TIMEOUT_SECONDS,
-        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-    )
-    sts: Any = (session or boto3).client("sts", region_name=region, config=config)
+    sts: Any = (session or boto3).client("sts", region_name=region, config=aws_config(STS_SECONDS, STS_ATTEMPTS))
     try:
         account: str = sts.get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
