@@ -11,7 +11,7 @@ from threading import Thread
 from .event_log import Event
 
 QUEUED_EVENTS = 1000  # beyond this, new events are dropped and logged; a drill makes dozens
-ATTEMPTS = 5
+POST_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1  # doubled after each attempt: 1.5 s in all, enough for a receiver that restarts
 TIMEOUT_SECONDS = 2.0
 DRAIN_SECONDS = 0.5
@@ -51,14 +51,16 @@ class EventPoster:
 
     def _deliver(self, event: Event) -> None:
         pause_seconds = self._first_pause_seconds
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, POST_ATTEMPTS + 1):
             try:
                 self._post(event)
             except (HTTPException, OSError) as error:  # URLError is an OSError
-                logger.warning("event %s not delivered, attempt %d of %d: %s", event["id"], attempt, ATTEMPTS, error)
+                logger.warning(
+                    "event %s not delivered, attempt %d of %d: %s", event["id"], attempt, POST_ATTEMPTS, error
+                )
             else:
                 return
-            if attempt < ATTEMPTS and self._stopping.wait(pause_seconds):
+            if attempt < POST_ATTEMPTS and self._stopping.wait(pause_seconds):
                 break
             pause_seconds *= 2
         logger.error("event %s (%s) given up", event["id"], event["detail-type"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kms_failover.adapters import prober as module
-from kms_failover.adapters.prober import ATTEMPTS, CONTEXT, PARALLEL, READ_TIMEOUT_SECONDS, KmsProber
+from kms_failover.adapters.prober import CONTEXT, PARALLEL, READ_TIMEOUT_SECONDS, ROUND_TRIP_ATTEMPTS, KmsProber
 from kms_failover.domain.routing.health import Outcome
 from kms_failover.domain.routing.probe import NOT_ASKED, RoundTrip
 from tests.client.kms_world import (
@@ -95,7 +95,9 @@ def test_what_is_no_regions_fault_is_not_tried_again(world: World, prober: KmsPr
     assert world.kms[EAST].operations == ["generate_data_key"]
 
 
-@pytest.mark.parametrize(("failing", "outcome"), [(ATTEMPTS - 1, Outcome.OK), (ATTEMPTS, Outcome.REGION_FAULT)])
+@pytest.mark.parametrize(
+    ("failing", "outcome"), [(ROUND_TRIP_ATTEMPTS - 1, Outcome.OK), (ROUND_TRIP_ATTEMPTS, Outcome.REGION_FAULT)]
+)
 def test_a_fault_that_comes_at_once_is_asked_about_again_a_few_times(
     world: World, prober: KmsProber, monkeypatch: pytest.MonkeyPatch, failing: int, outcome: Outcome
 ) -> None:

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from kms_failover.adapters.queue import ATTEMPTS, SqsRewrapQueue
+from kms_failover.adapters.queue import SEND_ATTEMPTS, SqsRewrapQueue
 from kms_failover.domain.objects.sweep import RewrapMessage
 from kms_failover.errors import QueueError
 
@@ -73,7 +73,7 @@ def test_entries_that_sqs_keeps_refusing_are_an_error() -> None:
     with pytest.raises(QueueError, match="InternalError"):
         SqsRewrapQueue(flaky, URL, lambda _seconds: None).send(messages(9))
 
-    assert len(flaky.calls) == ATTEMPTS
+    assert len(flaky.calls) == SEND_ATTEMPTS
 
 
 def test_an_entry_that_is_our_own_fault_is_not_sent_again() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 1.0  # facts 3.5
 READ_TIMEOUT_SECONDS = 2.0  # two calls and two connects stay below a round's deadline
 PARALLEL = 16
-ATTEMPTS = 3  # of a round trip whose faults are answered at once, as botocore's own standard (facts 3.4)
+ROUND_TRIP_ATTEMPTS = 3  # of a round trip whose faults are answered at once, as botocore's own standard (facts 3.4)
 SILENCE = (ConnectTimeoutError, ReadTimeoutError)  # the finding itself, and too slow to be asked about again
 CONTEXT = {"kms-failover": "probe"}
 
@@ -92,14 +92,14 @@ class _Call:
 
 def _round_trip(client: "KMSClient", member: MemberKey, start: float) -> RoundTrip:
     """A region fault that comes at once is asked about again: a region that fails some calls is not lost."""
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, ROUND_TRIP_ATTEMPTS + 1):
         try:
             return _attempt(client, member, start)
         except KMS_ERRORS as error:
             fault = classify(error)
             if fault is None:
                 raise
-            again = fault is FaultClass.REGION and not isinstance(error, SILENCE) and attempt < ATTEMPTS
+            again = fault is FaultClass.REGION and not isinstance(error, SILENCE) and attempt < ROUND_TRIP_ATTEMPTS
             if not again:
                 outcome = _OUTCOMES.get(fault, Outcome.INCONCLUSIVE)
                 return RoundTrip(outcome=outcome, code=code_of(error), latency_ms=_since(start))

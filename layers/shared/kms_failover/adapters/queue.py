@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 MAX_BATCH = 10  # SQS's own limit; ten keys of 1024 bytes stay far below its limit of bytes
-ATTEMPTS = 3
+SEND_ATTEMPTS = 3
 PAUSE_SECONDS = 0.5  # entries fail singly where SQS is throttled or ill: a moment later is another try
 
 
@@ -33,7 +33,7 @@ class SqsRewrapQueue:
     def _send_batch(self, batch: Sequence[RewrapMessage]) -> None:
         waiting = {str(at): json.dumps(asdict(message)) for at, message in enumerate(batch)}
         codes: set[str] = set()
-        for attempt in range(ATTEMPTS):
+        for attempt in range(SEND_ATTEMPTS):
             if attempt:
                 self._sleep(PAUSE_SECONDS * 2**attempt)
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
