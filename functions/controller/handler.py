@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from kms_failover import bootstrap
+from kms_failover.adapters.metrics import count
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.routing.judgement import Judgement
 from kms_failover.domain.routing.schedule import deployed_in
 
+LOST = "RegionLost"  # how many key sets cannot use the region
 MOST_LOGGED = 10  # key sets, of each region and run
 
 logger = Logger(service=EVENT_SOURCE)
@@ -28,9 +29,9 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     judged = {health.region for judgement in judgements for health in judgement.verdicts}
     deployed = set(deployed_in(event))
     for region in deployed - judged:
-        _measure(0, Deployment=deployment, Region=region)
+        count(LOST, 0, deployment, Region=region)
     if deployed and not judged:
-        _measure(0, Deployment=deployment)
+        count(LOST, 0, deployment)
     return {"routes": {j.key_set: {"regions": j.route.regions, "epoch": j.route.epoch} for j in judgements}}
 
 
@@ -51,12 +52,6 @@ def _emit(deployment: str, judgements: Iterable[Judgement]) -> None:
         if why:
             first = dict(islice(why.items(), MOST_LOGGED))
             logger.warning("region cannot be used", extra={"region": region, "key_sets": len(why), "why": first})
-        _measure(len(why), Deployment=deployment, Region=region)
+        count(LOST, len(why), deployment, Region=region)
     if lost:
-        _measure(max(map(len, lost.values())), Deployment=deployment)
-
-
-def _measure(lost: int, **dimensions: str) -> None:
-    with single_metric(name="RegionLost", unit=MetricUnit.Count, value=lost, namespace=EVENT_SOURCE) as metric:
-        for dimension, of in dimensions.items():
-            metric.add_dimension(dimension, of)
+        count(LOST, max(map(len, lost.values())), deployment)

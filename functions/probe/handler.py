@@ -3,10 +3,10 @@
 import functools
 from collections.abc import Sequence
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from kms_failover import bootstrap
+from kms_failover.adapters.metrics import count, milliseconds
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.routing.health import Observation, Outcome
@@ -28,7 +28,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, int]:
     service, tell = bootstrap.probe(context), functools.partial(_tell, bootstrap.deployment(context))
     observed = service.ask(request.key_sets, tell) if request.key_sets else service.run(request.rounds, tell)
     for region in service.unnamed(deployed_in(event)):
-        _emit("RegionFault", MetricUnit.Count, 0.0, bootstrap.deployment(context), region)
+        count("RegionFault", 0.0, bootstrap.deployment(context), Region=region)
     return {outcome.value: sum(o.outcome is outcome for o in observed) for outcome in Outcome}
 
 
@@ -46,12 +46,6 @@ def _measure(deployment: str, observation: Observation) -> None:
     It is 0 once a minute for a region of the deployment that no key set names.
     """
     if observation.outcome in _FAULT:
-        _emit("RegionFault", MetricUnit.Count, _FAULT[observation.outcome], deployment, observation.region)
+        count("RegionFault", _FAULT[observation.outcome], deployment, Region=observation.region)
     if observation.outcome is Outcome.OK:
-        _emit("ProbeLatency", MetricUnit.Milliseconds, observation.latency_ms, deployment, observation.region)
-
-
-def _emit(name: str, unit: MetricUnit, value: float, deployment: str, region: str) -> None:
-    with single_metric(name=name, unit=unit, value=value, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("Deployment", deployment)
-        metric.add_dimension("Region", region)
+        milliseconds("ProbeLatency", observation.latency_ms, deployment, Region=observation.region)

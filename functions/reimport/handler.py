@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from kms_failover import bootstrap
+from kms_failover.adapters.metrics import count
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.key_material.material import Concern
 from kms_failover.domain.key_material.plan import Action
@@ -67,23 +67,17 @@ def _tell(result: Reimport, deployment: str) -> None:
     if kept and result.action is Action.NOTHING:
         return
     name = "MaterialImported" if kept else "MaterialNotImported"
-    _emit(name, 1, Deployment=deployment, KeySet=result.key_set, Region=result.region)
+    count(name, 1, deployment, KeySet=result.key_set, Region=result.region)
 
 
 def _count_at_risk(deployment: str, at_risk: int) -> None:
     """Of a run over all keys, how many wait for people."""
-    _emit("MaterialAtRisk", at_risk, Deployment=deployment, Function="reimport")
+    count("MaterialAtRisk", at_risk, deployment, Function="reimport")
 
 
 def _count_run(deployment: str) -> None:
     """That there was a run over all keys."""
-    _emit("MaterialLookedAt", 1, Deployment=deployment, Function="reimport")
-
-
-def _emit(name: str, value: float, **dimensions: str) -> None:
-    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=EVENT_SOURCE) as metric:
-        for dimension, of in dimensions.items():
-            metric.add_dimension(dimension, of)
+    count("MaterialLookedAt", 1, deployment, Function="reimport")
 
 
 def _answer(result: Reimport) -> dict[str, str | None]:

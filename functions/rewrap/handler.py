@@ -3,13 +3,13 @@
 from collections import Counter
 from typing import Any
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from kms_failover import bootstrap
 from kms_failover.adapters.classify import code_of
+from kms_failover.adapters.metrics import count
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.objects.rewrap import Outcome, RewrapService
@@ -110,15 +110,9 @@ def _is_swept_again(service: RewrapService, name: ObjectName, error: Exception) 
 
 def _count_tampered(deployment: str) -> None:
     """A refusal wakes nobody by itself, and this one has to."""
-    _measure("ObjectsTampered", 1, deployment)
+    count("ObjectsTampered", 1, deployment, Function="rewrap")
 
 
 def _emit(counts: Counter[Outcome], deployment: str) -> None:
-    for outcome, count in counts.items():
-        _measure(f"Objects{outcome.value.title()}", count, deployment)
-
-
-def _measure(name: str, count: int, deployment: str) -> None:
-    with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("Deployment", deployment)
-        metric.add_dimension("Function", "rewrap")
+    for outcome, objects in counts.items():
+        count(f"Objects{outcome.value.title()}", objects, deployment, Function="rewrap")

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from kms_failover import bootstrap
+from kms_failover.adapters.metrics import count
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.routing.signals import IgnoredEvent
@@ -25,8 +25,5 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
 
 def _announce(ignored: IgnoredEvent, deployment: str) -> None:
     logger.error("event ignored", extra={"ignored": ignored.model_dump(mode="json")})
-    if not ignored.rings:
-        return
-    with single_metric(name="EventIgnored", unit=MetricUnit.Count, value=1, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("Deployment", deployment)
-        metric.add_dimension("Function", "signals")
+    if ignored.rings:
+        count("EventIgnored", 1, deployment, Function="signals")

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
 from kms_failover import bootstrap
+from kms_failover.adapters.metrics import count
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.objects.backfill import Step
@@ -22,9 +22,9 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         return _backfill(step, context)
     deployment, key_set = bootstrap.deployment(context), key_set_in(event)
     swept = bootstrap.sweep_service(context).sweep(key_set)
-    answer = {name: count for name, count in asdict(swept).items() if isinstance(count, int)}
+    answer = {name: value for name, value in asdict(swept).items() if isinstance(value, int)}
     logger.info("debt queued", extra=answer)
-    _emit("DebtQueued", swept.queued, deployment)
+    count("DebtQueued", swept.queued, deployment, Function="sweep")
     for dropped in swept.dropped_of[:MAX_NAMED]:
         logger.warning("debts of a bucket or region that has left its key set were dropped", extra=asdict(dropped))
     if swept.dropped:
@@ -48,22 +48,19 @@ def _tell_of_overdue(swept: SweepResult) -> None:
 def _gauge(owed: DebtSummary, deployment: str) -> None:
     """How many there are now. Nothing is said of a key set and region with none: each metric has its price."""
     counts = {"DebtOwed": owed.debts, "DebtOverdue": owed.overdue, "RefusalsStanding": owed.refused}
-    for name, count in counts.items():
-        if count:
-            with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
-                metric.add_dimension("Deployment", deployment)
-                metric.add_dimension("KeySet", owed.key_set)
-                metric.add_dimension("Region", owed.region)
+    for name, debts in counts.items():
+        if debts:
+            count(name, debts, deployment, KeySet=owed.key_set, Region=owed.region)
 
 
-def _count_overdue(count: int, deployment: str) -> None:
+def _count_overdue(debts: int, deployment: str) -> None:
     """Of a run over all key sets, and 0 as well: an alarm looks at it, and at whether anybody counts."""
-    _emit("DebtOverdue", count, deployment)
+    count("DebtOverdue", debts, deployment, Function="sweep")
 
 
-def _count_dropped(count: int, deployment: str) -> None:
+def _count_dropped(debts: int, deployment: str) -> None:
     """An alarm looks at it: what is not owed any more, no return waits for."""
-    _emit("DebtDropped", count, deployment)
+    count("DebtDropped", debts, deployment, Function="sweep")
 
 
 def _backfill(step: Step, context: LambdaContext) -> dict[str, Any]:
@@ -76,9 +73,3 @@ def _note_backfills(context: LambdaContext) -> None:
     """Last: the debts are queued and counted, whatever Step Functions answers."""
     for backfill in bootstrap.backfill_service(context).note_ended_without_result():
         logger.error("backfill ended without a result", backfill=backfill.model_dump(mode="json"))
-
-
-def _emit(name: str, count: int, deployment: str) -> None:
-    with single_metric(name=name, unit=MetricUnit.Count, value=count, namespace=EVENT_SOURCE) as metric:
-        metric.add_dimension("Deployment", deployment)
-        metric.add_dimension("Function", "sweep")

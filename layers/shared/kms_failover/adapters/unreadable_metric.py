@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 
-from aws_lambda_powertools import single_metric
-from aws_lambda_powertools.metrics import MetricUnit
-
+from kms_failover.adapters.metrics import count
 from kms_failover.adapters.unreadable import UnreadableLog
-from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.errors import UnreadableItemError
 
 
@@ -19,6 +16,4 @@ class UnreadableMetric:
 
     def __call__(self, unreadable: Sequence[UnreadableItemError]) -> None:
         self._log(unreadable)
-        count, unit = len(unreadable), MetricUnit.Count
-        with single_metric(name="ItemsUnreadable", unit=unit, value=count, namespace=EVENT_SOURCE) as metric:
-            metric.add_dimension("Deployment", self._deployment)
+        count("ItemsUnreadable", len(unreadable), self._deployment)
