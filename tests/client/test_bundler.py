@@ -1,7 +1,7 @@
 """Data keys over several regions, below the drop-in client: breakers, trials, and one region by itself."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -11,14 +11,8 @@ from urllib3.exceptions import ProxyError
 from kms_failover.client.bundler import NewBundle
 from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap
 from kms_failover.errors import BundleError, CommitmentError, RegionUnavailableError
-from tests.client.kms_world import CONTEXT, SETTINGS, Later, World, aws_error, kms_world, timed_out, unreachable
+from tests.client.kms_world import CONTEXT, SETTINGS, Later, World, aws_error, timed_out, unreachable
 from tests.domain.strategies import EAST, WEST, arn
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
 
 
 def make(world: World) -> NewBundle:

@@ -1,7 +1,6 @@
 """One region's endpoint for all regions: a clear error at `connect`, never a quiet loss of redundancy."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,12 @@ from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import ConfigurationError
 from tests.adapters.tables import create_state_table
-from tests.client.kms_world import World, kms_world
+from tests.client.kms_world import World
 from tests.domain.strategies import EAST, WEST, key_set
 
 EASTS = "https://vpce-0a1b2c3d-abcd1234.kms.us-east-1.vpce.amazonaws.com"
 WESTS = "https://kms-fips.us-west-2.amazonaws.com"
 LOCAL = "http://127.0.0.1:4599"
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
 
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"])

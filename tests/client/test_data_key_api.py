@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,17 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kms_failover.client.data_key_api import OPERATIONS, DataKeyApi, DataKeyRequest
-from tests.client.kms_world import World, aws_error, kms_world, timed_out, unreachable
+from tests.client.kms_world import World, aws_error, timed_out, unreachable
 from tests.domain.strategies import EAST, WEST
 
 GENERATE = {"Operation": "GenerateDataKey", "KeyId": "orders", "KeySpec": "AES_256"}
 SECRET = base64.b64encode(b"a caller's own secret").decode()
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
 
 
 @pytest.fixture

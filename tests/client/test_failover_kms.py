@@ -1,8 +1,7 @@
 """The drop-in client: what a caller of the boto3 client sees."""
 
 import io
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
@@ -14,16 +13,13 @@ from kms_failover.client.parameters import MAX_MESSAGE_BYTES
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import ConfigurationError
-from tests.client.kms_world import CONTEXT, World, code_of, generate, kms_world, opened
+from tests.client.kms_world import CONTEXT, World, code_of, generate, opened
 from tests.domain.strategies import EAST, WEST, arn
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ANY_CONTEXT = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
 
 
 # The same as boto3

@@ -47,12 +47,6 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
-
-
 @contextmanager
 def with_settings(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Iterator[World]:
     with kms_world(monkeypatch, settings=Settings(deadline_seconds=FOREVER, **settings)) as made:

@@ -15,12 +15,6 @@ from tests.domain.strategies import EAST, IRELAND, WEST
 ANY_CONTEXT = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
-
-
 # Many
 
 

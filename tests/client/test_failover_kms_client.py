@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Any
 
@@ -12,16 +11,10 @@ from botocore.exceptions import ClientError, OperationNotPageableError, ParamVal
 
 from kms_failover.client.failover_kms import FailoverKms, _forget_parents
 from kms_failover.domain.key_set import KeySet
-from tests.client.kms_world import World, aws_error, generate, kms_world
+from tests.client.kms_world import World, aws_error, generate
 from tests.domain.strategies import EAST, WEST
 
 LONG_SECONDS = 10.0  # for what takes none
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import base64
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,12 +21,8 @@ from tests.client.kms_world import (
 )
 from tests.domain.strategies import EAST, IRELAND, WEST, judgement
 
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
-
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A region is lost
 

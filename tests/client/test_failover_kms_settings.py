@@ -26,13 +26,6 @@ from tests.client.kms_world import (
 )
 from tests.domain.strategies import EAST, WEST
 
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
-
-
 # Two wraps or nothing
 
 

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -22,7 +21,7 @@ from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.errors import ConfigurationError, StateUnavailableError
 from tests.adapters.tables import create_state_table
-from tests.client.kms_world import FOREVER, MOTOS_ACCOUNT, World, kms_world
+from tests.client.kms_world import FOREVER, MOTOS_ACCOUNT, World
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import ACCOUNT, EAST, WEST, arn, key_set
 
@@ -192,12 +191,6 @@ def fails() -> Any:
 
 
 # In a process
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with kms_world(monkeypatch) as made:
-        yield made
 
 
 def process(folder: Path, *key_sets: KeySet, **settings: Any) -> dict[str, Any]:
