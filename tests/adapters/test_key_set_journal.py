@@ -1,6 +1,5 @@
 """Key sets are replaced only in the place of what was seen, and what was replaced is kept where no process reads."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,12 +17,6 @@ from tests.adapters.tables import create_state_table
 from tests.domain.strategies import EAST, NOON, WEST, key_set
 
 HELD, AUTOMATIC, SHORT = key_set(), key_set(failback=Failback.AUTOMATIC), key_set(EAST)
-
-
-@pytest.fixture
-def table() -> Iterator[Any]:
-    with mock_aws():
-        yield create_state_table(WEST)
 
 
 @pytest.fixture

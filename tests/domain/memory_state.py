@@ -1,4 +1,4 @@
-"""The state table in memory. tests/adapters/test_state_table.py holds it to the same contract as the real one."""
+"""The state table in memory. tests/adapters/test_state_contract.py holds it to the same contract as the real one."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
