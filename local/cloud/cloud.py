@@ -63,10 +63,6 @@ class LocalCloud:
         return self.addresses.front
 
     @property
-    def kms_endpoint(self) -> str:
-        return self.addresses.kms_front
-
-    @property
     def settings(self) -> dict[str, str]:
         """The AWS_ variables alone; for a client in this process."""
         return client_settings(self.addresses)

@@ -15,15 +15,15 @@ import asyncio
 import logging
 from typing import Any
 
-import aiohttp  # type: ignore[import-not-found]  # in the tools' environment only
+import aiohttp
 from aiohttp import web
-from microburst import forward  # type: ignore[import-not-found]  # in the tools' environment only
-from microburst.app import make_app  # type: ignore[import-not-found]  # the same
-from microburst.core.pipeline import Microburst  # type: ignore[import-not-found]  # the same
-from microburst.detection import host  # type: ignore[import-not-found]  # the same
-from microburst.effects import timeout  # type: ignore[import-not-found]  # the same
-from microburst.forward import Upstream  # type: ignore[import-not-found]  # the same
-from microburst.rules import RuleEngine  # type: ignore[import-not-found]  # the same
+from microburst import forward
+from microburst.app import make_app
+from microburst.core.pipeline import Microburst
+from microburst.detection import host
+from microburst.effects import timeout
+from microburst.forward import Upstream
+from microburst.rules import RuleEngine
 
 from .ports import LOOPBACK
 

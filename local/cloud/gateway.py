@@ -6,9 +6,9 @@ Served by hypercorn, as ministack's own command does it, and set up from the sam
 import argparse
 import asyncio
 
-from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found]  # in the tools' environment only
-from hypercorn.config import Config  # type: ignore[import-not-found]  # the same
-from ministack.app import app as ministack  # type: ignore[import-not-found]  # the same
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from ministack.app import app as ministack
 
 from .gaps.closing import close_gaps
 from .ports import LOOPBACK

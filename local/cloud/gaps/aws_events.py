@@ -1,7 +1,7 @@
 """Events of AWS services, which PutEvents rightly refuses to take from a client."""
 
-from ministack.core.responses import request_scope  # type: ignore[import-not-found]  # in the tools' environment only
-from ministack.services import eventbridge  # type: ignore[import-not-found]  # the same
+from ministack.core.responses import request_scope
+from ministack.services import eventbridge
 
 from local.cloud.environment import ACCOUNT
 
@@ -15,4 +15,4 @@ def put_aws_event(body: bytes) -> None:
     """
     event = parse_event(body)
     with request_scope(ACCOUNT, event["region"]):
-        eventbridge._dispatch_event(event_record(event))  # noqa: SLF001 - ministack has no public way
+        eventbridge._dispatch_event(event_record(event))

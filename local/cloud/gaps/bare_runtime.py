@@ -7,7 +7,7 @@ version. AWS adds boto3 to the runtime; here it has to be in a layer, where the 
 import sys
 from typing import Any
 
-from ministack.core import lambda_runtime  # type: ignore[import-not-found]  # in the tools' environment only
+from ministack.core import lambda_runtime
 
 
 def bare_interpreter() -> str:
@@ -18,10 +18,10 @@ def bare_interpreter() -> str:
 
 def install() -> None:
     """`_detect_runtime_binary` is replaced: ministack has no setting for it."""
-    detect = lambda_runtime._detect_runtime_binary  # noqa: SLF001
+    detect = lambda_runtime._detect_runtime_binary
 
     def detect_runtime_binary(runtime: str) -> Any:
         binary, script = detect(runtime)
         return (bare_interpreter() if runtime.startswith("python") else binary), script
 
-    lambda_runtime._detect_runtime_binary = detect_runtime_binary  # noqa: SLF001
+    lambda_runtime._detect_runtime_binary = detect_runtime_binary

@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from ministack.core import iam_actions  # type: ignore[import-not-found]  # in the tools' environment only
+from ministack.core import iam_actions
 
 SUFFIX = "Batch"
 

@@ -5,7 +5,7 @@ It is kept as an alarm on the metric that the expression is over, and looks at t
 
 from typing import Any
 
-from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]  # in the tools' environment only
+from ministack.services.cloudformation import provisioners
 
 
 def on_the_metric_alone(properties: Any) -> Any:
@@ -19,5 +19,5 @@ def on_the_metric_alone(properties: Any) -> Any:
 
 
 def install() -> None:
-    record = provisioners._cw_metric_alarm_record  # noqa: SLF001
-    provisioners._cw_metric_alarm_record = lambda name, properties: record(name, on_the_metric_alone(properties))  # noqa: SLF001
+    record = provisioners._cw_metric_alarm_record
+    provisioners._cw_metric_alarm_record = lambda name, properties: record(name, on_the_metric_alone(properties))

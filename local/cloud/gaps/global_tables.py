@@ -9,10 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from ministack import app  # type: ignore[import-not-found]  # in the tools' environment only
-from ministack.core.responses import get_account_id, get_region, request_scope  # type: ignore[import-not-found]  # the same
-from ministack.services import dynamodb  # type: ignore[import-not-found]  # the same
-from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]  # the same
+from ministack import app
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import dynamodb
+from ministack.services.cloudformation import provisioners
 
 from .last_writer import Item, LastWriter
 
@@ -38,7 +38,7 @@ class Replication:
 
     def send(self, table: Any, _event: str, old: Any, new: Any) -> None:
         """In the place of ministack's `_replicate_write`; called inside the request that writes."""
-        regions = dynamodb._replica_group(table)  # noqa: SLF001 - ministack has no public way; so below
+        regions = dynamodb._replica_group(table)
         if not regions:
             return
         home, account = get_region(), get_account_id()
@@ -55,7 +55,7 @@ class Replication:
         if not self._writers.arrive(change.region, change.item, change.stamp):
             return
         with request_scope(change.account, change.region):
-            if (table := dynamodb._tables.get(change.item[0])) is not None:  # noqa: SLF001
+            if (table := dynamodb._tables.get(change.item[0])) is not None:
                 _apply(table, change)
 
 
@@ -66,42 +66,42 @@ def _apply(table: Any, change: Change) -> None:
         case (None, None):
             return
         case (_, None):
-            dynamodb._remove_item(table, partition, sort)  # noqa: SLF001
+            dynamodb._remove_item(table, partition, sort)
             event = "REMOVE"
         case _:
-            dynamodb._set_item(table, partition, sort, change.content)  # noqa: SLF001
+            dynamodb._set_item(table, partition, sort, change.content)
             event = "INSERT" if previous is None else "MODIFY"
-    dynamodb._emit_stream_event(name, event, previous, copy.deepcopy(change.content), replicate=False)  # noqa: SLF001
+    dynamodb._emit_stream_event(name, event, previous, copy.deepcopy(change.content), replicate=False)
 
 
 def _item(table: Any, attributes: Any) -> Item:
-    partition = dynamodb._extract_key_val(attributes.get(table["pk_name"]))  # noqa: SLF001
+    partition = dynamodb._extract_key_val(attributes.get(table["pk_name"]))
     has_sort = bool(table["sk_name"])
-    sort = dynamodb._extract_key_val(attributes.get(table["sk_name"])) if has_sort else "__no_sort__"  # noqa: SLF001
+    sort = dynamodb._extract_key_val(attributes.get(table["sk_name"])) if has_sort else "__no_sort__"
     return table["TableName"], partition, sort
 
 
 def _later(deliver: Any) -> None:
-    loop = app._MAIN_LOOP  # noqa: SLF001 - the thread ministack handles requests in
+    loop = app._MAIN_LOOP  # the thread ministack handles requests in
     loop.call_soon_threadsafe(loop.call_later, LAG_SECONDS, deliver)
 
 
 def create(logical_id: str, properties: Any, stack: str) -> Any:
-    name, _ = provisioners._ddb_global_table_create(logical_id, properties, stack)  # noqa: SLF001
+    name, _ = provisioners._ddb_global_table_create(logical_id, properties, stack)
     _reconcile(name, _wanted(properties))
     return name, _attributes(name)
 
 
 def update(name: str, old: Any, new: Any, stack: str) -> Any:
-    changed, _ = provisioners._ddb_global_table_update(name, old, new, stack)  # noqa: SLF001
+    changed, _ = provisioners._ddb_global_table_update(name, old, new, stack)
     _reconcile(changed, _wanted(new))
     return changed, _attributes(changed)
 
 
 def delete(name: str, properties: Any) -> None:
-    if name in dynamodb._tables:  # noqa: SLF001
+    if name in dynamodb._tables:
         _reconcile(name, {get_region()})
-    provisioners._ddb_global_table_delete(name, properties)  # noqa: SLF001
+    provisioners._ddb_global_table_delete(name, properties)
 
 
 def _wanted(properties: Any) -> set[str]:
@@ -109,20 +109,20 @@ def _wanted(properties: Any) -> set[str]:
 
 
 def _reconcile(name: str, wanted: set[str]) -> None:
-    table = dynamodb._tables[name]  # noqa: SLF001
-    present = set(dynamodb._replica_group(table)) or {get_region()}  # noqa: SLF001
+    table = dynamodb._tables[name]
+    present = set(dynamodb._replica_group(table)) or {get_region()}
     updates = [{"Create": {"RegionName": region}} for region in sorted(wanted - present)]
     updates += [{"Delete": {"RegionName": region}} for region in sorted(present - wanted)]
-    if updates and (refusal := dynamodb._apply_replica_updates(name, table, updates)):  # noqa: SLF001
+    if updates and (refusal := dynamodb._apply_replica_updates(name, table, updates)):
         raise ValueError(f"{TYPE} {name}: {refusal[2]!r}")
 
 
 def _attributes(name: str) -> dict[str, Any]:
-    table = dynamodb._tables[name]  # noqa: SLF001
-    attributes: dict[str, Any] = provisioners._ddb_attrs(table)  # noqa: SLF001
+    table = dynamodb._tables[name]
+    attributes: dict[str, Any] = provisioners._ddb_attrs(table)
     return attributes | {"TableId": table["TableId"]}
 
 
 def install() -> None:
-    provisioners._RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}  # noqa: SLF001
-    dynamodb._replicate_write = Replication().send  # noqa: SLF001 - called from one place, and there is no register
+    provisioners._RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}
+    dynamodb._replicate_write = Replication().send  # called from one place, and there is no register

@@ -8,10 +8,10 @@ key behaves as under the default policy, which leaves all to IAM.
 import json
 from typing import Any
 
-import aiohttp  # type: ignore[import-not-found]  # in the tools' environment only
-from ministack import app  # type: ignore[import-not-found]  # the same
-from ministack.core import iam_actions, iam_evaluator, responses  # type: ignore[import-not-found]  # the same
-from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]  # the same
+import aiohttp
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, responses
+from ministack.services.cloudformation import provisioners
 
 from .kms_requests import condition_keys, key_id_in, re_encrypt_checks
 
@@ -62,9 +62,9 @@ def _access_key(headers: Any) -> str:
 def install(url: str) -> None:
     app.SERVICE_HANDLERS["kms"] = StrictKms(url).handle
     for name in TYPES:  # ministack would make a key that nobody can use; so it refuses the template instead
-        provisioners._RESOURCE_HANDLERS.pop(name, None)  # noqa: SLF001 - ministack's register
+        provisioners._RESOURCE_HANDLERS.pop(name, None)  # ministack's register
     # ministack's own keys have policies, the strict KMS's are not known to it
-    iam_evaluator._RESOURCE_POLICY_LOOKUPS.pop("kms")  # noqa: SLF001 - ministack's register
+    iam_evaluator._RESOURCE_POLICY_LOOKUPS.pop("kms")  # ministack's register
     of_request = iam_actions.extract_iam_action
 
     def extract_iam_action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
@@ -82,4 +82,4 @@ def install(url: str) -> None:
     # imported by name at each request; there is no register
     iam_actions.extract_iam_action = extract_iam_action
     iam_actions.request_tag_context = request_context
-    iam_actions._kms_key_id_from_ciphertext = key_id_in  # noqa: SLF001
+    iam_actions._kms_key_id_from_ciphertext = key_id_in

@@ -6,7 +6,7 @@
 import json
 from typing import Any
 
-from ministack.core import iam_actions  # type: ignore[import-not-found]  # in the tools' environment only
+from ministack.core import iam_actions
 
 
 def install() -> None:

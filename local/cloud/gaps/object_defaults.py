@@ -6,15 +6,15 @@ forgets that a bucket key was asked for.
 
 from typing import Any
 
-from ministack.services import s3  # type: ignore[import-not-found]  # in the tools' environment only
+from ministack.services import s3
 
 from .encryption_rules import DUAL_LAYER, SSE, SSE_BUCKET_KEY
 
 
 def install() -> None:
     """Two functions are replaced: ministack asks them for every write, and has no register for them."""
-    of_bucket = s3._bucket_default_sse_headers  # noqa: SLF001
-    of_write = s3._resolve_sse_write_headers  # noqa: SLF001
+    of_bucket = s3._bucket_default_sse_headers
+    of_write = s3._resolve_sse_write_headers
 
     def bucket_default(bucket_name: str) -> Any:
         return of_bucket(bucket_name) or {SSE: "AES256"}
@@ -28,6 +28,6 @@ def install() -> None:
             applied = {**applied, SSE_BUCKET_KEY: "true"}
         return applied, refusal
 
-    s3._bucket_default_sse_headers = bucket_default  # noqa: SLF001
-    s3._resolve_sse_write_headers = write  # noqa: SLF001
-    s3._SSE_STORED_HEADERS = (*s3._SSE_STORED_HEADERS, SSE_BUCKET_KEY)  # noqa: SLF001
+    s3._bucket_default_sse_headers = bucket_default
+    s3._resolve_sse_write_headers = write
+    s3._SSE_STORED_HEADERS = (*s3._SSE_STORED_HEADERS, SSE_BUCKET_KEY)

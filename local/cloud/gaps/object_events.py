@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from ministack.services import eventbridge, s3  # type: ignore[import-not-found]  # in the tools' environment only
+from ministack.services import eventbridge, s3
 
 _version: ContextVar[str | None] = ContextVar("version of the object an event is about", default=None)
 
@@ -18,8 +18,8 @@ def with_version(event: Mapping[str, Any], version_id: str) -> dict[str, Any]:
 
 def install() -> None:
     """Two functions are replaced: the one that knows the version, and the one it hands the event to."""
-    fire = s3._fire_s3_event  # noqa: SLF001
-    dispatch = eventbridge._dispatch_event  # noqa: SLF001
+    fire = s3._fire_s3_event
+    dispatch = eventbridge._dispatch_event
 
     def fire_s3_event(*positional: Any, version_id: str | None = None, **named: Any) -> None:
         token = _version.set(version_id)
@@ -34,5 +34,5 @@ def install() -> None:
             event, view = with_version(event, version_id), None
         dispatch(event, view)
 
-    s3._fire_s3_event = fire_s3_event  # noqa: SLF001
-    eventbridge._dispatch_event = dispatch_event  # noqa: SLF001
+    s3._fire_s3_event = fire_s3_event
+    eventbridge._dispatch_event = dispatch_event

@@ -5,8 +5,8 @@ ministack 1.5.33 compares the text "AWS::Region" itself there, so a condition on
 
 from typing import Any
 
-from ministack.core.responses import get_account_id, get_region  # type: ignore[import-not-found]  # in the tools' environment only
-from ministack.services.cloudformation import changesets, engine, handlers, stacks  # type: ignore[import-not-found]  # the same
+from ministack.core.responses import get_account_id, get_region
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 
 def pseudo_parameters(region: str, account: str) -> dict[str, dict[str, str]]:
@@ -22,10 +22,10 @@ def pseudo_parameters(region: str, account: str) -> dict[str, dict[str, str]]:
 
 def install() -> None:
     """Each of ministack's modules has a name of its own for the one function."""
-    evaluate = engine._evaluate_conditions  # noqa: SLF001
+    evaluate = engine._evaluate_conditions
 
     def evaluate_conditions(template: Any, parameters: Any) -> Any:
         return evaluate(template, pseudo_parameters(get_region(), get_account_id()) | parameters)
 
     for module in (engine, changesets, handlers, stacks):
-        module._evaluate_conditions = evaluate_conditions  # noqa: SLF001
+        module._evaluate_conditions = evaluate_conditions

@@ -7,15 +7,15 @@ invocation is throttled: a caller that waits gets 429, an event is tried again.
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import lambda_svc  # type: ignore[import-not-found]  # in the tools' environment only
-from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]  # the same
+from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
 
 TYPE = "AWS::Lambda::Function"
 
 
 def install() -> None:
-    handlers = provisioners._RESOURCE_HANDLERS[TYPE]  # noqa: SLF001
-    provisioners._RESOURCE_HANDLERS[TYPE] = handlers | {  # noqa: SLF001
+    handlers = provisioners._RESOURCE_HANDLERS[TYPE]
+    provisioners._RESOURCE_HANDLERS[TYPE] = handlers | {
         "create": _binding(handlers["create"], properties_at=1),
         "update": _binding(handlers["update"], properties_at=2),
     }
@@ -25,7 +25,7 @@ def _binding(provision: Callable[..., Any], *, properties_at: int) -> Callable[.
     def provisioned(*arguments: Any, **named: Any) -> Any:
         made = provision(*arguments, **named)
         reserved = arguments[properties_at].get("ReservedConcurrentExecutions")
-        lambda_svc._functions[made[0]]["concurrency"] = None if reserved is None else int(reserved)  # noqa: SLF001
+        lambda_svc._functions[made[0]]["concurrency"] = None if reserved is None else int(reserved)
         return made
 
     return provisioned

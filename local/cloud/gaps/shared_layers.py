@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from ministack.core import lambda_runtime  # type: ignore[import-not-found]  # in the tools' environment only
+from ministack.core import lambda_runtime
 
 LAYER_PREFIX = "layer_"  # how ministack names a layer's folder beside a worker's code
 

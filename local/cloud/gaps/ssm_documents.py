@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 import yaml
-from ministack import app  # type: ignore[import-not-found]  # in the tools' environment only
-from ministack.core import responses  # type: ignore[import-not-found]  # the same
-from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]  # the same
+from ministack import app
+from ministack.core import responses
+from ministack.services.cloudformation import provisioners
 
 TYPE = "AWS::SSM::Document"
 
@@ -49,7 +49,7 @@ def _keep(name: str, properties: Any, *, version: int) -> None:
 
 
 def install() -> None:
-    provisioners._RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}  # noqa: SLF001
+    provisioners._RESOURCE_HANDLERS[TYPE] = {"create": create, "update": update, "delete": delete}
     ssm = app.SERVICE_HANDLERS["ssm"]
 
     async def with_documents(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
