@@ -2,22 +2,14 @@
 """Finding the keys of one Region, and their lives: made, replicated, switched, deleted (facts 1.8, 2.1, 2.2)."""
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
 
-from moto.kms.models import KmsBackend, kms_backends
-
-from . import events, families, lifecycle
+from . import families
 from .errors import AlreadyExistsException, NotFoundException, UnsupportedOperationException, ValidationException
-from .event_log import Event
-from .installation import Installation
 from .key_specs import SYMMETRIC, usage_of
 from .keys import EXTERNAL, StrictKey
+from .lifecycle import KeyLifecycle
 from .policies import require_policy
 from .states import DOOMED, KeyState
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(key/(?P<id>[^/]+)|(?P<alias>alias/.+))"
@@ -25,26 +17,10 @@ ARN = re.compile(
 DELETION_WINDOW_DAYS = range(7, 31)  # the guide; the API model's own bounds are wider
 
 
-class KeyKeeping(KmsBackend):
+class KeyKeeping(KeyLifecycle):
     """moto's backend without its cryptography, see `models`."""
 
-    def __init__(self, region_name: str, account_id: str, installation: Installation) -> None:
-        super().__init__(region_name, account_id)
-        self.installation = installation
-        self.next_change: datetime | None = None
-
-    def reset(self) -> None:
-        """The inherited one would call __init__ without the installation."""
-        self.__init__(self.region_name, self.account_id, self.installation)  # type: ignore[misc]  # as moto does
-
-    def sibling(self, region: str) -> "KeyKeeping":
-        """The same account's backend in another Region."""
-        return cast("KeyKeeping", kms_backends[self.account_id][region])
-
     # --- finding keys -------------------------------------------------------------------------------------------
-
-    def strict_keys(self) -> list[StrictKey]:
-        return [key for key in self.keys.values() if isinstance(key, StrictKey)]
 
     def resolve(self, identifier: str | None, *, alias_allowed: bool = True) -> StrictKey:
         """By id, ARN or alias. An ARN of another Region or account is not found here (facts 2.2)."""
@@ -169,7 +145,7 @@ class KeyKeeping(KmsBackend):
             raise ValidationException("PendingWindowInDays must be between 7 and 30 days.")
         key.require("ScheduleKeyDeletion")
         key.pending_window_days = pending_window_in_days
-        lifecycle.doom(key, self.installation.now())
+        key.begin_waiting_period(self.installation.now())
         self.plan()
         return None if key.deletes_at is None else key.deletes_at.timestamp()
 
@@ -201,23 +177,3 @@ class KeyKeeping(KmsBackend):
         if not key.is_symmetric:
             raise UnsupportedOperationException(f"{key.arn} is not a symmetric encryption key.")
         return key.key_rotation_status and key.settled_state not in DOOMED  # kms:GetKeyRotationStatus
-
-    # --- time and events ----------------------------------------------------------------------------------------
-
-    def settle(self) -> None:
-        """Does what is due. Called before every answer and by the server's ticker; cheap when nothing is due."""
-        with self.installation.lock:
-            now = self.installation.now()
-            if self.next_change is not None and self.next_change <= now:
-                lifecycle.settle(self, now)
-                self.plan()
-
-    def plan(self) -> None:
-        """To be called after every change of what time will do to keys in this Region."""
-        moments = [moment for key in self.strict_keys() if (moment := lifecycle.next_change(key)) is not None]
-        self.next_change = min(moments, default=None)
-
-    def publish(self, make: Callable[..., Event], key: StrictKey, **details: Any) -> None:
-        """`make` is one of `events`; who, where and when are added."""
-        place = events.Place(key.region, self.account_id, self.installation.now())
-        self.installation.sink.publish(make(place, key_arn=key.arn, **details))

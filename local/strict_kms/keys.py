@@ -4,7 +4,7 @@
 import os
 from collections.abc import Iterator
 from copy import copy
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from moto.kms.models import Key, kms_backends
@@ -153,6 +153,20 @@ class StrictKey(Key):
     @deletes_at.setter
     def deletes_at(self, moment: datetime | None) -> None:
         self.deletion_date = None if moment is None else moment.astimezone(timezone.utc).replace(tzinfo=None)
+
+    @property
+    def next_change(self) -> datetime | None:
+        """When time changes it for the next time, if at all."""
+        moments = (self.materials.earliest_expiry, self.deletes_at, self.transient_until)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def begin_waiting_period(self, now: datetime) -> None:
+        """Before its deletion; for a primary key with replicas the wait for their end (kms:ScheduleKeyDeletion)."""
+        if self.has_replicas:
+            self.enter(KeyState.PENDING_REPLICA_DELETION)
+            return
+        self.enter(KeyState.PENDING_DELETION)
+        self.deletes_at = now + timedelta(days=self.pending_window_days or 0)
 
     def follow_materials(self) -> None:
         """Into PendingImport when a permanent material is missing, out of it when all are here."""
