@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from proofs.drill.context import DEPLOYMENT, KEY_SET
+from proofs.drill.places import DEPLOYMENT, KEY_SET
 
 READ_SECONDS = 60.0  # a cold start on two busy cores takes some; a function's own time-outs are shorter
 CONNECTIONS = 24

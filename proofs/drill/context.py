@@ -8,24 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from proofs.drill.aws import Aws
 from proofs.drill.checks import Checks
 from proofs.drill.files import Candidate, UnreadableFile
+from proofs.drill.places import HOME, REPLICA
 from proofs.drill.progress import Progress
+from proofs.drill.traffic import Traffic
+from proofs.drill.watching import Watcher
 
 if TYPE_CHECKING:
     from local.cloud import LocalCloud
-    from proofs.drill.aws import Aws
-    from proofs.drill.traffic import Traffic
-    from proofs.drill.watching import Watcher
 
-DEPLOYMENT = "kms-failover"
-KEY_SET = "orders"
-PREFERRED, OTHER = "us-east-1", "us-west-2"
-REGIONS = (PREFERRED, OTHER)
-HOME = {PREFERRED: "orders-use1", OTHER: "orders-usw2"}  # where clients of a region write
-REPLICA = {PREFERRED: "orders-use1-replica", OTHER: "orders-usw2-replica"}  # by the home's region; in the other region
-BUCKETS = {HOME[PREFERRED]: PREFERRED, REPLICA[PREFERRED]: OTHER, HOME[OTHER]: OTHER, REPLICA[OTHER]: PREFERRED}
-CONTEXT = {"purpose": "drill"}
 WORKERS = 3  # for the drill's own reading and writing: the machine runs two clouds and the traffic beside it
 
 
@@ -65,12 +58,12 @@ class Moment:
 class Drill:
     options: Options
     cloud: "LocalCloud"
-    aws: "Aws"
+    aws: Aws
     progress: Progress
     checks: Checks
     keys: dict[str, str]
-    traffic: "Traffic"
-    watcher: "Watcher"
+    traffic: Traffic
+    watcher: Watcher
     first_files: list[Candidate]
     later_files: list[Candidate]  # written during the outage
     objects: list[DrillObject] = field(default_factory=list)

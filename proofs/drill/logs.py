@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.domain.naming import FUNCTIONS
 from proofs.drill.aws import Aws
-from proofs.drill.context import DEPLOYMENT, REGIONS
+from proofs.drill.places import DEPLOYMENT, REGIONS
 
 MAX_PAGES = 50  # of one function's log; a drill's has a few
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kms_failover.client.failover_kms import FailoverKms
-from proofs.drill.context import CONTEXT, DEPLOYMENT, HOME, KEY_SET, REGIONS, Drill, DrillObject
+from proofs.drill.context import Drill, DrillObject
 from proofs.drill.files import Candidate, UnreadableFile, read
 from proofs.drill.opening import encryption_client
+from proofs.drill.places import CONTEXT, DEPLOYMENT, HOME, KEY_SET, REGIONS
 
 
 @dataclass(frozen=True)

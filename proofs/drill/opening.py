@@ -17,7 +17,8 @@ from kms_failover.domain.data_keys.bundle import Bundle, is_bundle
 from kms_failover.domain.objects.s3_envelope import Envelope
 from kms_failover.errors import KmsFailoverError
 from proofs.drill.aws import Aws
-from proofs.drill.context import BUCKETS, CONTEXT, DrillObject
+from proofs.drill.context import DrillObject
+from proofs.drill.places import BUCKETS, CONTEXT
 
 
 class OneRegionKms:

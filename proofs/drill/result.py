@@ -10,7 +10,8 @@ from typing import Any
 from proofs.drill import figures
 from proofs.drill.checks import Check
 from proofs.drill.commands import REPOSITORY, run, sam
-from proofs.drill.context import OTHER, PREFERRED, Drill
+from proofs.drill.context import Drill
+from proofs.drill.places import OTHER, PREFERRED
 from proofs.drill.traffic import Record
 
 PACKAGES = (

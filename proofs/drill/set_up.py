@@ -11,7 +11,8 @@ import yaml
 
 from proofs.drill.aws import Aws
 from proofs.drill.commands import REPOSITORY, SetUpError, cli, run_logged, sam
-from proofs.drill.context import BUCKETS, DEPLOYMENT, HOME, KEY_SET, OTHER, PREFERRED, REGIONS, REPLICA, Options
+from proofs.drill.context import Options
+from proofs.drill.places import BUCKETS, DEPLOYMENT, HOME, KEY_SET, OTHER, PREFERRED, REGIONS, REPLICA
 from proofs.drill.progress import Progress
 from proofs.drill.result import HEALTHY_AFTER_SECONDS
 

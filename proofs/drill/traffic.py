@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from kms_failover.client.failover_kms import FailoverKms
 from proofs.drill.aws import Aws, FunctionFailedError
-from proofs.drill.context import DEPLOYMENT, KEY_SET, OTHER, REGIONS
+from proofs.drill.places import DEPLOYMENT, KEY_SET, OTHER, REGIONS
 
 THREADS_EACH = 2  # per region and client, so that a slow call does not hold up the ones that follow
 PACE_SECONDS = 1.0  # between two requests of a thread: 2 regions x 2 clients x 2 threads are 8 requests a second

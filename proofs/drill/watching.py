@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from proofs.drill.aws import Aws
-from proofs.drill.context import OTHER, PREFERRED, REGIONS
+from proofs.drill.places import OTHER, PREFERRED, REGIONS
 
 PAUSE_SECONDS = 1.5
 

@@ -19,7 +19,7 @@ from local.cloud.faults import Faults
 from local.cloud.state import CloudState, read_state
 from proofs.drill.aws import Aws
 from proofs.drill.commands import REPOSITORY, SetUpError
-from proofs.drill.context import DEPLOYMENT, KEY_SET, OTHER, REGIONS
+from proofs.drill.places import DEPLOYMENT, KEY_SET, OTHER, REGIONS
 from proofs.drill.progress import Progress
 from proofs.drill.waiting import poll
 from proofs.trials.service import prepare

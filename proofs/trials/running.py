@@ -9,7 +9,7 @@ from kms_failover.client.failover_kms import FailoverKms
 from local.cloud import Faults
 from proofs.drill.aws import Aws
 from proofs.drill.commands import SetUpError
-from proofs.drill.context import DEPLOYMENT, KEY_SET, OTHER, PREFERRED, REGIONS
+from proofs.drill.places import DEPLOYMENT, KEY_SET, OTHER, PREFERRED, REGIONS
 from proofs.drill.progress import Progress
 from proofs.trials.service import State, make_cold
 

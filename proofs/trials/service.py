@@ -10,7 +10,8 @@ from kms_failover.adapters.stored_observations import KINDS
 from proofs.drill import set_up
 from proofs.drill.aws import Aws
 from proofs.drill.commands import SetUpError, cli
-from proofs.drill.context import DEPLOYMENT, KEY_SET, PREFERRED, REGIONS, Options
+from proofs.drill.context import Options
+from proofs.drill.places import DEPLOYMENT, KEY_SET, PREFERRED, REGIONS
 from proofs.drill.progress import Progress
 
 FUNCTIONS = ("controller", "signals", "data-keys", "runbook")

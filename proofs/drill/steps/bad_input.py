@@ -5,8 +5,9 @@ from pathlib import Path
 
 from proofs.drill.checks import naming
 from proofs.drill.commands import cli
-from proofs.drill.context import DEPLOYMENT, HOME, OTHER, PREFERRED, REPLICA, Drill
+from proofs.drill.context import Drill
 from proofs.drill.files import Candidate, UnreadableFile, read
+from proofs.drill.places import DEPLOYMENT, HOME, OTHER, PREFERRED, REPLICA
 from proofs.drill.set_up import wrong_region_file
 from proofs.drill.waiting import poll
 

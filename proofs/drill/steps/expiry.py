@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from proofs.drill import importing
 from proofs.drill.checks import at_most
-from proofs.drill.context import CONTEXT, DEPLOYMENT, KEY_SET, OTHER, Drill
+from proofs.drill.context import Drill
 from proofs.drill.covering import problems
+from proofs.drill.places import CONTEXT, DEPLOYMENT, KEY_SET, OTHER
 from proofs.drill.steps.key_material import ACCEPTED, answer_of
 from proofs.drill.steps.outage import SHOWN
 from proofs.drill.waiting import poll

@@ -6,7 +6,8 @@ from botocore.exceptions import ClientError
 
 from proofs.drill import importing
 from proofs.drill.checks import one_of
-from proofs.drill.context import CONTEXT, DEPLOYMENT, KEY_SET, OTHER, PREFERRED, REGIONS, Drill
+from proofs.drill.context import Drill
+from proofs.drill.places import CONTEXT, DEPLOYMENT, KEY_SET, OTHER, PREFERRED, REGIONS
 
 ACCEPTED = "accepted"
 REFUSALS = ("IncorrectKeyException", "InvalidCiphertextException", "AccessDeniedException")  # facts 2.2

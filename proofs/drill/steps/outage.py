@@ -2,10 +2,11 @@
 
 from proofs.drill import figures
 from proofs.drill.checks import at_least
-from proofs.drill.context import OTHER, PREFERRED, Drill, DrillObject
+from proofs.drill.context import Drill, DrillObject
 from proofs.drill.covering import coverage
 from proofs.drill.objects import clients_in, write
 from proofs.drill.opening import compare
+from proofs.drill.places import OTHER, PREFERRED
 from proofs.drill.waiting import poll
 
 DEBT_SECONDS = 90.0

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from proofs.drill.commands import cli
-from proofs.drill.context import DEPLOYMENT, KEY_SET, OTHER, PREFERRED, REGIONS, Drill
+from proofs.drill.context import Drill
 from proofs.drill.covering import coverage, problems, wait_until_covered
+from proofs.drill.places import DEPLOYMENT, KEY_SET, OTHER, PREFERRED, REGIONS
 from proofs.drill.steps.outage import SHOWN
 from proofs.drill.steps.traffic import complete_data_keys
 from proofs.drill.waiting import poll

@@ -5,7 +5,8 @@ from typing import Any
 
 from proofs.drill import figures
 from proofs.drill.checks import at_most
-from proofs.drill.context import OTHER, PREFERRED, REGIONS, Drill
+from proofs.drill.context import Drill
+from proofs.drill.places import OTHER, PREFERRED, REGIONS
 from proofs.drill.waiting import poll
 
 ROUTE_SECONDS = 120.0  # three probe rounds of ten seconds, with room for two busy cores

@@ -4,7 +4,8 @@ import base64
 
 from proofs.drill import figures
 from proofs.drill.checks import at_least, at_most
-from proofs.drill.context import KEY_SET, OTHER, PREFERRED, REGIONS, Drill
+from proofs.drill.context import Drill
+from proofs.drill.places import KEY_SET, OTHER, PREFERRED, REGIONS
 from proofs.drill.waiting import poll
 
 HEALTHY = "healthy"

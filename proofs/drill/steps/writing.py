@@ -1,9 +1,10 @@
 """Step 2: half of the files by the stock client, half by the same client with our drop-in; then all are covered."""
 
 from proofs.drill.checks import at_least
-from proofs.drill.context import OTHER, PREFERRED, REPLICA, Drill
+from proofs.drill.context import Drill
 from proofs.drill.covering import as_written, coverage, share, wait_until_covered
 from proofs.drill.objects import clients_in, write
+from proofs.drill.places import OTHER, PREFERRED, REPLICA
 from proofs.drill.waiting import poll
 
 REPLICATED_SECONDS = 60.0
