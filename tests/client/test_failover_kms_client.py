@@ -207,7 +207,7 @@ def test_a_forked_child_hands_on_by_a_connection_of_its_own(world: World) -> Non
     with FailoverKms.connect(EAST, None, (world.key_set,)) as connected:
         client: Any = connected
         parents = connected._connection
-        connected.forget_parent()  # as a fork does
+        connected._forget_parent()  # as a fork does
 
         described = client.describe_key(KeyId="orders")
 
@@ -218,7 +218,7 @@ def test_a_forked_child_hands_on_by_a_connection_of_its_own(world: World) -> Non
 
 def test_a_forked_child_adds_to_the_user_agent_of_its_own_client(world: World) -> None:
     with FailoverKms.connect(EAST, None, (world.key_set,)) as connected:
-        connected.forget_parent()  # as a fork does
+        connected._forget_parent()  # as a fork does
 
         connected.generate_random(NumberOfBytes=20)
 
@@ -231,7 +231,7 @@ def test_a_forked_child_that_is_closed_first_takes_no_lock_of_its_parents(world:
     ended = Event()
 
     def close_in_child() -> None:
-        connected.forget_parent()  # as a fork does
+        connected._forget_parent()  # as a fork does
         connected.close()
         ended.set()
 

@@ -314,7 +314,7 @@ def test_a_forked_child_serves_from_what_its_parent_knew(world: World) -> None:
         table.delete()
 
         for _ in range(2):  # and its own child
-            kms.forget_parent()  # as a fork does
+            kms._forget_parent()  # as a fork does
             made = kms.generate_data_key(KeyId="orders", KeySpec="AES_256")
 
     assert made["KmsFailover"]["MissingRegions"] == []

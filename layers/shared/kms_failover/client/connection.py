@@ -67,6 +67,8 @@ class Connection:
         self._deployed_as = deployment
         self._session = session
         self._last_known: LastKnown | None = None  # of the process that this one was forked from
+        self._routes: RouteReader | None = None
+        self._reporter: FaultReporter | None = None
         self._lock = threading.RLock()
 
     @property
@@ -82,23 +84,24 @@ class Connection:
     @property
     def routes(self) -> "RouteReader":
         with self._lock:
+            if self._routes is None:
+                self._routes = self._new_routes()
             return self._routes
 
     def close(self) -> None:
         """End this connection's threads. Calls under way finish by themselves, within their time-outs."""
         self.kms.close()
         with self._lock:
-            for name in ("_routes", "_reporter"):
-                if self.__dict__.get(name) is not None:
-                    self.__dict__[name].close()
+            for threads in (self._routes, self._reporter):
+                if threads is not None:
+                    threads.close()
 
     def renewed(self) -> "Connection":
         """The same connection with clients and threads of its own, for a forked process. It knows what was known."""
         renewed = Connection(
             self.region, self._deployed_as, self._configured, settings=self.settings, session=self._session
         )
-        routes: RouteReader | None = self.__dict__.get("_routes")
-        renewed._last_known = self._last_known if routes is None else routes.last_known
+        renewed._last_known = self._last_known if self._routes is None else self._routes.last_known
         return renewed
 
     def __enter__(self) -> Self:
@@ -113,8 +116,7 @@ class Connection:
 
         return Bundler(self.region, self.kms, self.settings)
 
-    @cached_property
-    def _routes(self) -> "RouteReader":
+    def _new_routes(self) -> "RouteReader":
         from kms_failover.client.account_filter import AccountFilter
         from kms_failover.client.key_set_memory import KeySetMemory
         from kms_failover.client.routes import NOTHING_KNOWN, RouteReader
@@ -144,12 +146,6 @@ class Connection:
         return lambda: frozenset({own()})
 
     @cached_property
-    def _reporter(self) -> "FaultReporter | None":
-        from kms_failover.client.reports import FaultReporter
-
-        return FaultReporter(self.region, self._state) if self._state is not None else None
-
-    @cached_property
     def _state(self) -> "StateTable | None":
         import boto3
 
@@ -164,6 +160,10 @@ class Connection:
 
     def _report(self, region: str, code: str) -> None:
         with self._lock:
+            if self._reporter is None and self._state is not None:
+                from kms_failover.client.reports import FaultReporter
+
+                self._reporter = FaultReporter(self.region, self._state)
             reporter = self._reporter
         if reporter is not None:
             reporter(region, code)

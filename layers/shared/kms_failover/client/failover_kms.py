@@ -79,7 +79,7 @@ def _raises_like_boto3[**P, R](method: Callable[P, R]) -> Callable[P, R]:
         except KmsFailoverError as error:
             code = next((code for kind, code in _CODES if isinstance(error, kind)), "KMSInternalException")
             operation = "".join(word.title() for word in method.__name__.split("_"))
-            raise cast("FailoverKms", args[0]).refusal(code, str(error), operation) from error
+            raise _refusal(cast("FailoverKms", args[0]), code, str(error), operation) from error
 
     return wrapper
 
@@ -180,17 +180,6 @@ class FailoverKms(BaseClient):
         with ThreadPoolExecutor(max_concurrency, thread_name_prefix="kms-failover-rewrap") as threads:
             return list(threads.map(lambda request: context.copy().run(one, request), requests))
 
-    def refusal(self, code: str, message: str, operation: str) -> ClientError:
-        """What boto3 raises for this code: a subclass of ClientError where KMS models it."""
-        kind: type[ClientError] = self.exceptions.from_code(code)
-        metadata: Any = {
-            "HTTPStatusCode": _STATUS.get(code, 400),
-            "HTTPHeaders": {},
-            "RetryAttempts": 0,
-            "RequestId": "",
-        }
-        return kind({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, operation)
-
     @property
     def exceptions(self) -> Any:
         """The same classes in all regions."""
@@ -236,7 +225,7 @@ class FailoverKms(BaseClient):
         self.__dict__.update(state)
         _CLIENTS.add(self)
 
-    def forget_parent(self) -> None:
+    def _forget_parent(self) -> None:
         """In a forked child: threads and connections are the parent's alone, and so are keys that were made or kept."""
         self._made = None
         self._forked = True
@@ -270,6 +259,18 @@ class FailoverKms(BaseClient):
         return self._connection
 
 
+def _refusal(client: FailoverKms, code: str, message: str, operation: str) -> ClientError:
+    """What boto3 raises for this code: a subclass of ClientError where KMS models it."""
+    kind: type[ClientError] = client.exceptions.from_code(code)
+    metadata: Any = {
+        "HTTPStatusCode": _STATUS.get(code, 400),
+        "HTTPHeaders": {},
+        "RetryAttempts": 0,
+        "RequestId": "",
+    }
+    return kind({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, operation)
+
+
 def _member_named(connection: Connection, key_id: object) -> dict[str, str]:
     """The local member key's ARN, where `key_id` is the name of a key set; a bare key id and an ARN are KMS's own.
 
@@ -287,7 +288,7 @@ _CLIENTS: weakref.WeakSet[FailoverKms] = weakref.WeakSet()
 
 def _forget_parents() -> None:
     for client in _CLIENTS:
-        client.forget_parent()
+        client._forget_parent()  # noqa: SLF001  # a fork's alone, and no part of the API
 
 
 os.register_at_fork(after_in_child=_forget_parents)
