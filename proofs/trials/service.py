@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from kms_failover.adapters.stored_observations import KINDS
+from kms_failover.adapters.state_table.observations import KINDS
 from proofs.drill import set_up
 from proofs.drill.aws import Aws
 from proofs.drill.commands import SetUpError, cli

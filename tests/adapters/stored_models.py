@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kms_failover import adapters
-from kms_failover.adapters.items import ItemGroup
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.adapters.stored_key_sets import former_key_sets
+from kms_failover.adapters.state_table.items import ItemGroup
+from kms_failover.adapters.state_table.key_sets import former_key_sets
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import Bucket, KeySet, Material, MemberKey, Model, Origin
 from kms_failover.domain.objects.backfill import Backfill

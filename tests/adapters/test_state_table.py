@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kms_failover.adapters import stored_observations
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.adapters.state_table import observations as stored_observations
 from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.routing.health import Outcome, Source
 from kms_failover.domain.routing.route import Intent, Mode

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kms_failover.adapters import stored_observations
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.adapters.unreadable import UnreadableLog
+from kms_failover.adapters.state_table import observations as stored_observations
+from kms_failover.adapters.state_table.unreadable import UnreadableLog
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import Outcome, Source, Verdict

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kms_failover.adapters import stored_key_sets
 from kms_failover.adapters.key_set_journal import KeySetJournal
+from kms_failover.adapters.state_table import key_sets as stored_key_sets
 from kms_failover.domain.key_set import Bucket, Failback
 from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.debt import Debt

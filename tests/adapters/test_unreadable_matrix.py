@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto import mock_aws
 
-from kms_failover.adapters import stored_key_sets, stored_observations
 from kms_failover.adapters.state_table import StateTable
+from kms_failover.adapters.state_table import key_sets as stored_key_sets
+from kms_failover.adapters.state_table import observations as stored_observations
 from kms_failover.domain.key_set import Model
 from tests.adapters.stored_models import GOOD, MOST_SPOILED, SAMPLES, item_of, spoiled_items, stored_models
 from tests.adapters.tables import create_state_table

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.adapters.stored_key_sets import MAX_KEY_SETS
+from kms_failover.adapters.state_table.key_sets import MAX_KEY_SETS
 from kms_failover.client.account_filter import MOST_TOLD, AccountFilter
 from kms_failover.client.failover_kms import FailoverKms
 from kms_failover.domain.data_keys.settings import Settings

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kms_failover.adapters.stored_observations import REPORT_SECONDS
+from kms_failover.adapters.state_table.observations import REPORT_SECONDS
 from kms_failover.client.reports import FaultReporter
 from kms_failover.domain.routing.health import Observation, Outcome, Source
 from tests.client.kms_world import FOREVER, timed_out

@@ -13,7 +13,7 @@ from functions.controller.handler import lambda_handler as controller
 from functions.probe.handler import lambda_handler as probe
 from functions.runbook.handler import lambda_handler as runbook
 from functions.signals.handler import lambda_handler as signals
-from kms_failover.adapters import stored_observations
+from kms_failover.adapters.state_table import observations as stored_observations
 from kms_failover.client.reports import FaultReporter
 from kms_failover.domain.naming import Place
 from kms_failover.domain.routing.health import Observation, Outcome, Source, Verdict

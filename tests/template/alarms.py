@@ -12,7 +12,7 @@ from functions.reimport import handler as reimport
 from functions.rewrap import handler as rewrap
 from functions.signals import handler as signals
 from functions.sweep import handler as sweep
-from kms_failover.adapters.unreadable_metric import UnreadableMetric
+from kms_failover.adapters.state_table.unreadable_metric import UnreadableMetric
 from kms_failover.domain.routing.aws_events import ALARM_INFIX, read
 from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict
 from kms_failover.domain.routing.judgement import first_judgement

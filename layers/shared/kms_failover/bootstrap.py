@@ -203,7 +203,7 @@ def runbook(place: Place) -> "Runbook":
 
 
 def _state(place: Place, config: Config | None = None) -> StateTable:
-    from kms_failover.adapters.unreadable_metric import UnreadableMetric
+    from kms_failover.adapters.state_table.unreadable_metric import UnreadableMetric
 
     return StateTable(_table(place, config), place.region, UnreadableMetric(place.deployment.name))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from kms_failover.adapters.items import ItemGroup, OnUnreadable, fact
-from kms_failover.adapters.stored_key_sets import MAX_KEY_SET_PAGES, MAX_KEY_SETS
+from kms_failover.adapters.state_table.items import ItemGroup, OnUnreadable, fact
+from kms_failover.adapters.state_table.key_sets import MAX_KEY_SET_PAGES, MAX_KEY_SETS
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.runbook.key_set_change import AppliedKeySet, FormerKeySet
 from kms_failover.errors import UnreadableItemError, WriteConflictError

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.adapters.stored_observations import REPORT_ID, report_time
+from kms_failover.adapters.state_table.observations import REPORT_ID, report_time
 from kms_failover.domain.routing.health import Observation, Outcome, Source
 
 logger = logging.getLogger(__name__)

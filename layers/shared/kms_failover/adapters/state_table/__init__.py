@@ -5,10 +5,10 @@ Reads and writes only this region's copy; DynamoDB carries the items to the othe
 
 from contextlib import AbstractContextManager
 
-from kms_failover.adapters.stored_control import ControlItems
-from kms_failover.adapters.stored_key_sets import KeySetItems
-from kms_failover.adapters.stored_ledger import LedgerItems
-from kms_failover.adapters.stored_observations import ObservationItems
+from kms_failover.adapters.state_table.control import ControlItems
+from kms_failover.adapters.state_table.key_sets import KeySetItems
+from kms_failover.adapters.state_table.ledger import LedgerItems
+from kms_failover.adapters.state_table.observations import ObservationItems
 from kms_failover.errors import UnreadableItemError
 
 

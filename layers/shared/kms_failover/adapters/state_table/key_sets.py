@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.adapters.items import ItemGroup, Items, fact, unless_epoch
+from kms_failover.adapters.state_table.items import ItemGroup, Items, fact, unless_epoch
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.runbook.key_set_change import FormerKeySet

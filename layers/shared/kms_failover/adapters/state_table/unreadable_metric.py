@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kms_failover.adapters.metrics import count
-from kms_failover.adapters.unreadable import UnreadableLog
+from kms_failover.adapters.state_table.unreadable import UnreadableLog
 from kms_failover.errors import UnreadableItemError
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from kms_failover.adapters.items import Item, ItemGroup
+from kms_failover.adapters.state_table.items import Item, ItemGroup
 from kms_failover.domain.routing.health import Observation, Source
 from kms_failover.domain.routing.signals import IgnoredEvent
 

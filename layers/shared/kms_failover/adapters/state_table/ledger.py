@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import chain, islice, takewhile
 from typing import Any
 
-from kms_failover.adapters.items import Item, ItemGroup, fact
+from kms_failover.adapters.state_table.items import Item, ItemGroup, fact
 from kms_failover.domain.objects.backfill import Backfill, Phase
 from kms_failover.domain.objects.coverage import CoverageGap
 from kms_failover.domain.objects.debt import Debt, LedgerEntry, ObjectEntries, Refusal, debt_id, refusal_id
