@@ -26,7 +26,7 @@ from tests.domain.strategies import (
 S3_METADATA_BYTES = 2048  # facts 6.1
 S3_ENCRYPTION_CLIENT_BYTES = 300  # its other entries, names included; about 250 with a short context
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "bundle-format.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "bundle-format.md"
 
 # docs/bundle-format.md, "Test vectors": a change of these bytes orphans every bundle in the world
 VECTOR_KEY = bytes(range(32))
@@ -197,7 +197,7 @@ def test_a_related_keys_wrap_opens_although_that_key_has_left_the_key_set() -> N
     family = related_key_set()
     gone, there = family.members
     bundle = Bundle("orders", Kind.DATA_KEY, bytes(32), (Wrap(gone.arn, b"east"),))
-    left = family.model_copy(update={"members": (there,)})
+    left = family.but(members=(there,))
 
     assert bundle.blobs_by_member(left) == {there.arn: b"east"}
     assert not bundle.lacking(left)

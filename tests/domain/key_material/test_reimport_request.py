@@ -11,7 +11,7 @@ from kms_failover.domain.key_material.material import LossKind
 from kms_failover.domain.key_material.reimport_request import Loss, ReimportRequest, reimport_request
 from kms_failover.errors import EventFormatError
 
-EVENTS = Path(__file__).parents[2] / "events"
+EVENTS = Path(__file__).parents[3] / "events"
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 KEY_ARN = f"arn:aws:kms:eu-west-1:111122223333:key/{KEY_ID}"
 

@@ -10,7 +10,7 @@ import pytest
 from kms_failover.domain.objects.rewrap_request import ObjectName, from_invocation, from_message, is_from_queue
 from kms_failover.errors import EventFormatError
 
-EVENTS = Path(__file__).parents[2] / "events"
+EVENTS = Path(__file__).parents[3] / "events"
 ORDER = ObjectName("orders-eu-west-1", "2026/11/order 1+1.json")
 
 

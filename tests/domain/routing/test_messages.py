@@ -148,7 +148,7 @@ def test_a_text_says_what_since_why_and_what_to_do_with_the_command_to_paste() -
 
 @pytest.mark.parametrize("change", [*map(news, Kind), route(WEST, EAST), route(WEST, EAST, moved=False)])
 def test_the_runbook_has_a_line_for_each_text_and_its_subject(change: Route | News) -> None:
-    runbook = (Path(__file__).parents[2] / "runbooks" / "README.md").read_text("utf-8")
+    runbook = (Path(__file__).parents[3] / "runbooks" / "README.md").read_text("utf-8")
     table = runbook.split("| subject begins |")[1].split("\n\n")[0]
     row = re.compile(r"^\| `([A-Z]+(?: [A-Z]+)*)\b[^|]*?(?:\(([A-Z ]+)\) )?\|", re.MULTILINE)
     subjects = {found[2] or found[1]: found[1] for found in row.finditer(table)}
