@@ -47,7 +47,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
 def _status(runbook: Runbook, order: Command) -> dict[str, Any]:
     """The order is given, whatever else cannot be shown: an outage makes reading slow, or fail."""
     try:
-        return runbook.execute(order.model_copy(update={"Action": ActionName.STATUS}))
+        return runbook.execute(order.but(Action=ActionName.STATUS))
     except Exception as error:
         logger.exception("the status cannot be shown")
         return {"StatusError": f"{type(error).__name__}: {error}"}

@@ -5,7 +5,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import Model
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import Observation
 from kms_failover.domain.routing.judgement import Judgement

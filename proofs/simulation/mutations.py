@@ -48,24 +48,22 @@ _of_region, _of_a_loss = Situation._of_region, Situation._of_a_loss
 
 def _throttled_is_a_fault(seen: Sequence[Observation], *rest: Any) -> Any:
     mute, fault = Outcome.INCONCLUSIVE, Outcome.REGION_FAULT
-    return _findings([o.model_copy(update={"outcome": fault}) if o.outcome is mute else o for o in seen], *rest)
+    return _findings([o.but(outcome=fault) if o.outcome is mute else o for o in seen], *rest)
 
 
 def _refusals_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
     fault = {"outcome": Outcome.KEY_FAULT}
-    return _findings([o.model_copy(update=fault) if o.outcome is Outcome.REFUSED else o for o in seen], *rest)
+    return _findings([o.but(**fault) if o.outcome is Outcome.REFUSED else o for o in seen], *rest)
 
 
 def _busy_keys_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
     fault = {"outcome": Outcome.KEY_FAULT}
     busy = [o.outcome is Outcome.INCONCLUSIVE and bool(o.key_set) for o in seen]
-    return _findings(
-        [o.model_copy(update=fault) if is_busy else o for o, is_busy in zip(seen, busy, strict=True)], *rest
-    )
+    return _findings([o.but(**fault) if is_busy else o for o, is_busy in zip(seen, busy, strict=True)], *rest)
 
 
 def _nothing_is_taken_back(seen: Sequence[Observation], *rest: Any) -> Any:
-    return _findings([o.model_copy(update={"subject": ""}) if o.source is not Source.PROBE else o for o in seen], *rest)
+    return _findings([o.but(subject="") if o.source is not Source.PROBE else o for o in seen], *rest)
 
 
 def _refusals_are_forgotten(previous: RegionHealth, found: Any) -> Any:
@@ -79,7 +77,7 @@ def _goes_wherever_it_is_told(intent: Intent, previous: Route, seen: Any) -> boo
 
 
 def _one_fault_suffices(previous: RegionHealth, found: Any, rules: Rules, now: datetime) -> Any:
-    hasty = rules.model_copy(update={"faults_to_impair": 1, "faults_to_impair_when_corroborated": 1})
+    hasty = rules.but(faults_to_impair=1, faults_to_impair_when_corroborated=1)
     return _verdict(previous, found, hasty, now)
 
 
@@ -96,7 +94,7 @@ def _never_impaired(previous: RegionHealth, found: Any, rules: Rules, now: datet
 
 
 def _hold_is_nothing(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
-    said = intent.model_copy(update={"mode": Mode.AUTOMATIC}) if intent.mode is Mode.HOLD else intent
+    said = intent.but(mode=Mode.AUTOMATIC) if intent.mode is Mode.HOLD else intent
     return _wanted(key_set, previous, seen, said, owed)
 
 
@@ -107,7 +105,7 @@ def _debt_is_nothing(
 
 
 def _held_is_automatic(key_set: KeySet, *rest: Any) -> Any:
-    return _returns_to(key_set.model_copy(update={"failback": Failback.AUTOMATIC}), *rest)
+    return _returns_to(key_set.but(failback=Failback.AUTOMATIC), *rest)
 
 
 def _lost_regions_dropped(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
@@ -120,12 +118,12 @@ def _oldest_intent(intents: Sequence[Intent], now: datetime) -> Intent:
 
 
 def _intents_never_expire(intents: Sequence[Intent], now: datetime) -> Intent:
-    return _in_force([intent.model_copy(update={"expires_at": None}) for intent in intents], now)
+    return _in_force([intent.but(expires_at=None) for intent in intents], now)
 
 
 def _one_epoch_behind(intents: Sequence[Intent], now: datetime) -> Intent:
     newest = _in_force(intents, now)
-    return newest.model_copy(update={"epoch": max(0, newest.epoch - 1)})
+    return newest.but(epoch=max(0, newest.epoch - 1))
 
 
 def _without_corroboration(*_: Any) -> list[Observation]:
@@ -149,12 +147,12 @@ def _hold_the_first_only(key_set: KeySet, previous: Route, seen: Any, intent: In
 
 
 def _force_is_nothing(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
-    said = intent.model_copy(update={"mode": Mode.AUTOMATIC}) if intent.mode is Mode.FORCE else intent
+    said = intent.but(mode=Mode.AUTOMATIC) if intent.mode is Mode.FORCE else intent
     return _wanted(key_set, previous, seen, said, owed)
 
 
 def _nobody_insists(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
-    return _wanted(key_set, previous, seen, intent.model_copy(update={"insist": False}), owed)
+    return _wanted(key_set, previous, seen, intent.but(insist=False), owed)
 
 
 def _approval_never_ends(intent: Intent, previous: Route, _health: RegionHealth | None) -> bool:
@@ -184,7 +182,7 @@ def _no_returns(situation: Situation, said: Sequence[LastNews], count: int) -> A
 
 def _silence_is_an_answer(situation: Situation, region: RegionHealth, said: LastNews, changes: list[Any]) -> LastNews:
     answer = {"key_answers": True, "key_word_at": situation.now}
-    return _of_region(situation, region.model_copy(update=answer), said, changes)
+    return _of_region(situation, region.but(**answer), said, changes)
 
 
 def _told_once(situation: Situation, region: RegionHealth, said: LastNews, changes: list[Any]) -> LastNews:
@@ -197,7 +195,7 @@ def _unconditional(self: MemoryState, judgement: Judgement) -> None:
 
 
 def _forgets_what_came_since(self: Judgement, told: Deliveries) -> Judgement:
-    return _without(self, told).model_copy(update={"pending": (), "recovered": (), "news": ()})
+    return _without(self, told).but(pending=(), recovered=(), news=())
 
 
 def _route_order_only(key_set: KeySet, previous: Route) -> Any:
@@ -250,7 +248,7 @@ MUTATIONS = (
     Mutation(
         "a key has the word of the one that it replaces",
         frozenset({"refuge"}),
-        _patched((RegionHealth, "with_key", lambda health, arn: health.model_copy(update={"key_arn": arn}))),
+        _patched((RegionHealth, "with_key", lambda health, arn: health.but(key_arn=arn))),
     ),
     Mutation(
         "a return is told before the key has answered",

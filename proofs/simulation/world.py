@@ -212,10 +212,9 @@ class World:
         """What is applied, in each region: another key in the place of the one there, whose wraps nobody opens now."""
         self._count += 1
         members = [
-            m if m.region != region else m.model_copy(update={"arn": arn(region, f"new-{self._count}")})
-            for m in self.key_set.members
+            m if m.region != region else m.but(arn=arn(region, f"new-{self._count}")) for m in self.key_set.members
         ]
-        self.key_set = self.key_set.model_copy(update={"members": tuple(members)})
+        self.key_set = self.key_set.but(members=tuple(members))
         self.ciphertexts = [(bundle, wrapped_in - {region}) for bundle, wrapped_in in self.ciphertexts]
         for observer in self.observers:
             observer.replica.put_key_set(self.key_set)

@@ -14,7 +14,8 @@ from kms_failover.adapters.items import ItemGroup
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.stored_key_sets import former_key_sets
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
-from kms_failover.domain.key_set import Bucket, KeySet, Material, MemberKey, Model, Origin
+from kms_failover.domain.key_set import Bucket, KeySet, Material, MemberKey, Origin
+from kms_failover.domain.model import Model
 from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source

@@ -138,7 +138,7 @@ class MemoryState:
         there = self._debts.get((held.key_set, held.id))
         if there is None or there.model_dump_json() != held.as_stored:
             return False
-        self._debts[held.key_set, held.id] = there.model_copy(update={"sent_at": at})
+        self._debts[held.key_set, held.id] = there.but(sent_at=at)
         return True
 
     def debts(self, key_set: str, owed_to: str = "", bucket: str = "") -> Iterator[Debt]:

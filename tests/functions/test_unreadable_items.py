@@ -21,7 +21,7 @@ from kms_failover.adapters.map_runs import StepFunctionsMapRuns
 from kms_failover.adapters.once import _as_stored
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.cli_text import text
-from kms_failover.domain.key_set import Model
+from kms_failover.domain.model import Model
 from kms_failover.domain.objects.backfill import Phase, RunCounts
 from kms_failover.domain.objects.debt import Debt, Refusal, debt_id, refusal_id
 from kms_failover.domain.routing.route import Intent

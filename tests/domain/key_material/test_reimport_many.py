@@ -44,7 +44,7 @@ def test_the_most_urgent_key_comes_first(left: timedelta) -> None:
     world.later(151)
     world.keys.keys[arn("sooner")].valid_to = world.now + left
     world.keys.lose("gone")
-    world.ledger.records["gone"] = world.ledger.records["gone"].model_copy(update={"shown_valid_to": world.now})
+    world.ledger.records["gone"] = world.ledger.records["gone"].but(shown_valid_to=world.now)
     world.keys.tried.clear()
 
     world.run()
@@ -211,7 +211,7 @@ def test_what_a_later_version_is_concerned_about_stops_no_other_key() -> None:
     world.run()
     world.later(151)
     unknown = {"concern": "withheld", "failures": QUICK_TRIES, "failed_at": world.now, "failure": "x"}
-    world.ledger.records["orders"] = world.ledger.records["orders"].model_copy(update=unknown)
+    world.ledger.records["orders"] = world.ledger.records["orders"].but(**unknown)
 
     results = {result.key_set: result for result in world.run()}
 

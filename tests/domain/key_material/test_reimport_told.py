@@ -301,7 +301,7 @@ def test_each_run_writes_what_it_saw_and_the_last_failure_stays() -> None:
     world.later(1)
     world.keys.keys[arn("orders")].error = ImportRefusedError("other bytes")
     world.keys.lose()
-    world.ledger.records["orders"] = seen.model_copy(update={"shown_valid_to": NOW})
+    world.ledger.records["orders"] = seen.but(shown_valid_to=NOW)
 
     world.run()
     failed = world.ledger.records["orders"]

@@ -142,7 +142,7 @@ def test_what_fails_is_tried_later_and_later() -> None:
     failed = debt("a", code="AccessDenied", tries=1, tried_at=NOW)
     pauses = []
     for tries in (1, 2, 3, 9, 99):
-        world = World([failed.model_copy(update={"tries": tries})])
+        world = World([failed.but(tries=tries)])
         while not world.sweep().queued:
             world.now += timedelta(minutes=1)
         pauses.append((world.now - NOW).total_seconds() / 60)
@@ -152,7 +152,7 @@ def test_what_fails_is_tried_later_and_later() -> None:
 
 def test_what_waited_for_a_region_is_tried_as_soon_as_that_is_well() -> None:
     waiting = debt("a", waits_for=[THERE], tries=9, tried_at=NOW)
-    world = World([waiting]).judged(health(THERE).model_copy(update={"since": NOW + timedelta(seconds=1)}))
+    world = World([waiting]).judged(health(THERE).but(since=NOW + timedelta(seconds=1)))
     world.now = NOW + timedelta(seconds=2)
 
     assert world.sweep().queued == 1
@@ -327,7 +327,7 @@ def test_what_a_backfill_proved_of_a_bucket_that_left_is_forgotten() -> None:
         Backfill(key_set="orders", bucket="left", region=region, key_arn="", execution="", began_at=NOW, ended_at=at)
         for region, at in ((HERE, None), (THERE, NOW))
     )
-    kept = here.model_copy(update={"bucket": f"orders-{HERE}"})
+    kept = here.but(bucket=f"orders-{HERE}")
     for backfill in (here, theirs, kept):
         world.state.put_backfill(backfill)
 
@@ -370,8 +370,8 @@ def test_no_debt_is_no_message() -> None:
 
 
 WELL_SINCE_LONG = health(HERE)
-JUST_BACK = health(HERE).model_copy(update={"returned_at": NOW - HOUR + MINUTE})
-BACK_FOR_AN_HOUR = health(HERE).model_copy(update={"returned_at": NOW - HOUR})
+JUST_BACK = health(HERE).but(returned_at=NOW - HOUR + MINUTE)
+BACK_FOR_AN_HOUR = health(HERE).but(returned_at=NOW - HOUR)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ BACK_FOR_AN_HOUR = health(HERE).model_copy(update={"returned_at": NOW - HOUR})
         ({}, [health(HERE, Verdict.IMPAIRED)], False),
         ({}, [health(HERE, key_usable=False)], False),
         ({"waits_for": [THERE]}, [health(THERE, Verdict.IMPAIRED)], False),
-        ({"waits_for": [THERE]}, [health(THERE).model_copy(update={"returned_at": NOW - MINUTE})], False),
+        ({"waits_for": [THERE]}, [health(THERE).but(returned_at=NOW - MINUTE)], False),
         (
             {"waits_for": [THERE, THIRD]},
             [health(THERE, Verdict.IMPAIRED)],

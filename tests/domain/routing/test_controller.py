@@ -194,8 +194,8 @@ def test_one_key_sets_failed_announcement_does_not_keep_another_in_a_lost_region
 
 
 def test_a_key_fault_moves_its_own_key_set_only() -> None:
-    invoices = key_set(name="invoices").model_copy(
-        update={"members": tuple(MemberKey(region=r, arn=arn(r, "1234")) for r in (EAST, WEST))}
+    invoices = key_set(name="invoices").but(
+        members=tuple(MemberKey(region=r, arn=arn(r, "1234")) for r in (EAST, WEST))
     )
     world = World(key_set(), invoices)
     for seconds in (0, 10):
@@ -320,7 +320,7 @@ def test_an_automatic_return_waits_for_the_debt_and_is_announced_with_it() -> No
 def test_observations_of_other_regions_are_not_this_controllers() -> None:
     world = World()
     for seconds in (0, 10, 20):
-        seen = observation(seconds, FAULT).model_copy(update={"observer": EAST})
+        seen = observation(seconds, FAULT).but(observer=EAST)
         world.see(seen)
     world.now = NOON + timedelta(seconds=20)
 
@@ -681,11 +681,11 @@ def test_a_judgement_fits_into_an_item_whatever_nobody_has_heard_of_and_whatever
     orders = key_set(*(f"region-{number}" for number in range(8)))
     said = letter * (1024 + 256)  # an order's reason and author
     seen = RegionHealth(region=EAST, since=NOON, reason=letter * LONGEST_REASON, key_reason=letter * LONGEST_REASON)
-    lost = seen.model_copy(update={"key_usable": False})
-    wordy = first_route(orders, WEST, NOON).model_copy(
-        update={"reason": f"forced by {said}", "evidence": (lost.in_words(),) * 8, "changes": (NOON,) * 60}
+    lost = seen.but(key_usable=False)
+    wordy = first_route(orders, WEST, NOON).but(
+        reason=f"forced by {said}", evidence=(lost.in_words(),) * 8, changes=(NOON,) * 60
     )
-    routes = [wordy.model_copy(update={"epoch": number}) for number in range(150)]
+    routes = [wordy.but(epoch=number) for number in range(150)]
     news = [News(**NEWS, number=number, reason=said, regions=orders.regions) for number in range(1, 150)]
 
     judgement = Judgement(
@@ -886,7 +886,7 @@ def test_news_have_new_numbers_although_an_older_version_has_dropped_the_count()
     lose(world, WEST)
     stored = world.state.judgement("orders")
     assert stored is not None
-    world.state._judgements[WEST, "orders"] = stored.model_copy(update={"news_count": 0, "said": ()})
+    world.state._judgements[WEST, "orders"] = stored.but(news_count=0, said=())
 
     lose(world, WEST, at=(30,))
 
@@ -910,7 +910,7 @@ NEW_KEY = arn(EAST, "new")
 
 
 def with_new_key() -> KeySet:
-    return key_set().model_copy(update={"members": (MemberKey(region=EAST, arn=NEW_KEY), *key_set().members[1:])})
+    return key_set().but(members=(MemberKey(region=EAST, arn=NEW_KEY), *key_set().members[1:]))
 
 
 def rounds(world: World, word: Outcome | None, at: Sequence[int], subject: str = "") -> None:

@@ -37,9 +37,7 @@ def own(*outcomes: Outcome, end: float = 0) -> list[Observation]:
 
 def impaired(*, minutes_ago: int = 5, times: int = 1) -> RegionHealth:
     lost = NOON - timedelta(minutes=minutes_ago)
-    return NEW.model_copy(
-        update={"verdict": Verdict.IMPAIRED, "since": lost, "last_fault_at": lost, "losses": times, "lost_at": lost}
-    )
+    return NEW.but(verdict=Verdict.IMPAIRED, since=lost, last_fault_at=lost, losses=times, lost_at=lost)
 
 
 @given(healths, observations, key_sets, st.randoms(use_true_random=False))
@@ -170,8 +168,8 @@ def test_a_probe_that_is_silent_for_too_long_leaves_a_region_unknown() -> None:
 
 def test_a_lost_region_is_healthy_again_after_ten_minutes_without_a_fault_and_not_before() -> None:
     lost = NOON - timedelta(seconds=RULES.healthy_after_seconds)
-    after_dwell = impaired().model_copy(update={"last_fault_at": lost})
-    before_dwell = impaired().model_copy(update={"last_fault_at": lost + timedelta(seconds=1)})
+    after_dwell = impaired().but(last_fault_at=lost)
+    before_dwell = impaired().but(last_fault_at=lost + timedelta(seconds=1))
 
     assert judge(after_dwell, probes(OK), RULES, NOON).verdict is Verdict.HEALTHY
     assert judge(before_dwell, probes(OK), RULES, NOON).verdict is Verdict.IMPAIRED
@@ -212,7 +210,7 @@ def test_each_further_loss_within_an_hour_doubles_the_way_back_up_to_a_bound() -
     rules = Rules(healthy_after_seconds=100)
 
     def recovered(times: int, seconds: int) -> bool:
-        lost = impaired(times=times).model_copy(update={"last_fault_at": NOON - timedelta(seconds=seconds)})
+        lost = impaired(times=times).but(last_fault_at=NOON - timedelta(seconds=seconds))
         return judge(lost, probes(OK), rules, NOON).verdict is Verdict.HEALTHY
 
     assert [recovered(times, 200) for times in (1, 2, 3)] == [True, True, False]
@@ -222,7 +220,7 @@ def test_each_further_loss_within_an_hour_doubles_the_way_back_up_to_a_bound() -
 @pytest.mark.parametrize(("minutes", "losses"), [(59, 3), (61, 1)])
 def test_a_loss_counts_with_the_earlier_ones_if_it_follows_a_return_within_an_hour(minutes: int, losses: int) -> None:
     back = NOON - timedelta(minutes=minutes)
-    before = NEW.model_copy(update={"losses": 2, "lost_at": back - timedelta(hours=9), "returned_at": back})
+    before = NEW.but(losses=2, lost_at=back - timedelta(hours=9), returned_at=back)
 
     after = judge(before, probes(FAULT, FAULT, FAULT), RULES, NOON)
 
@@ -233,12 +231,12 @@ def test_the_way_back_grows_as_long_as_losses_follow_returns_however_long_it_tak
     """Lost again a minute after each return, with the default rules: seconds from the last fault to the next return."""
     health, now, ways = NEW, NOON, []
     for _ in range(6):
-        seen = [o.model_copy(update={"at": now + (o.at - NOON)}) for o in probes(FAULT, FAULT, FAULT)]
+        seen = [o.but(at=now + (o.at - NOON)) for o in probes(FAULT, FAULT, FAULT)]
         health = judge(health, seen, RULES, now)
         fault = now
         while not health.routable:
             now += timedelta(seconds=60)
-            answer = observation(0, OK).model_copy(update={"at": now})
+            answer = observation(0, OK).but(at=now)
             health = judge(health, [answer], RULES, now)
         ways.append(int((now - fault).total_seconds()))
         now += timedelta(seconds=60)
@@ -285,9 +283,7 @@ def test_a_doubled_fault_of_the_key_is_one() -> None:
 
 def test_a_key_is_usable_again_after_a_quiet_minute_with_an_answer_and_not_through_silence_or_throttling() -> None:
     fault = NOON - timedelta(seconds=RULES.key_usable_after_seconds)
-    lost = NEW.model_copy(
-        update={"key_usable": False, "key_answers": False, "key_reason": "lost", "last_key_fault_at": fault}
-    )
+    lost = NEW.but(key_usable=False, key_answers=False, key_reason="lost", last_key_fault_at=fault)
 
     def usable(*outcomes: Outcome, before: RegionHealth = lost) -> bool:
         return judge(before, own(*outcomes), RULES, NOON).key_usable
@@ -296,19 +292,19 @@ def test_a_key_is_usable_again_after_a_quiet_minute_with_an_answer_and_not_throu
     assert usable(OK)
     assert not usable(THROTTLED, OK, FAULT)
     assert not usable()
-    assert not usable(OK, before=lost.model_copy(update={"last_key_fault_at": fault + timedelta(seconds=1)}))
+    assert not usable(OK, before=lost.but(last_key_fault_at=fault + timedelta(seconds=1)))
 
 
 def test_a_key_that_answered_once_is_usable_when_its_time_has_come_without_being_asked_again() -> None:
     fault = NOON - timedelta(hours=1)
-    lost = NEW.model_copy(update={"key_usable": False, "key_answers": True, "last_key_fault_at": fault})
+    lost = NEW.but(key_usable=False, key_answers=True, last_key_fault_at=fault)
 
     assert judge(lost, [], RULES, NOON).key_usable
 
 
 def test_a_key_that_is_lost_again_and_again_takes_longer_to_be_usable() -> None:
     fault = NOON - timedelta(seconds=RULES.key_usable_after_seconds)
-    lost = NEW.model_copy(update={"key_usable": False, "last_key_fault_at": fault, "losses": 2})
+    lost = NEW.but(key_usable=False, last_key_fault_at=fault, losses=2)
 
     assert not judge(lost, own(OK), RULES, NOON).key_usable
 
@@ -426,7 +422,7 @@ def test_a_key_that_refuses_has_not_answered_and_one_that_is_throttled_has_said_
 
 def test_what_a_key_said_that_has_been_replaced_is_not_its_successors_word() -> None:
     new = judge(NEW, [*probes(OK), *own(OK)], RULES, NOON).with_key("arn of another")
-    old = [one.model_copy(update={"subject": "arn of the first"}) for one in own(OK, KEY_FAULT, KEY_FAULT)]
+    old = [one.but(subject="arn of the first") for one in own(OK, KEY_FAULT, KEY_FAULT)]
 
     after = judge(new, [*probes(OK), *old], RULES, NOON)
 

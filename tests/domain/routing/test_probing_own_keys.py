@@ -157,7 +157,7 @@ def test_a_probe_key_is_not_asked_twice_for_its_own_key_set(world: World) -> Non
 
 def test_a_key_that_two_key_sets_share_is_asked_once_and_observed_for_both() -> None:
     world = World()
-    world.state = MemoryState(WEST, own_key_set("orders"), own_key_set("orders").model_copy(update={"name": "wages"}))
+    world.state = MemoryState(WEST, own_key_set("orders"), own_key_set("orders").but(name="wages"))
 
     observed = world.service.ask({"orders", "wages"})
 

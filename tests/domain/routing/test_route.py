@@ -45,7 +45,7 @@ EAST_LOST = HEALTHY | {EAST: health(EAST, Verdict.IMPAIRED)}
 def route(*regions: str, intent_epoch: int = 0, changes: int = 0) -> Route:
     first = first_route(ORDERS, WEST, NOON - timedelta(minutes=30))
     times = tuple(NOON - timedelta(minutes=minute) for minute in range(changes, 0, -1))
-    return first.model_copy(update={"regions": regions, "intent_epoch": intent_epoch, "changes": times})
+    return first.but(regions=regions, intent_epoch=intent_epoch, changes=times)
 
 
 @given(key_sets, routes, healths_of_regions, intents)
@@ -61,7 +61,7 @@ def test_deciding_again_changes_nothing(orders: KeySet, before: Route, seen: Hea
 def test_an_approval_that_the_decisions_own_move_ends_is_spent_by_that_decision(seconds: int) -> None:
     """Within the clocks' skew the move does not end it."""
     at = NOON - timedelta(seconds=seconds)
-    before = route(EAST, WEST).model_copy(update={"moved_at": at})
+    before = route(EAST, WEST).but(moved_at=at)
     approval = Intent(failback=True, region=EAST, epoch=7, written_in=EAST, author="ana", reason="said so", at=at)
     lost = {EAST: health(EAST, key_usable=False), WEST: health(WEST)}
 
@@ -92,7 +92,7 @@ def test_an_epoch_grows_by_one_exactly_when_the_regions_change(
 
 @given(key_sets, routes, healths_of_regions, intents)
 def test_a_hold_is_never_broken(orders: KeySet, before: Route, seen: Health, intent: Intent) -> None:
-    hold = intent.model_copy(update={"mode": Mode.HOLD})
+    hold = intent.but(mode=Mode.HOLD)
 
     after = decide(orders, before, seen, hold, NOON)
 
@@ -116,9 +116,9 @@ def test_silence_alone_never_moves_the_route(
     intent: Intent,
     known: bool,  # noqa: FBT001  # drawn
 ) -> None:
-    no_return = intent.model_copy(update={"failback": False})
+    no_return = intent.but(failback=False)
     silent = {region: health(region, Verdict.UNKNOWN) for region in orders.regions} if known else {}
-    held = orders.model_copy(update={"failback": Failback.HELD})
+    held = orders.but(failback=Failback.HELD)
 
     after = decide(held, before, silent, no_return, NOON)
 
@@ -127,7 +127,7 @@ def test_silence_alone_never_moves_the_route(
 
 @given(key_sets, routes, healths_of_regions)
 def test_with_no_usable_region_the_last_good_route_stays(orders: KeySet, before: Route, seen: Health) -> None:
-    lost = {region: h.model_copy(update={"key_usable": False}) for region, h in seen.items()}
+    lost = {region: h.but(key_usable=False) for region, h in seen.items()}
 
     after = decide(orders, before, lost, AUTOMATIC, NOON)
 
@@ -197,7 +197,7 @@ def test_nothing_returns_to_a_region_that_is_not_healthy_yet() -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.SUSPECT, Verdict.UNKNOWN])
 def test_a_region_that_does_not_answer_its_probe_is_no_refuge(verdict: Verdict) -> None:
-    west = health(WEST, verdict).model_copy(update={"ready": False})
+    west = health(WEST, verdict).but(ready=False)
     seen = {EAST: health(EAST, Verdict.IMPAIRED), WEST: west}
 
     after = decide(ORDERS, route(EAST, WEST), seen, AUTOMATIC, NOON)
@@ -215,7 +215,7 @@ def test_what_others_report_of_a_region_that_answers_does_not_bar_the_way_to_it(
 
 def test_an_approval_does_not_outlive_a_later_loss() -> None:
     order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="back", at=NOON - timedelta(days=30))
-    lost_again = HEALTHY | {EAST: HEALTHY[EAST].model_copy(update={"lost_at": NOON - timedelta(minutes=20)})}
+    lost_again = HEALTHY | {EAST: HEALTHY[EAST].but(lost_at=NOON - timedelta(minutes=20))}
 
     after = decide(ORDERS, route(WEST, EAST, intent_epoch=3), lost_again, order, NOON, owed=0)
 
@@ -299,7 +299,7 @@ def test_of_two_orders_of_one_epoch_the_second_to_arrive_is_new_if_it_is_the_new
 
 def test_an_approval_that_has_ended_does_not_come_back() -> None:
     order = Intent(failback=True, epoch=4, written_in=WEST, author="ana", reason="back", at=NOON - timedelta(hours=2))
-    lost = HEALTHY | {EAST: HEALTHY[EAST].model_copy(update={"lost_at": NOON - timedelta(minutes=90)})}
+    lost = HEALTHY | {EAST: HEALTHY[EAST].but(lost_at=NOON - timedelta(minutes=90))}
 
     ended = decide(ORDERS, route(WEST, EAST, intent_epoch=3), lost, order, NOON, owed=0)
     forgotten = decide(ORDERS, ended, HEALTHY, order, NOON, owed=0)
@@ -366,7 +366,7 @@ def test_an_operator_may_move_a_flapping_route() -> None:
 
 def test_changes_are_counted_for_an_hour_and_no_longer() -> None:
     old = (NOON - timedelta(hours=1), NOON - timedelta(minutes=59))
-    before = route(EAST, WEST).model_copy(update={"changes": old})
+    before = route(EAST, WEST).but(changes=old)
 
     after = decide(ORDERS, before, EAST_LOST, AUTOMATIC, NOON)
 
@@ -444,7 +444,7 @@ def test_only_the_region_that_returns_to_names_is_ever_returned_to(
 
 def test_the_approval_of_a_clock_that_is_a_little_slow_counts() -> None:
     order = Intent(failback=True, epoch=1, author="ana", reason="back", at=NOON - timedelta(seconds=30))
-    moved = route(WEST, EAST).model_copy(update={"moved_at": NOON})
+    moved = route(WEST, EAST).but(moved_at=NOON)
 
     after = decide(ORDERS, moved, HEALTHY, order, NOON, owed=0)
 
@@ -478,14 +478,14 @@ def test_every_member_key_has_its_place_in_the_order_also_one_that_the_route_doe
     [
         {EAST: health(EAST)},
         {EAST: health(EAST), WEST: health(WEST, Verdict.UNKNOWN)},
-        {EAST: health(EAST), WEST: health(WEST).model_copy(update={"key_answers": None})},
+        {EAST: health(EAST), WEST: health(WEST).but(key_answers=None)},
     ],
 )
 def test_a_force_waits_where_its_region_does_not_answer_unless_the_operator_insists(seen: Health) -> None:
     force = Intent(mode=Mode.FORCE, region=WEST, epoch=1, author="ana", reason="r")
 
     waiting = decide(ORDERS, route(EAST, WEST), seen, force, NOON)
-    insisted = decide(ORDERS, route(EAST, WEST), seen, force.model_copy(update={"insist": True}), NOON)
+    insisted = decide(ORDERS, route(EAST, WEST), seen, force.but(insist=True), NOON)
     answered = decide(ORDERS, waiting, HEALTHY, force, NOON)
 
     assert (waiting.regions[0], waiting.intent_epoch) == (EAST, 0)
@@ -501,10 +501,10 @@ def test_a_region_that_has_left_the_key_set_is_the_reason_also_where_no_other_an
 
 
 def test_where_region_and_key_are_lost_the_region_is_the_reason() -> None:
-    lost = health(EAST, Verdict.IMPAIRED).model_copy(update={"key_usable": False, "key_reason": "2 probes failed"})
+    lost = health(EAST, Verdict.IMPAIRED).but(key_usable=False, key_reason="2 probes failed")
 
     both = decide(ORDERS, route(EAST, WEST), HEALTHY | {EAST: lost}, AUTOMATIC, NOON)
-    key = lost.model_copy(update={"verdict": Verdict.HEALTHY})
+    key = lost.but(verdict=Verdict.HEALTHY)
     alone = decide(ORDERS, route(EAST, WEST), HEALTHY | {EAST: key}, AUTOMATIC, NOON)
 
     assert both.reason.startswith(f"{EAST} is impaired: ")
@@ -553,7 +553,7 @@ def test_what_is_lost_behind_a_forced_region_is_not_the_operators_doing(order: I
 
 
 def test_what_is_back_behind_the_first_region_follows_what_is_usable() -> None:
-    back = health(EAST).model_copy(update={"returned_at": NOON})
+    back = health(EAST).but(returned_at=NOON)
     before = route(WEST, IRELAND, EAST, intent_epoch=1)
 
     after = decide(MORE, before, WELL | {EAST: back}, STANDING[0], NOON)

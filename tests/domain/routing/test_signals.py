@@ -18,7 +18,7 @@ from kms_failover.domain.routing.signals import IgnoredEvent, Intake, SignalServ
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, IRELAND, NOON, RULES, WEST, arn, key_set, observation
 
-EVENTS = Path(__file__).parents[2] / "events"
+EVENTS = Path(__file__).parents[3] / "events"
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"  # of the example events
 MULTI_REGION_ID = "mrk-1234abcd12ab34cd56ef1234567890ab"
 ANY_TIME = NOON.replace(year=2001)
@@ -95,7 +95,7 @@ class World:
 
 
 def probe(seconds: float, outcome: Outcome) -> Observation:
-    return observation(seconds, outcome).model_copy(update={"key_set": ""})
+    return observation(seconds, outcome).but(key_set="")
 
 
 TWO_FAULTS = (probe(30, Outcome.REGION_FAULT), probe(40, Outcome.REGION_FAULT))  # enough if another signal agrees

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from kms_failover.domain.key_material.material import MaterialRecord
-from kms_failover.domain.key_set import Failback, KeySet, Origin
+from kms_failover.domain.key_set import Failback, KeySet, Material, Origin
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.judgement import Judgement
@@ -170,14 +170,14 @@ def test_a_failback_needs_a_healthy_preferred_region() -> None:
 def test_a_failback_refused_for_an_old_word_of_the_key_names_what_the_status_will_show() -> None:
     """Healthy and usable is what it shows already, so that is nothing to wait for."""
     world = World()
-    moved = first_route(ORDERS, WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
-    just_back = health(EAST).model_copy(update={"returned_at": NOON + timedelta(seconds=1)})
+    moved = first_route(ORDERS, WEST, NOON).but(regions=(WEST, EAST))
+    just_back = health(EAST).but(returned_at=NOON + timedelta(seconds=1))
     world.judge(just_back, route=moved)
 
     with pytest.raises(IntentRefusedError) as refused:
         world.do(ActionName.FAILBACK)
     before = world.do(ActionName.STATUS)
-    world.judge(just_back.model_copy(update={"key_word_at": NOON + timedelta(seconds=2)}), route=moved)
+    world.judge(just_back.but(key_word_at=NOON + timedelta(seconds=2)), route=moved)
     after = world.do(ActionName.STATUS)
 
     assert "its key has not answered since" in str(refused.value)
@@ -227,7 +227,7 @@ def test_the_history_shows_nothing_newer_than_the_route(monkeypatch: pytest.Monk
     """The controller may decide while the status is read."""
     world = World()
     world.judge(health(EAST))
-    moved = first_route(ORDERS, WEST, NOON).model_copy(update={"regions": (WEST, EAST), "epoch": 7})
+    moved = first_route(ORDERS, WEST, NOON).but(regions=(WEST, EAST), epoch=7)
     judgement_of = world.state.judgement
 
     def read(name: str) -> Judgement | None:
@@ -375,7 +375,7 @@ def test_after_a_command_a_controller_that_decided_before_it_cannot_write_any_mo
     world.do(ActionName.HOLD)
 
     with pytest.raises(WriteConflictError):
-        world.state.put_judgement(read_before.model_copy(update={"version": read_before.version + 1}))
+        world.state.put_judgement(read_before.but(version=read_before.version + 1))
 
 
 def test_a_command_gets_through_although_controllers_write_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,7 +406,7 @@ def test_a_command_gets_through_although_controllers_write_meanwhile(monkeypatch
 )
 def test_the_answer_says_what_the_way_back_waits_for(seen: Any, owed: int, failback: Any, expected: str) -> None:
     world = World()
-    moved = first_route(ORDERS, WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    moved = first_route(ORDERS, WEST, NOON).but(regions=(WEST, EAST))
     world.judge(seen, route=moved)
     for number in range(owed):
         world.state.put_debt(Debt(key_set="orders", owed_to=EAST, bucket="b", key=f"{number}", since=NOON))
@@ -422,8 +422,8 @@ def test_where_the_preferred_region_leads_no_way_back_is_needed() -> None:
 
 def test_the_days_that_material_has_left_are_counted() -> None:
     world = World()
-    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in ORDERS.members]
-    world.state.put_key_set(ORDERS.model_copy(update={"members": tuple(external)}))
+    external = [member.but(origin=Origin.EXTERNAL) for member in ORDERS.members]
+    world.state.put_key_set(ORDERS.but(members=tuple(external), material=Material(secret="material")))
     record = MaterialRecord(
         key_set="orders",
         region=EAST,
@@ -439,8 +439,8 @@ def test_the_days_that_material_has_left_are_counted() -> None:
 
 def test_material_whose_record_cannot_be_read_is_shown_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in ORDERS.members]
-    world.state.put_key_set(ORDERS.model_copy(update={"members": tuple(external)}))
+    external = [member.but(origin=Origin.EXTERNAL) for member in ORDERS.members]
+    world.state.put_key_set(ORDERS.but(members=tuple(external), material=Material(secret="material")))
 
     def material(_key_set: str, region: str) -> MaterialRecord | None:
         if region == EAST:
@@ -535,10 +535,10 @@ def test_the_way_back_waits_for_debt_as_the_controller_does_however_much_is_show
 ) -> None:
     monkeypatch.setattr(composite_view, "MAX_DEBTS", 3)
     world = World()
-    rules = ORDERS.rules.model_copy(update={"debt_allowed_to_return": 5})
-    orders = ORDERS.model_copy(update={"failback": Failback.AUTOMATIC, "rules": rules})
+    rules = ORDERS.rules.but(debt_allowed_to_return=5)
+    orders = ORDERS.but(failback=Failback.AUTOMATIC, rules=rules)
     world.state.put_key_set(orders)
-    moved = first_route(orders, WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    moved = first_route(orders, WEST, NOON).but(regions=(WEST, EAST))
     world.judge(health(EAST), route=moved)
     _owe(world, (EAST, owed), (WEST, 7))
 
@@ -547,7 +547,7 @@ def test_the_way_back_waits_for_debt_as_the_controller_does_however_much_is_show
 
 def test_a_failback_that_insists_waits_for_no_debt() -> None:
     world = World()
-    world.judge(health(EAST), route=first_route(ORDERS, WEST, NOON).model_copy(update={"regions": (WEST, EAST)}))
+    world.judge(health(EAST), route=first_route(ORDERS, WEST, NOON).but(regions=(WEST, EAST)))
     _owe(world, (EAST, 2))
     world.do(ActionName.FAILBACK, Insist=True)
 
@@ -555,8 +555,8 @@ def test_a_failback_that_insists_waits_for_no_debt() -> None:
 
 
 IMPAIRED = health(WEST, Verdict.IMPAIRED)
-UNREADY = health(WEST).model_copy(update={"ready": False})
-KEY_SILENT = health(WEST).model_copy(update={"key_answers": None})
+UNREADY = health(WEST).but(ready=False)
+KEY_SILENT = health(WEST).but(key_answers=None)
 SPENT = {"regions": (EAST, WEST), "intent_epoch": 10**15}  # the order was carried out, and its region lost since
 
 
@@ -581,7 +581,7 @@ def test_an_order_that_waits_for_its_region_says_so_also_where_the_preferred_one
     world.judge(health(WEST))
     world.do(ActionName.FAILOVER, Region=WEST)
     verdicts = (health(EAST), *([seen] if seen else []))
-    world.judge(*verdicts, route=first_route(ORDERS, WEST, NOON).model_copy(update=route))
+    world.judge(*verdicts, route=first_route(ORDERS, WEST, NOON).but(**route))
     _owe(world, (WEST, owed))
 
     assert world.do(ActionName.STATUS)["Return"] == f"the order to lead to {WEST} waits for {expected}"
@@ -614,11 +614,11 @@ def test_the_controller_is_woken_by_an_order_that_could_not_be_fenced(monkeypatc
 
 def test_a_return_that_the_hours_changes_hold_up_says_until_when() -> None:
     world = World()
-    orders = ORDERS.model_copy(update={"failback": Failback.AUTOMATIC})
+    orders = ORDERS.but(failback=Failback.AUTOMATIC)
     world.state.put_key_set(orders)
     changes = tuple(NOON - timedelta(minutes=minute) for minute in (70, 50, 40, 30, 20, 10, 5))
     moved = {"regions": (WEST, EAST), "changes": changes}
-    world.judge(health(EAST), route=first_route(orders, WEST, NOON).model_copy(update=moved))
+    world.judge(health(EAST), route=first_route(orders, WEST, NOON).but(**moved))
 
     assert world.do(ActionName.STATUS)["Return"] == "waits until 12:10 UTC: 6 changes within an hour, 6 are allowed"
 

@@ -53,7 +53,7 @@ class ControlItems(ItemGroup):
                 if rescued := rescued_judgement(key_set, self.region, version, remains, last):
                     return rescued
             raise
-        return judgement if epoch in {None, judgement.version} else judgement.model_copy(update={"version": epoch})
+        return judgement if epoch in {None, judgement.version} else judgement.but(version=epoch)
 
     def _is_own(self, judgement: Judgement, sort_key: str) -> bool:
         return judgement.key_set == sort_key and judgement.observer == self.region

@@ -14,7 +14,8 @@ from kms_failover.domain.key_material.material import (
     MaterialLoss,
     MaterialRecord,
 )
-from kms_failover.domain.key_set import SKEW_SECONDS, KeySet, Material, Origin, RestoreAfterDeletion
+from kms_failover.domain.key_set import KeySet, Material, Origin, RestoreAfterDeletion
+from kms_failover.domain.timing import SKEW_SECONDS
 
 CLOCK_SKEW = timedelta(seconds=SKEW_SECONDS)
 WHOLE_SECOND = timedelta(seconds=1)  # an event tells its time without a fraction

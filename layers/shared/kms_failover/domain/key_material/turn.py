@@ -159,8 +159,8 @@ class Turn:
             update |= {"failure": failure, "failed_at": now, "failures": self.record.failures + 1}
         elif not (waits and self.plan.concern is Concern.FAILING):
             update |= {"failures": 0}
-        self.record = self.record.model_copy(update=update)
-        self.record = self.record.model_copy(update={"concern": self._concern().value})
+        self.record = self.record.but(**update)
+        self.record = self.record.but(concern=self._concern().value)
         if self._is_read:
             with self._kept():
                 self._ports.ledger.put_material(self.record)
@@ -182,7 +182,7 @@ class Turn:
         return self._is_read and self.record.told != self.record.concern
 
     def told(self) -> None:
-        self.record = self.record.model_copy(update={"told": self.record.concern})
+        self.record = self.record.but(told=self.record.concern)
         with self._kept():
             self._ports.ledger.put_material(self.record)
 
@@ -225,7 +225,7 @@ class Turn:
         if not self._is_read:
             return  # without its record nobody knows what may be done
         now = self._ports.clock()
-        self.record = self.record.model_copy(update={"tried_at": now})
+        self.record = self.record.but(tried_at=now)
         self._view = view = self._ports.keys.view(self.member.arn)
         self._several = view.several(self.record.key_material_id)
         self._see(view, now)
@@ -257,7 +257,7 @@ class Turn:
             self.plan = Plan(Action.NOTHING, "waits for the primary key: its material is imported there first")
             return
         self._imported = now, valid_to
-        self.record = self.record.model_copy(update={"key_material_id": material_id})
+        self.record = self.record.but(key_material_id=material_id)
 
     def _settle(self) -> None:
         if self._imported is None:
@@ -279,7 +279,7 @@ class Turn:
             )
         if view.state == ENABLED:
             self._prove()
-        self.record = self.record.model_copy(update={"imported_at": at, "valid_to": valid_to})
+        self.record = self.record.but(imported_at=at, valid_to=valid_to)
 
     @property
     def _is_late(self) -> bool:
@@ -310,7 +310,7 @@ class Turn:
         update: dict[str, object] = {"seen_at": now, "state": view.state, "absent_since": absent_since}
         if view.state in PRESENT:
             update |= {"present_at": now, "present_state": view.state, "shown_valid_to": view.valid_to}
-        self.record = self.record.model_copy(update=update)
+        self.record = self.record.but(**update)
 
     def _catch_up(self, view: KeyView) -> None:
         """The sentinel is made while the material is known to be right, so that a later restoration can be proved.
@@ -319,7 +319,7 @@ class Turn:
         """
         if not self.record.sentinel or self.record.valid_to != view.valid_to:
             update = {"key_material_id": view.material_id, "valid_to": view.valid_to}
-            self.record = self.record.model_copy(update=update)
+            self.record = self.record.but(**update)
             self._prove()
 
     def _prove(self) -> None:
@@ -327,7 +327,7 @@ class Turn:
         keys, arn = self._ports.keys, self.member.arn
         if not self.record.sentinel:
             sentinel = base64.b64encode(keys.make_sentinel(arn, context)).decode()
-            self.record = self.record.model_copy(update={"sentinel": sentinel})
+            self.record = self.record.but(sentinel=sentinel)
         if not keys.opens_sentinel(arn, base64.b64decode(self.record.sentinel), context):
             raise SentinelError(f"the sentinel of key set {self.key_set.name!r} does not open with {arn}")
 

@@ -150,9 +150,9 @@ class Announcements:
         latest = judgement
         for attempt in range(1, ATTEMPTS + 1):
             left = latest.without(told)
-            after = left.model_copy(update={"announcing_since": None}) if ended else left
+            after = left.but(announcing_since=None) if ended else left
             try:
-                self._state.put_judgement(after.model_copy(update={"version": latest.version + 1}))
+                self._state.put_judgement(after.but(version=latest.version + 1))
             except WriteConflictError:
                 if attempt == ATTEMPTS:
                     raise

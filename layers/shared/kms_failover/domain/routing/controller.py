@@ -129,10 +129,10 @@ class Controller:
         after = self._judge(key_set, before, known)
         announce = _is_mine_to_announce(before, after, known.now)
         if announce:
-            after = after.model_copy(update={"announcing_since": known.now})
+            after = after.but(announcing_since=known.now)
         ask = _are_keys_to_be_asked(after, known.now)
         if ask:
-            after = after.model_copy(update={"keys_asked_at": known.now})
+            after = after.but(keys_asked_at=known.now)
         if after is not before or stored is None or stored.rescued:
             after = self._put(after, stored)
         return _Decision(after, announce, ask)
@@ -165,7 +165,7 @@ class Controller:
             "news_count": news[-1].number if news else before.news_count,
         }
         new = {name: value for name, value in after.items() if value != getattr(before, name)}
-        return before.model_copy(update=new) if new else before
+        return before.but(**new) if new else before
 
     def _verdicts(self, key_set: KeySet, before: Judgement, known: _Snapshot) -> tuple[RegionHealth, ...]:
         """In the key set's order."""
@@ -179,7 +179,7 @@ class Controller:
 
     def _put(self, judgement: Judgement, stored: Judgement | None) -> Judgement:
         """EpochConflictError if somebody else has written since `stored` was read."""
-        judgement = judgement.model_copy(update={"version": stored.version + 1 if stored else 0, "rescued": False})
+        judgement = judgement.but(version=stored.version + 1 if stored else 0, rescued=False)
         self._state.put_judgement(judgement)
         return judgement
 

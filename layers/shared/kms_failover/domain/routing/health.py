@@ -7,19 +7,11 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import (
-    SKEW_SECONDS,
-    Arn,
-    Code,
-    KeySetName,
-    Model,
-    Reason,
-    Region,
-    Rules,
-    at_most,
-)
+from kms_failover.domain.key_set import Rules
+from kms_failover.domain.model import Arn, Code, KeySetName, Model, Reason, Region, at_most
 from kms_failover.domain.plain_text import shown
 from kms_failover.domain.routing.doubts import Complaints, Doubt, Round, kept
+from kms_failover.domain.timing import SKEW_SECONDS
 
 LEAST_BETWEEN_ROUNDS = timedelta(seconds=4)  # the probe's own least pause; what lies closer is one round
 LONGEST_REASON = 600  # letters: it may name what a stranger reports
@@ -141,7 +133,7 @@ class RegionHealth(Model):
             "key_word_at": None,
             "last_key_fault_at": None,
         }
-        return self if arn == self.key_arn else self.model_copy(update={"key_arn": arn, **new})
+        return self if arn == self.key_arn else self.but(key_arn=arn, **new)
 
     def in_words(self) -> str:
         return f"{self.verdict} since {self.since:%H:%M:%S} UTC, {self.reason}{self._key_in_words()}"
@@ -183,7 +175,7 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
         **_losses(previous, now, routable=routable),
     }
     new = {name: value for name, value in known.items() if getattr(previous, name) != value}
-    return previous.model_copy(update=new) if new else previous
+    return previous.but(**new) if new else previous
 
 
 def _losses(previous: RegionHealth, now: datetime, *, routable: bool) -> dict[str, object]:

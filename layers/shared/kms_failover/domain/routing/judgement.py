@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from kms_failover.domain.key_set import KeySet, KeySetName, Model, Region
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import KeySetName, Model, Region
 from kms_failover.domain.routing.health import RegionHealth
 from kms_failover.domain.routing.readiness import LastNews, Leadership, News
 from kms_failover.domain.routing.route import Route, first_route
@@ -90,16 +91,14 @@ class Judgement(Model):
         of_news = {*self.people_told_of_news, *told.people_of_news}
         machines_of_news = {*self.machines_told_of_news, *told.machines_of_news}
         news = [each for each in self.news if each.number not in of_news & machines_of_news]
-        return self.model_copy(
-            update={
-                "pending": tuple(pending),
-                "told_people": tuple(route.epoch for route in pending if route.epoch in people),
-                "told_machines": tuple(route.epoch for route in pending if route.epoch in machines),
-                "recovered": tuple(region for region in self.recovered if region not in told.recovered),
-                "news": tuple(news),
-                "people_told_of_news": tuple(each.number for each in news if each.number in of_news),
-                "machines_told_of_news": tuple(each.number for each in news if each.number in machines_of_news),
-            }
+        return self.but(
+            pending=tuple(pending),
+            told_people=tuple(route.epoch for route in pending if route.epoch in people),
+            told_machines=tuple(route.epoch for route in pending if route.epoch in machines),
+            recovered=tuple(region for region in self.recovered if region not in told.recovered),
+            news=tuple(news),
+            people_told_of_news=tuple(each.number for each in news if each.number in of_news),
+            machines_told_of_news=tuple(each.number for each in news if each.number in machines_of_news),
         )
 
 

@@ -11,9 +11,11 @@ from typing import Protocol
 from pydantic import Field, ValidationError
 
 from kms_failover.domain.event_fields import json_object, problem_in
-from kms_failover.domain.key_set import SECONDS_A_ROUND, Code, KeySet, MemberKey, Model
+from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.model import Code, Model
 from kms_failover.domain.routing.health import CLOCK_SKEW, LEAST_BETWEEN_ROUNDS, Observation, Outcome, Source
 from kms_failover.domain.routing.probe_memory import LOOK_BACK, WATCHED, Attention, OwnKeyTurns, ProbeKeys
+from kms_failover.domain.timing import SECONDS_A_ROUND
 from kms_failover.errors import EventFormatError
 
 ROUND_SECONDS = SECONDS_A_ROUND
@@ -291,7 +293,7 @@ class ProbeService:
         """A key that cannot be used says nothing about its region."""
         trip = asked.answer_of(region)
         outcome = Outcome.INCONCLUSIVE if trip.outcome in _OF_THE_KEY else trip.outcome
-        return self._observation(asked.at, region, trip.model_copy(update={"outcome": outcome}))
+        return self._observation(asked.at, region, trip.but(outcome=outcome))
 
     def _about_key(self, asked: _ProbeRound, key_set: KeySet, member: MemberKey, trip: RoundTrip) -> Observation:
         return self._observation(asked.at, member.region, trip, key_set.name, member.arn)

@@ -7,9 +7,10 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from kms_failover.domain.key_set import SECONDS_A_ROUND, KeySet, MemberKey
+from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.doubts import pause_after, times_wrong
 from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.timing import SECONDS_A_ROUND
 
 OWN_KEYS_SECONDS = 2400  # so that KMS costs below 10 dollars a month for 100 key sets (docs/probe.md; a test holds it)
 OWN_KEY_SLOTS = OWN_KEYS_SECONDS // SECONDS_A_ROUND

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Code, KeySet, KeySetName, Model, Reason, Region
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import Code, KeySetName, Model, Reason, Region
 from kms_failover.domain.routing.health import RegionHealth
 from kms_failover.domain.routing.route import Health, Intent, Mode, Route, prevented, reason_of_loss
 
@@ -148,11 +149,11 @@ class Situation(NamedTuple):
     def _settled(self, said: LastNews, found: str) -> LastNews:
         """The same until something else has lasted."""
         if found == said.what:
-            return said if said.differs_since is None else said.model_copy(update={"differs_since": None})
+            return said if said.differs_since is None else said.but(differs_since=None)
         since = said.differs_since or self.now
         if abs(self.now - since) >= (SETTLED_AFTER if found in _PRESSING else WELL_AFTER):
             return LastNews(of=said.of, what=found)
-        return said if said.differs_since else said.model_copy(update={"differs_since": since})
+        return said if said.differs_since else said.but(differs_since=since)
 
     def serving(self) -> Leadership:
         head = self.route.regions[0]

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Failback, KeySet, KeySetName, MemberKey, Model, Reason, Region, at_most
+from kms_failover.domain.key_set import Failback, KeySet, MemberKey
+from kms_failover.domain.model import KeySetName, Model, Reason, Region, at_most
 from kms_failover.domain.routing.health import CLOCK_SKEW, RegionHealth, Verdict
 
 type Health = Mapping[str, RegionHealth]
@@ -127,11 +128,11 @@ def decide(
     regions = _wanted(key_set, previous, health, intent, owed)
     moves = regions[0] != previous.regions[0]
     moved_at = now if moves else previous.moved_at
-    moved = previous.model_copy(update={"moved_at": moved_at}) if moves else previous  # which may end an approval
+    moved = previous.but(moved_at=moved_at) if moves else previous  # which may end an approval
     spent = _is_new(intent, previous) and not _still_to_come(key_set, moved, health, intent, regions)
     said = {"intent_epoch": intent.epoch, "intent_written_in": intent.written_in} if spent else {}
     if regions == previous.regions:
-        return previous.model_copy(update=said) if spent else previous
+        return previous.but(**said) if spent else previous
     recent = tuple(t for t in previous.changes if now - t < AN_HOUR)
     leaves = _must_leave(key_set, previous, health)
     ordered = spent and (not intent.failback or regions[0] == _target(key_set, intent))
@@ -140,17 +141,15 @@ def decide(
         if not ordered and not leaves:
             return previous  # flapping is worse than a route that is merely not the best
         reason += f" (change {len(recent) + 1} within the hour; {key_set.rules.changes_per_hour} are for preferences)"
-    return previous.model_copy(
-        update={
-            "regions": regions,
-            "epoch": previous.epoch + 1,
-            **said,
-            "decided_at": now,
-            "moved_at": moved_at,
-            "reason": reason,
-            "evidence": _evidence(key_set, health, owed if moves and not leaves else None, regions[0]),
-            "changes": (*recent, now),
-        }
+    return previous.but(
+        regions=regions,
+        epoch=previous.epoch + 1,
+        **said,
+        decided_at=now,
+        moved_at=moved_at,
+        reason=reason,
+        evidence=_evidence(key_set, health, owed if moves and not leaves else None, regions[0]),
+        changes=(*recent, now),
     )
 
 

@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field, field_validator
 
 from kms_failover.domain.data_keys.accounts import refused_members
 from kms_failover.domain.key_material.plan import nothing_to_import
-from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import Model
 from kms_failover.domain.routing.health import CLOCK_SKEW, Observation
 from kms_failover.domain.routing.judgement import Judgement, first_judgement
 from kms_failover.domain.routing.route import Intent, Mode, in_force
@@ -182,7 +183,7 @@ class Runbook:
         """A controller that has decided by older intents can no longer write: after the answer, a hold holds here."""
         for attempt in range(1, ATTEMPTS + 1):
             known = self._state.judgement(key_set.name)
-            fenced = known.model_copy(update={"version": known.version + 1}) if known else self._judgement(key_set)
+            fenced = known.but(version=known.version + 1) if known else self._judgement(key_set)
             try:
                 self._state.put_judgement(fenced)
             except WriteConflictError:
