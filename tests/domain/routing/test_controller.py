@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey
 from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.routing.announcements import BUDGET, MAX_FAILURES
-from kms_failover.domain.routing.controller import ANNOUNCING_TAKES, ATTEMPTS, Controller
+from kms_failover.domain.routing.controller import ANNOUNCING_TAKES, Controller
 from kms_failover.domain.routing.health import LONGEST_REASON, Observation, Outcome, RegionHealth, Source, Verdict
 from kms_failover.domain.routing.judgement import MAX_PENDING, Judgement, first_judgement, newest
 from kms_failover.domain.routing.messages import Bulletin, Sender, message
+from kms_failover.domain.routing.optimistic_write import MAX_CONFLICTS
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
 from kms_failover.errors import KmsFailoverError, WriteConflictError
@@ -262,7 +263,7 @@ def contended(times: int) -> tuple[Contended, Controller]:
 
 
 def test_who_was_overtaken_decides_again_from_what_is_there() -> None:
-    state, controller = contended(ATTEMPTS - 1)
+    state, controller = contended(MAX_CONFLICTS)
 
     judgements = controller.run()
 
@@ -272,7 +273,7 @@ def test_who_was_overtaken_decides_again_from_what_is_there() -> None:
 
 
 def test_who_is_overtaken_again_and_again_says_so() -> None:
-    _, controller = contended(ATTEMPTS)
+    _, controller = contended(MAX_CONFLICTS + 1)
 
     with pytest.raises(ExceptionGroup) as error:
         controller.run()

@@ -6,11 +6,10 @@ from typing import NamedTuple, Protocol
 
 from kms_failover.domain.routing.judgement import Deliveries, Judgement
 from kms_failover.domain.routing.messages import Bulletin, together
+from kms_failover.domain.routing.optimistic_write import write_over_conflicts
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
-from kms_failover.errors import WriteConflictError
 
-ATTEMPTS = 3  # a controller or a command may come between; what it has left is written again
 BUDGET = timedelta(seconds=4)  # of a channel and run; what is left is the next run's
 MAX_FAILURES = 2  # of a channel and run, each some seconds long where it is silent
 
@@ -147,18 +146,13 @@ class Announcements:
         """`ended`: the next run goes on with what is left, or has come meanwhile; else one that comes much later."""
         if not any(told) and not ended:
             return
-        latest = judgement
-        for attempt in range(1, ATTEMPTS + 1):
+
+        def put(latest: Judgement) -> None:
             left = latest.without(told)
             after = left.but(announcing_since=None) if ended else left
-            try:
-                self._state.put_judgement(after.but(version=latest.version + 1))
-            except WriteConflictError:
-                if attempt == ATTEMPTS:
-                    raise
-                latest = self._state.judgement(judgement.key_set) or judgement
-            else:
-                return
+            self._state.put_judgement(after.but(version=latest.version + 1))
+
+        write_over_conflicts(judgement, put, lambda: self._state.judgement(judgement.key_set) or judgement)
 
 
 def _of(change: Route | News) -> tuple[str, bool, int]:

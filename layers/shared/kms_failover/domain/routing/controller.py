@@ -10,11 +10,10 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.routing.announcements import Announcements, Announcer
 from kms_failover.domain.routing.health import CLOCK_SKEW, Observation, RegionHealth, judge
 from kms_failover.domain.routing.judgement import Judgement, first_judgement, newest
+from kms_failover.domain.routing.optimistic_write import write_over_conflicts
 from kms_failover.domain.routing.readiness import Kind, News, Situation
 from kms_failover.domain.routing.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
-from kms_failover.errors import WriteConflictError
 
-ATTEMPTS = 3  # another controller or a command may come between; the decision then starts from what they left
 ANNOUNCING_TAKES = timedelta(seconds=120)  # the function's own time-out and two clocks' skew: whoever began has ended
 ASKED_ANEW = timedelta(seconds=60)  # a question may be lost, and throttling is no answer
 
@@ -110,16 +109,14 @@ class Controller:
         return _Snapshot(grouped, self._state.all_intents(), now)
 
     def _control(self, key_set: KeySet, stored: Judgement | None, known: _Snapshot) -> _Decision:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._decide(key_set, stored, known)
-            except WriteConflictError:
-                if attempt == ATTEMPTS:
-                    raise
-                stored = self._state.judgement(key_set.name)
-                intents = dict(known.intents) | {key_set.name: self._state.intents(key_set.name)}
-                known = replace(known, intents=intents)
-        raise AssertionError("the last attempt returns or raises")
+        """A decision that another run or a command comes between starts anew from what they left."""
+
+        def read_again() -> tuple[Judgement | None, _Snapshot]:
+            left = self._state.judgement(key_set.name)
+            intents = dict(known.intents) | {key_set.name: self._state.intents(key_set.name)}
+            return left, replace(known, intents=intents)
+
+        return write_over_conflicts((stored, known), lambda read: self._decide(key_set, *read), read_again)
 
     def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Snapshot) -> _Decision:
         """What is to be announced and asked is written with the judgement, so that no other run does it too."""
@@ -178,7 +175,7 @@ class Controller:
         return tuple(verdicts)
 
     def _put(self, judgement: Judgement, stored: Judgement | None) -> Judgement:
-        """EpochConflictError if somebody else has written since `stored` was read."""
+        """WriteConflictError if somebody else has written since `stored` was read."""
         judgement = judgement.but(version=stored.version + 1 if stored else 0, rescued=False)
         self._state.put_judgement(judgement)
         return judgement

@@ -14,6 +14,7 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.model import Model
 from kms_failover.domain.routing.health import CLOCK_SKEW, Observation
 from kms_failover.domain.routing.judgement import Judgement, first_judgement
+from kms_failover.domain.routing.optimistic_write import write_over_conflicts
 from kms_failover.domain.routing.route import Intent, Mode, in_force
 from kms_failover.domain.runbook.status import MAX_DEBTS, ViewState, view
 from kms_failover.errors import (
@@ -24,7 +25,6 @@ from kms_failover.errors import (
     WriteConflictError,
 )
 
-ATTEMPTS = 5  # controllers write a few times a minute
 LONGEST_EXPIRY_MINUTES = 30 * 24 * 60
 LONGEST_REASON = 1024  # characters; it stands in each status, message and change that the order makes
 LONGEST_AUTHOR = 256
@@ -181,16 +181,14 @@ class Runbook:
 
     def _fence(self, key_set: KeySet) -> None:
         """A controller that has decided by older intents can no longer write: after the answer, a hold holds here."""
-        for attempt in range(1, ATTEMPTS + 1):
-            known = self._state.judgement(key_set.name)
-            fenced = known.but(version=known.version + 1) if known else self._judgement(key_set)
-            try:
-                self._state.put_judgement(fenced)
-            except WriteConflictError:
-                if attempt == ATTEMPTS:
-                    raise
-            else:
-                return
+
+        def read() -> Judgement | None:
+            return self._state.judgement(key_set.name)
+
+        def put(known: Judgement | None) -> None:
+            self._state.put_judgement(known.but(version=known.version + 1) if known else self._first(key_set))
+
+        write_over_conflicts(read(), put, read)
 
     def _key_set(self, name: str) -> KeySet:
         key_sets = self._state.key_sets()
@@ -228,8 +226,10 @@ class Runbook:
         )
 
     def _judgement(self, key_set: KeySet) -> Judgement:
-        known = self._state.judgement(key_set.name)
-        return known or first_judgement(key_set, self._state.region, self._clock())
+        return self._state.judgement(key_set.name) or self._first(key_set)
+
+    def _first(self, key_set: KeySet) -> Judgement:
+        return first_judgement(key_set, self._state.region, self._clock())
 
 
 @contextmanager
