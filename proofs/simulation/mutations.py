@@ -181,7 +181,7 @@ def _no_returns(situation: Situation, said: Sequence[LastNews], count: int) -> A
 
 
 def _silence_is_an_answer(situation: Situation, region: RegionHealth, said: LastNews, changes: list[Any]) -> LastNews:
-    answer = {"key_answers": True, "key_word_at": situation.now}
+    answer = {"key_answers": True, "key_checked_at": situation.now}
     return _of_region(situation, region.but(**answer), said, changes)
 
 

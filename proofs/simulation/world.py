@@ -41,8 +41,8 @@ class Observer:
     clock_skew: float
     probe_skew: float
     route: Route  # as its callers know it: fail-static
-    told_people: list[int] = field(default_factory=list)
-    told_machines: list[int] = field(default_factory=list)
+    published_to_people: list[int] = field(default_factory=list)
+    published_to_machines: list[int] = field(default_factory=list)
     people_know: list[News] = field(default_factory=list)
     machines_know: list[News] = field(default_factory=list)
     recovered: list[str] = field(default_factory=list)  # announced
@@ -317,11 +317,11 @@ class _Announcer:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
         self._reach("SNS")
         message(bulletins, Sender("simulated", "111122223333"))
         for bulletin in bulletins:
-            self._observer.told_people += [route.epoch for route in bulletin.routes]
+            self._observer.published_to_people += [route.epoch for route in bulletin.routes]
             self._observer.people_know += bulletin.news
 
     def readiness_changed(self, news: News) -> None:
@@ -330,7 +330,7 @@ class _Announcer:
 
     def route_changed(self, route: Route) -> None:
         self._reach("EventBridge")
-        self._observer.told_machines.append(route.epoch)
+        self._observer.published_to_machines.append(route.epoch)
 
     def region_recovered(self, key_set: str, region: str, observer: str) -> None:
         self._reach("EventBridge")

@@ -72,7 +72,7 @@ def _route(name: str, epoch: int = 1) -> Route:
 
 
 def _health() -> RegionHealth:
-    moments = dict.fromkeys(("key_word_at", "last_fault_at", "last_key_fault_at", "lost_at", "returned_at"), NOON)
+    moments = dict.fromkeys(("key_checked_at", "last_fault_at", "last_key_fault_at", "lost_at", "returned_at"), NOON)
     texts = {"region": EAST, "key_arn": arn(EAST), "key_reason": "r"}
     return RegionHealth.model_validate({**texts, **moments, "since": NOON, "key_answers": True})
 
@@ -90,16 +90,16 @@ def _judgement(name: str) -> Judgement:
         route=_route(name),
         verdicts=(_health(),),
         pending=(_route(name),),
-        told_people=(1,),
-        told_machines=(1,),
+        published_to_people=(1,),
+        published_to_machines=(1,),
         recovered=(EAST,),
         said=(LastNews(of=EAST, what="lost", differs_since=NOON),),
         news=(_news(name),),
         news_count=1,
-        people_told_of_news=(1,),
-        machines_told_of_news=(1,),
+        news_published_to_people=(1,),
+        news_published_to_machines=(1,),
         announcing_since=NOON,
-        keys_asked_at=NOON,
+        key_check_requested_at=NOON,
     )
 
 

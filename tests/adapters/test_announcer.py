@@ -186,7 +186,7 @@ def test_people_are_told_by_the_topic_of_the_region_what_the_message_says() -> N
     recorder = Recorder()
     bulletins = [Bulletin("orders", WEST, (ROUTE,), (NEWS,))]
 
-    announcer(recorder).tell_people(bulletins)
+    announcer(recorder).publish_to_people(bulletins)
 
     told = message(bulletins, Sender("kms-failover", ACCOUNT))
     topic = f"arn:aws:sns:{WEST}:{ACCOUNT}:kms-failover-changes"
@@ -211,6 +211,6 @@ def test_aws_takes_both(clients: tuple[Any, Any]) -> None:
     taken = SnsAndEventBridge(sns, events, Place(Deployment("prod"), "aws", WEST, MOTO_ACCOUNT))
     taken.route_changed(ROUTE)
     taken.readiness_changed(NEWS)
-    taken.tell_people([Bulletin("orders", WEST, (ROUTE,), (NEWS,))])
+    taken.publish_to_people([Bulletin("orders", WEST, (ROUTE,), (NEWS,))])
 
     assert topic == f"arn:aws:sns:{WEST}:{MOTO_ACCOUNT}:prod-changes"

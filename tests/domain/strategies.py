@@ -121,7 +121,7 @@ healths = st.builds(
     key_usable=st.booleans(),
     since=moments,
     key_answers=st.none() | st.booleans(),
-    key_word_at=st.none() | moments,
+    key_checked_at=st.none() | moments,
     last_fault_at=st.none() | moments,
     last_key_fault_at=st.none() | moments,
     losses=st.integers(0, 6),
@@ -146,7 +146,7 @@ def health(region: str, verdict: Verdict = Verdict.HEALTHY, *, key_usable: bool 
         verdict=verdict,
         key_usable=key_usable,
         key_answers=key_usable,
-        key_word_at=NOON,
+        key_checked_at=NOON,
         since=NOON,
         reason="seen",
     )

@@ -80,7 +80,7 @@ def test_a_lost_region_is_counted_although_nobody_can_be_told(
     def unreachable(*_: object) -> None:
         raise ConnectionError("nobody is there")
 
-    monkeypatch.setattr(SnsAndEventBridge, "tell_people", unreachable)
+    monkeypatch.setattr(SnsAndEventBridge, "publish_to_people", unreachable)
     lose_east(prod)
 
     with pytest.raises(ExceptionGroup):

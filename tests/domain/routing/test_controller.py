@@ -37,7 +37,7 @@ class Announcements:
         self.failing = set(failing)
 
     @property
-    def told_people(self) -> list[Route]:
+    def published_to_people(self) -> list[Route]:
         return [route for message in self.messages for bulletin in message for route in bulletin.routes]
 
     @property
@@ -45,7 +45,7 @@ class Announcements:
         """The kinds of news that people were told, and of which region."""
         return [(n.kind, n.region) for message in self.messages for bulletin in message for n in bulletin.news]
 
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
         self.messages.append(tuple(bulletins))
 
     def readiness_changed(self, news: News) -> None:
@@ -508,7 +508,7 @@ def test_whom_nobody_reaches_keeps_neither_history_nor_machines_waiting_however_
         world.now += timedelta(seconds=3)  # its time-out
         raise KmsFailoverError("nobody answers")
 
-    world.announcements.tell_people = silent  # type: ignore[method-assign]
+    world.announcements.publish_to_people = silent  # type: ignore[method-assign]
     with pytest.raises(ExceptionGroup):
         world.controller.run()
 
@@ -533,7 +533,7 @@ def test_what_there_was_no_time_to_announce_is_the_next_runs(*, people_hear: boo
 
     world.announcements.route_changed = slow  # type: ignore[method-assign]
     if not people_hear:
-        world.announcements.tell_people = silent  # type: ignore[method-assign]
+        world.announcements.publish_to_people = silent  # type: ignore[method-assign]
     with suppress(ExceptionGroup):
         world.controller.run()
     in_time = len(world.announcements.changed)
@@ -624,7 +624,9 @@ def test_a_key_that_replaces_another_inherits_none_of_its_words_and_is_asked_for
     assert (judged.health[EAST].key_answers, judged.health[WEST].key_answers) == (None, True)
 
 
-@pytest.mark.parametrize(("silent", "other"), [("tell_people", "changed"), ("route_changed", "told_people")])
+@pytest.mark.parametrize(
+    ("silent", "other"), [("publish_to_people", "changed"), ("route_changed", "published_to_people")]
+)
 def test_people_and_machines_are_told_once_each_whichever_of_them_cannot_be_reached(silent: str, other: str) -> None:
     world = World()
     world.controller.run()
@@ -644,7 +646,7 @@ def test_people_and_machines_are_told_once_each_whichever_of_them_cannot_be_reac
     world.controller.run()
 
     assert meanwhile == [1]
-    assert [route.epoch for route in world.announcements.told_people] == [1]
+    assert [route.epoch for route in world.announcements.published_to_people] == [1]
     assert [route.epoch for route in world.announcements.changed] == [1]
 
 
@@ -865,15 +867,15 @@ def test_key_sets_of_which_different_things_have_become_are_told_apart() -> None
 
 def test_news_that_people_could_not_be_told_are_told_later_and_once() -> None:
     world = World()
-    reached = world.announcements.tell_people
+    reached = world.announcements.publish_to_people
 
     def unreachable(bulletins: Sequence[Bulletin]) -> None:
         raise KmsFailoverError("nobody hears")
 
-    world.announcements.tell_people = unreachable  # type: ignore[method-assign]
+    world.announcements.publish_to_people = unreachable  # type: ignore[method-assign]
     with suppress(ExceptionGroup):
         lose(world, WEST)
-    world.announcements.tell_people = reached  # type: ignore[method-assign]
+    world.announcements.publish_to_people = reached  # type: ignore[method-assign]
     world.now += ANNOUNCING_TAKES
     world.controller.run()
     world.controller.run()

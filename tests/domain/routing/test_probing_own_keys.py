@@ -14,7 +14,7 @@ from kms_failover.domain.routing.probe import (
     ROUNDS,
     RoundTrip,
 )
-from kms_failover.domain.routing.probe_memory import OWN_KEY_SLOTS, OWN_KEYS_SECONDS, WATCHED, OwnKeyTurns
+from kms_failover.domain.routing.probe_memory import OWN_KEY_SLOTS, OWN_KEYS_SECONDS, WATCH_PERIOD, OwnKeyTurns
 from tests.domain.memory_state import MemoryState
 from tests.domain.routing.probe_world import (
     DISABLED,
@@ -267,7 +267,7 @@ def test_a_key_set_with_a_key_fault_has_its_keys_asked_in_every_round(world: Wor
 def test_a_key_fault_that_is_too_long_ago_or_from_elsewhere_watches_nothing(world: World) -> None:
     world.report(source=Source.DATA_PLANE, key_set="wages")
     world.report(source=Source.KMS_EVENT, key_set="orders")
-    world.pass_by(WATCHED.total_seconds() + 1)
+    world.pass_by(WATCH_PERIOD.total_seconds() + 1)
     world.report(source=Source.DATA_PLANE, key_set="invoices")
 
     observed = world.service.run(1)
@@ -293,7 +293,7 @@ def test_a_key_that_fails_is_found_twice_in_a_row_within_two_rounds_and_watched_
 def test_a_key_set_whose_keys_have_answered_long_enough_is_watched_no_more(world: World) -> None:
     world.report(source=Source.KMS_EVENT, key_set="orders")
     world.service.run(1)
-    world.pass_by(WATCHED.total_seconds() + 1)
+    world.pass_by(WATCH_PERIOD.total_seconds() + 1)
 
     observed = world.service.run(1)
 

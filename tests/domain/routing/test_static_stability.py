@@ -59,7 +59,7 @@ class West:
         self.state = Gone(self._hang)
         self.silent: set[str] = set()
         self.announced: list[int] = []
-        self.told_people: list[int] = []
+        self.published_to_people: list[int] = []
         self.measured: list[Observation] = []
         self.events_reachable = True
         self.asked: tuple[str, ...] = ()
@@ -103,8 +103,8 @@ class West:
             self.now += self.silence_takes
         return {m.arn: lost if m.region in self.silent else RoundTrip(outcome=Outcome.OK) for m in members}
 
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
-        self.told_people += [route.epoch for bulletin in bulletins for route in bulletin.routes]
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
+        self.published_to_people += [route.epoch for bulletin in bulletins for route in bulletin.routes]
 
     def readiness_changed(self, news: News) -> None:
         if not self.events_reachable:

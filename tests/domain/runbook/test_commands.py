@@ -177,7 +177,7 @@ def test_a_failback_refused_for_an_old_word_of_the_key_names_what_the_status_wil
     with pytest.raises(IntentRefusedError) as refused:
         world.do(ActionName.FAILBACK)
     before = world.do(ActionName.STATUS)
-    world.judge(just_back.but(key_word_at=NOON + timedelta(seconds=2)), route=moved)
+    world.judge(just_back.but(key_checked_at=NOON + timedelta(seconds=2)), route=moved)
     after = world.do(ActionName.STATUS)
 
     assert "its key has not answered since" in str(refused.value)

@@ -67,7 +67,7 @@ class SnsAndEventBridge:
         self._topic = place.changes_topic
         self._sender = Sender(place.deployment.name, place.account)
 
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
         told = message(bulletins, self._sender)
         self._sns.publish(TopicArn=self._topic, Subject=told.subject, Message=told.text)
 

@@ -15,7 +15,7 @@ MAX_FAILURES = 2  # of a channel and run, each some seconds long where it is sil
 
 
 class Announcer(Protocol):
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
         """Several key sets that the same has become of: one message."""
 
     def route_changed(self, route: Route) -> None: ...
@@ -107,18 +107,18 @@ class Announcements:
         written = {_of(each) for each in history.tell(self._write, (each for j in mine for each in _to_write(j)))}
         heard = _Deliveries(
             routes=machines.tell(
-                self._announcer.route_changed, (r for j in mine for r in j.untold_machines if _of(r) in written)
+                self._announcer.route_changed, (r for j in mine for r in j.unpublished_to_machines if _of(r) in written)
             ),
             recovered=machines.tell(
                 lambda back: self._announcer.region_recovered(*back), (back for j in mine for back in _recovered(j))
             ),
             news=machines.tell(
                 self._announcer.readiness_changed,
-                (news for j in mine for news in j.news_untold_machines if _of(news) in written),
+                (news for j in mine for news in j.news_unpublished_to_machines if _of(news) in written),
             ),
             people=[
                 bulletin
-                for group in people.tell(self._announcer.tell_people, together([*_bulletins(mine, written)]))
+                for group in people.tell(self._announcer.publish_to_people, together([*_bulletins(mine, written)]))
                 for bulletin in group
             ],
         )
@@ -137,8 +137,8 @@ class Announcements:
 
     def _remember(self, judgement: Judgement, told: Deliveries, machines: _Channel, people: _Channel) -> None:
         left = judgement.without(told)
-        machines_left = left.untold_machines or left.recovered or left.news_untold_machines
-        people_left = left.untold_people or left.news_untold_people
+        machines_left = left.unpublished_to_machines or left.recovered or left.news_unpublished_to_machines
+        people_left = left.unpublished_to_people or left.news_unpublished_to_people
         for_want_of_time = (machines.is_well and bool(machines_left)) or (people.is_well and bool(people_left))
         self._put(judgement, told, ended=left.is_announced or for_want_of_time)
 
@@ -172,7 +172,7 @@ def _recovered(judgement: Judgement) -> list[_Recovery]:
 
 def _bulletins(judgements: Sequence[Judgement], written: set[tuple[str, bool, int]]) -> Iterator[Bulletin]:
     for judgement in judgements:
-        routes = tuple(route for route in judgement.untold_people if _of(route) in written)
-        news = tuple(each for each in judgement.news_untold_people if _of(each) in written)
+        routes = tuple(route for route in judgement.unpublished_to_people if _of(route) in written)
+        news = tuple(each for each in judgement.news_unpublished_to_people if _of(each) in written)
         if routes or news:
             yield Bulletin(judgement.key_set, judgement.observer, routes, news, judgement.serving)

@@ -15,7 +15,7 @@ from kms_failover.domain.routing.readiness import Kind, News, Situation
 from kms_failover.domain.routing.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
 
 ANNOUNCING_TAKES = timedelta(seconds=120)  # the function's own time-out and two clocks' skew: whoever began has ended
-ASKED_ANEW = timedelta(seconds=60)  # a question may be lost, and throttling is no answer
+KEY_CHECK_INTERVAL = timedelta(seconds=60)  # a question may be lost, and throttling is no answer
 
 
 class ControlState(Protocol):
@@ -127,9 +127,9 @@ class Controller:
         announce = _is_mine_to_announce(before, after, known.now)
         if announce:
             after = after.but(announcing_since=known.now)
-        ask = _are_keys_to_be_asked(after, known.now)
+        ask = _is_key_check_due(after, known.now)
         if ask:
-            after = after.but(keys_asked_at=known.now)
+            after = after.but(key_check_requested_at=known.now)
         if after is not before or stored is None or stored.rescued:
             after = self._put(after, stored)
         return _Decision(after, announce, ask)
@@ -186,11 +186,11 @@ def _recovered(news: Sequence[News]) -> list[str]:
     return [each.region for each in news if each.kind is Kind.RECOVERED]
 
 
-def _are_keys_to_be_asked(decided: Judgement, now: datetime) -> bool:
+def _is_key_check_due(decided: Judgement, now: datetime) -> bool:
     """At once when there is something new to know, and again as long as it is not known."""
-    awaiting = [health for health in decided.verdicts if health.awaits_word(decided.route.moved_at)]
-    asked = decided.keys_asked_at
-    if not awaiting or asked is None or abs(now - asked) >= ASKED_ANEW:
+    awaiting = [health for health in decided.verdicts if health.needs_key_check(decided.route.moved_at)]
+    asked = decided.key_check_requested_at
+    if not awaiting or asked is None or abs(now - asked) >= KEY_CHECK_INTERVAL:
         return bool(awaiting)
     news = (decided.route.moved_at, *(health.returned_at for health in awaiting))
     return any(

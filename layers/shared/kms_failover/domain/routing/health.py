@@ -71,7 +71,8 @@ class RegionHealth(Model):
     """A verdict with what it rests on.
 
     `losses` counts those that followed each other's return within an hour; `lost_at` and `returned_at` are the latest.
-    `key_answers` is the last word of the key with `key_arn`, from `key_word_at`; None: none yet, or it refused.
+    `key_answers` is the result of the latest check of the key with `key_arn`, made at `key_checked_at`. None: there was
+    none, or the probe was denied.
     `doubts` are about those who were wrong about this region; `drill_at` is when the drill began that is on.
     """
 
@@ -83,7 +84,7 @@ class RegionHealth(Model):
     key_usable: bool = True
     key_reason: Reason = ""
     key_answers: bool | None = None
-    key_word_at: AwareDatetime | None = None
+    key_checked_at: AwareDatetime | None = None
     ready: bool = True
     last_fault_at: AwareDatetime | None = None
     last_key_fault_at: AwareDatetime | None = None
@@ -108,29 +109,29 @@ class RegionHealth(Model):
 
     @property
     def key_has_answered(self) -> bool:
-        """Whether the key's last word is an answer, and from after the latest return: an older one may be outdated."""
-        return self.key_answers is True and self._has_spoken_since(self.returned_at)
+        """Whether the latest check of the key succeeded, and after the latest return: an older one may be outdated."""
+        return self.key_answers is True and self._checked_since(self.returned_at)
 
     @property
     def may_be_returned_to(self) -> bool:
-        """A flight takes the key's last word, however old; a return waits for one since the region is back."""
+        """A flight takes the latest check of the key, however old; a return waits for one since the region is back."""
         return self.is_refuge and self.verdict is Verdict.HEALTHY and self.key_has_answered
 
-    def awaits_word(self, since: datetime) -> bool:
-        """Whether the key is to be asked: it has said nothing since then, or since its region is back."""
+    def needs_key_check(self, since: datetime) -> bool:
+        """Whether the key was not checked since then, or since its region is back, and its region answers."""
         answers = self.verdict in {Verdict.HEALTHY, Verdict.SUSPECT}
-        return answers and not (self._has_spoken_since(since) and self._has_spoken_since(self.returned_at))
+        return answers and not (self._checked_since(since) and self._checked_since(self.returned_at))
 
-    def _has_spoken_since(self, moment: datetime | None) -> bool:
-        return self.key_word_at is not None and (moment is None or self.key_word_at >= moment)
+    def _checked_since(self, moment: datetime | None) -> bool:
+        return self.key_checked_at is not None and (moment is None or self.key_checked_at >= moment)
 
     def with_key(self, arn: str) -> Self:
-        """The same region's health, of another key of the key set: what the one before said is not its word."""
+        """The same region's health, of another key of the key set: no check of the one before counts for it."""
         new = {
             "key_usable": True,
             "key_reason": "",
             "key_answers": None,
-            "key_word_at": None,
+            "key_checked_at": None,
             "last_key_fault_at": None,
         }
         return self if arn == self.key_arn else self.but(key_arn=arn, **new)
@@ -144,7 +145,7 @@ class RegionHealth(Model):
         if not self.key_answers:
             return "; its key has not answered"
         is_back = self.verdict is Verdict.HEALTHY and self.returned_at is not None
-        return "; its key has not answered since" if is_back and not self._has_spoken_since(self.returned_at) else ""
+        return "; its key has not answered since" if is_back and not self._checked_since(self.returned_at) else ""
 
 
 def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Rules, now: datetime) -> RegionHealth:
@@ -166,7 +167,7 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
         "key_usable": key_usable,
         "key_reason": shown(key_reason, LONGEST_REASON),
         "key_answers": _key_answers(previous, found),
-        "key_word_at": found.key_word_at,
+        "key_checked_at": found.key_checked_at,
         "ready": _is_ready(found, rules, now),
         "last_fault_at": found.last_fault_at,
         "last_key_fault_at": found.last_key_fault_at,
@@ -205,9 +206,9 @@ class _Findings(NamedTuple):
     said: dict[Source, list[datetime]]  # faults that are reported, also those taken back; newest first
     last_fault_at: datetime | None
     last_key_fault_at: datetime | None
-    key_word_at: datetime | None
-    last_word: str
-    refused: bool  # the key's last word
+    key_checked_at: datetime | None
+    last_code: str
+    refused: bool  # the key's latest check was
     doubts: tuple[Doubt, ...] = ()
     heard: frozenset[tuple[Source, datetime]] = frozenset()  # of what is said
 
@@ -245,8 +246,8 @@ def _findings(newest_first: Sequence[Observation], previous: RegionHealth) -> _F
         said={s: [o.at for o in reports if o.source is s and o.outcome is Outcome.REGION_FAULT] for s in DOUBTED},
         last_fault_at=_latest(previous.last_fault_at, [o for o in answers if o.outcome in _FAULTS]),
         last_key_fault_at=_latest(previous.last_key_fault_at, [o for o in words if o.outcome in _FAULTS]),
-        key_word_at=_latest(previous.key_word_at, words),
-        last_word=next((o.code for o in regional if o.code), ""),
+        key_checked_at=_latest(previous.key_checked_at, words),
+        last_code=next((o.code for o in regional if o.code), ""),
         refused=bool(words) and words[0].outcome is Outcome.REFUSED,
     )
 
@@ -288,7 +289,7 @@ def _verdict(previous: RegionHealth, found: _Findings, rules: Rules, now: dateti
     if previous.verdict is Verdict.IMPAIRED:
         return _recovery(previous, found, rules, now)
     if not fresh:
-        said = f"nothing but {found.last_word}" if found.last_word and not rounds else "no answer"
+        said = f"nothing but {found.last_code}" if found.last_code and not rounds else "no answer"
         return Verdict.UNKNOWN, f"{said} from the probe within {rules.unknown_after_seconds} s"
     if rounds[0].fault:
         return Verdict.SUSPECT, f"the latest probe round failed with {rounds[0].code}"
@@ -399,7 +400,7 @@ def _lost_rounds(rounds: Sequence[_Round], rules: Rules) -> Sequence[_Round]:
 
 
 def _key_answers(previous: RegionHealth, found: _Findings) -> bool | None:
-    """What the key itself said last; it is asked less often than observations are looked at."""
+    """The result of its latest check; it is checked less often than observations are looked at."""
     if found.refused:
         return None
     return not found.key_rounds[0].fault if found.key_rounds else previous.key_answers

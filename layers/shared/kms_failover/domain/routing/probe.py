@@ -14,7 +14,7 @@ from kms_failover.domain.event_fields import json_object, problem_in
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.model import Code, Model
 from kms_failover.domain.routing.health import CLOCK_SKEW, LEAST_BETWEEN_ROUNDS, Observation, Outcome, Source
-from kms_failover.domain.routing.probe_memory import LOOK_BACK, WATCHED, Attention, OwnKeyTurns, ProbeKeys
+from kms_failover.domain.routing.probe_memory import LOOK_BACK, WATCH_PERIOD, Attention, OwnKeyTurns, ProbeKeys
 from kms_failover.domain.timing import SECONDS_A_ROUND
 from kms_failover.errors import EventFormatError
 
@@ -22,14 +22,16 @@ ROUND_SECONDS = SECONDS_A_ROUND
 ROUNDS = 6  # one invocation a minute, so that rounds follow each other without a gap
 JITTER_SECONDS = 1.0  # a round starts up to this late: observers must not ask a region in step
 DEADLINE_SECONDS = 8.0  # a round's, for all its calls; below ROUND_SECONDS
-CONFIRMING = timedelta(seconds=7)  # 11 s to the first fault, two more rounds, a time-out of 2 s: 27 s to a verdict
+CONFIRMATION_INTERVAL = timedelta(
+    seconds=7
+)  # 11 s to the first fault, two more rounds, a time-out of 2 s: 27 s to a verdict
 FAULTS_TO_CONFIRM = 3  # the design's faults in a row without, and below with, another signal
 FAULTS_TO_CORROBORATE = 2
 LOOK_SECONDS = 1.0  # between two looks for reports
 REST_SECONDS = 2  # at the minute's end: the next invocation finds this environment free
 MAX_FAILED_WRITES = 2  # in a round, of a table that refuses
-SILENCE = timedelta(seconds=1)  # a failure that took as long is no refusal: the table does not answer
-LEFT_ALONE = timedelta(seconds=ROUND_SECONDS)  # what is silent is tried about once a round
+TIMEOUT_THRESHOLD = timedelta(seconds=1)  # a failure that took as long is no refusal: the table does not answer
+STATE_BACKOFF = timedelta(seconds=ROUND_SECONDS)  # what is silent is tried about once a round
 NOT_ASKED = "NotAsked"  # the code of a key for which there was no time
 
 
@@ -81,7 +83,7 @@ class _Run:
     clock: Callable[[], datetime]
     observed: list[Observation] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
-    state_is_left_alone_until: datetime | None = None
+    state_backoff_until: datetime | None = None
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
@@ -97,12 +99,12 @@ class _Run:
         with self.going_on():
             yield
         now = self.clock()
-        if len(self.errors) > failed and now - began >= SILENCE:
-            self.state_is_left_alone_until = now + LEFT_ALONE
+        if len(self.errors) > failed and now - began >= TIMEOUT_THRESHOLD:
+            self.state_backoff_until = now + STATE_BACKOFF
 
     @property
-    def state_is_left_alone(self) -> bool:
-        return self.state_is_left_alone_until is not None and self.clock() < self.state_is_left_alone_until
+    def state_is_backed_off(self) -> bool:
+        return self.state_backoff_until is not None and self.clock() < self.state_backoff_until
 
     def result(self) -> list[Observation]:
         if self.errors:
@@ -218,15 +220,17 @@ class ProbeService:
         """From one round's start to the next, where that should not wait for its regular time."""
         if self._urgent:
             return LEAST_BETWEEN_ROUNDS
-        return CONFIRMING if any(0 < faults < FAULTS_TO_CONFIRM for faults in self._faults.values()) else None
+        return (
+            CONFIRMATION_INTERVAL if any(0 < faults < FAULTS_TO_CONFIRM for faults in self._faults.values()) else None
+        )
 
     def _look(self, run: _Run, *, everything: bool) -> None:
         """For reports, and for faults of keys once a round. A report of what two rounds have found asks for nothing."""
-        if run.state_is_left_alone:
+        if run.state_is_backed_off:
             return
         with run.asking_the_state():
             now = self._clock()
-            read, back = (self._state.observations, WATCHED) if everything else (self._state.reports, LOOK_BACK)
+            read, back = (self._state.observations, WATCH_PERIOD) if everything else (self._state.reports, LOOK_BACK)
             seen = read(now - back, now + CLOCK_SKEW)  # who reports chooses the time: what lies ahead would stay
             reported = self._attention.read(seen, now)
             if any(self._faults.get(region, 0) < FAULTS_TO_CORROBORATE for region in reported):
@@ -331,7 +335,7 @@ class ProbeService:
             run.tell(observations)
         failed = len(run.errors)
         for observation in observations:
-            if run.state_is_left_alone or len(run.errors) >= failed + MAX_FAILED_WRITES:
+            if run.state_is_backed_off or len(run.errors) >= failed + MAX_FAILED_WRITES:
                 return  # the state cannot be written, and each attempt takes time that the next round needs
             with run.asking_the_state():
                 self._state.add_observation(observation)

@@ -15,7 +15,9 @@ from kms_failover.domain.timing import SECONDS_A_ROUND
 OWN_KEYS_SECONDS = 2400  # so that KMS costs below 10 dollars a month for 100 key sets (docs/probe.md; a test holds it)
 OWN_KEY_SLOTS = OWN_KEYS_SECONDS // SECONDS_A_ROUND
 FIRST_SLOTS = 60 // SECONDS_A_ROUND  # a process's first round covers the minute before it
-WATCHED = timedelta(seconds=300)  # since a key set's last key fault; longer than the rounds of a skipped minute take
+WATCH_PERIOD = timedelta(
+    seconds=300
+)  # since a key set's last key fault; longer than the rounds of a skipped minute take
 CONTRADICTED_AFTER = timedelta(seconds=60)  # the default of the rules: a region is asked for all key sets at once
 LOOK_BACK = timedelta(seconds=15)  # a report's time is up to 5 s before it is written, and writing takes its time
 
@@ -103,7 +105,7 @@ class Attention:
 
     def watched(self, now: datetime) -> set[str]:
         """Key sets whose keys are asked in every round."""
-        self._key_faults = {name: at for name, at in self._key_faults.items() if now - at <= WATCHED}
+        self._key_faults = {name: at for name, at in self._key_faults.items() if now - at <= WATCH_PERIOD}
         return set(self._key_faults)
 
 

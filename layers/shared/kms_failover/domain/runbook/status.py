@@ -191,7 +191,7 @@ def _verdict(health: RegionHealth | None, key_set: KeySet) -> dict[str, Any]:
         "KeyUsable": health.key_usable,
         "KeyAnswers": health.key_answers,
         "KeyHasAnsweredSince": health.key_has_answered,
-        "KeyHeardAt": _iso(health.key_word_at),
+        "KeyHeardAt": _iso(health.key_checked_at),
         "Drill": _drill(health, key_set),
     }
     if health.key_usable:
