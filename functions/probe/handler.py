@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from kms_failover import bootstrap
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.routing.health import Observation, Outcome
+from kms_failover.domain.routing.observation import Observation, Outcome
 from kms_failover.domain.routing.probe import probe_request
 from kms_failover.domain.routing.schedule import deployed_in
 

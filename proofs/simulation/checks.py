@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Verdict
+from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.observation import Observation, Outcome
 from kms_failover.domain.routing.readiness import News
 from proofs.simulation.history import History
 from proofs.simulation.orders import OrderChecks

@@ -9,9 +9,10 @@ from unittest.mock import patch
 
 from kms_failover.domain.key_set import Failback, KeySet, Rules
 from kms_failover.domain.routing import controller as controlling
-from kms_failover.domain.routing import health, readiness, route
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.routing import findings, readiness, rounds, route, verdict
+from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.judgement import Deliveries, Judgement
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.readiness import Eligibility, Kind, LastNews, Situation
 from kms_failover.domain.routing.route import Intent, Mode, Route
 from kms_failover.domain.runbook import commands as operating
@@ -40,30 +41,30 @@ def _patched(*targets: tuple[object, str, object]) -> Callable[[], AbstractConte
 
 
 _decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, route.in_force
-_findings, _verdict, _without = health._findings, health._verdict, Judgement.without
-_key_answers = health._key_answers
+findings_of, _verdict, _without = findings.findings_of, verdict._verdict, Judgement.without
+_key_answers = verdict._key_answers
 _is_approved, _news = route._is_approved, Situation.news
 _of_region, _of_a_loss = Situation._of_region, Situation._of_a_loss
 
 
 def _throttled_is_a_fault(seen: Sequence[Observation], *rest: Any) -> Any:
     mute, fault = Outcome.INCONCLUSIVE, Outcome.REGION_FAULT
-    return _findings([o.but(outcome=fault) if o.outcome is mute else o for o in seen], *rest)
+    return findings_of([o.but(outcome=fault) if o.outcome is mute else o for o in seen], *rest)
 
 
 def _refusals_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
     fault = {"outcome": Outcome.KEY_FAULT}
-    return _findings([o.but(**fault) if o.outcome is Outcome.REFUSED else o for o in seen], *rest)
+    return findings_of([o.but(**fault) if o.outcome is Outcome.REFUSED else o for o in seen], *rest)
 
 
 def _busy_keys_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
     fault = {"outcome": Outcome.KEY_FAULT}
     busy = [o.outcome is Outcome.INCONCLUSIVE and bool(o.key_set) for o in seen]
-    return _findings([o.but(**fault) if is_busy else o for o, is_busy in zip(seen, busy, strict=True)], *rest)
+    return findings_of([o.but(**fault) if is_busy else o for o, is_busy in zip(seen, busy, strict=True)], *rest)
 
 
 def _nothing_is_taken_back(seen: Sequence[Observation], *rest: Any) -> Any:
-    return _findings([o.but(subject="") if o.source is not Source.PROBE else o for o in seen], *rest)
+    return findings_of([o.but(subject="") if o.source is not Source.PROBE else o for o in seen], *rest)
 
 
 def _refusals_are_forgotten(previous: RegionHealth, found: Any) -> Any:
@@ -89,8 +90,8 @@ def _reports_suffice(previous: RegionHealth, found: Any, rules: Rules, now: date
 
 
 def _never_impaired(previous: RegionHealth, found: Any, rules: Rules, now: datetime) -> Any:
-    verdict, reason = _verdict(previous, found, rules, now)
-    return (Verdict.SUSPECT if verdict is Verdict.IMPAIRED else verdict), reason
+    found_to_be, reason = _verdict(previous, found, rules, now)
+    return (Verdict.SUSPECT if found_to_be is Verdict.IMPAIRED else found_to_be), reason
 
 
 def _hold_is_nothing(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
@@ -207,22 +208,24 @@ def _anybody_announces(_before: Judgement, after: Judgement, _now: datetime) -> 
 
 
 MUTATIONS = (
-    Mutation("key faults lose no key", frozenset({"usable"}), _patched((health, "_key", _key_never_lost))),
+    Mutation("key faults lose no key", frozenset({"usable"}), _patched((verdict, "_key", _key_never_lost))),
     Mutation("the n of k of n is the k", frozenset({"usable"}), _patched((Rules, "rounds", property(_n_is_k)))),
-    Mutation("no signal ever agrees", frozenset({"usable"}), _patched((health, "_reported", _without_corroboration))),
+    Mutation("no signal ever agrees", frozenset({"usable"}), _patched((verdict, "_reported", _without_corroboration))),
     Mutation(
-        "a refused key is a fault", frozenset({"evidence"}), _patched((health, "_findings", _refusals_are_faults))
+        "a refused key is a fault", frozenset({"evidence"}), _patched((verdict, "findings_of", _refusals_are_faults))
     ),
-    Mutation("a busy key is a fault", frozenset({"evidence"}), _patched((health, "_findings", _busy_keys_are_faults))),
     Mutation(
-        "a refused key is a refuge", frozenset({"refuge"}), _patched((health, "_key_answers", _refusals_are_forgotten))
+        "a busy key is a fault", frozenset({"evidence"}), _patched((verdict, "findings_of", _busy_keys_are_faults))
+    ),
+    Mutation(
+        "a refused key is a refuge", frozenset({"refuge"}), _patched((verdict, "_key_answers", _refusals_are_forgotten))
     ),
     Mutation(
         "a force goes where nobody answers",
         frozenset({"refuge"}),
         _patched((route, "_obeys", _goes_wherever_it_is_told)),
     ),
-    Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((health, "_dwell", _flat_dwell))),
+    Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((verdict, "_dwell", _flat_dwell))),
     Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
     Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
     Mutation("a force forces nothing", frozenset({"force"}), _patched((route, "_wanted", _force_is_nothing))),
@@ -283,20 +286,22 @@ MUTATIONS = (
     Mutation(
         "no number of faults makes a region lost",
         frozenset({"usable"}),
-        _patched((health, "_verdict", _never_impaired)),
+        _patched((verdict, "_verdict", _never_impaired)),
     ),
     Mutation(
-        "one fault makes a region lost", frozenset({"evidence"}), _patched((health, "_verdict", _one_fault_suffices))
+        "one fault makes a region lost", frozenset({"evidence"}), _patched((verdict, "_verdict", _one_fault_suffices))
     ),
     Mutation(
-        "a report alone makes a region lost", frozenset({"evidence"}), _patched((health, "_verdict", _reports_suffice))
-    ),
-    Mutation("a throttle is a fault", frozenset({"evidence"}), _patched((health, "_findings", _throttled_is_a_fault))),
-    Mutation(
-        "a doubled round counts twice", frozenset({"evidence"}), _patched((health, "LEAST_BETWEEN_ROUNDS", timedelta()))
+        "a report alone makes a region lost", frozenset({"evidence"}), _patched((verdict, "_verdict", _reports_suffice))
     ),
     Mutation(
-        "no dwell", frozenset({"dwell"}), _patched((health, "_dwell", lambda _seconds, _losses: timedelta(days=-1)))
+        "a throttle is a fault", frozenset({"evidence"}), _patched((verdict, "findings_of", _throttled_is_a_fault))
+    ),
+    Mutation(
+        "a doubled round counts twice", frozenset({"evidence"}), _patched((rounds, "LEAST_BETWEEN_ROUNDS", timedelta()))
+    ),
+    Mutation(
+        "no dwell", frozenset({"dwell"}), _patched((verdict, "_dwell", lambda _seconds, _losses: timedelta(days=-1)))
     ),
     Mutation(
         "any region is a refuge",
@@ -306,7 +311,7 @@ MUTATIONS = (
     Mutation(
         "callers are never contradicted",
         frozenset({"agreement"}),
-        _patched((health, "_is_believed", lambda *_: True)),
+        _patched((verdict, "is_believed", lambda *_: True)),
     ),
     Mutation(
         "a return takes the key's word from before",
@@ -318,7 +323,7 @@ MUTATIONS = (
     Mutation(
         "what is taken back still agrees",
         frozenset({"evidence"}),
-        _patched((health, "_findings", _nothing_is_taken_back)),
+        _patched((verdict, "findings_of", _nothing_is_taken_back)),
     ),
     Mutation("no limit to changes", frozenset({"rate"}), _patched((route, "AN_HOUR", timedelta(seconds=1)))),
     Mutation("a hold holds nothing", frozenset({"hold"}), _patched((route, "_wanted", _hold_is_nothing))),

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.routing.health import Observation
 from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.observation import Observation
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Route
 from tests.domain.memory_state import MemoryState

@@ -20,7 +20,8 @@ from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.objects.sweep import Chance, RewrapMessage, SweepService
 from kms_failover.domain.routing.controller import Controller
-from kms_failover.domain.routing.health import Outcome, Source, Verdict
+from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
 from kms_failover.errors import UnreadableItemError, WriteConflictError

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Rules
 from kms_failover.domain.routing.doubts import Doubt
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.route import Intent, Mode, Route
 
 EAST, WEST, IRELAND = "us-east-1", "us-west-2", "eu-west-1"

@@ -11,7 +11,7 @@ import pytest
 from functions.controller.handler import lambda_handler
 from kms_failover.adapters.announcer import SnsAndEventBridge
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from tests.domain.strategies import EAST, WEST, arn
 from tests.functions.lambdas import Stack, event, stack
 

@@ -19,8 +19,8 @@ from kms_failover.domain.objects.s3_envelope import MADE_BY_THE_CLIENT
 from kms_failover.domain.routing import controller as controlling
 from kms_failover.domain.routing import probe as probing
 from kms_failover.domain.routing import signals
-from kms_failover.domain.routing.health import Observation, Outcome, Source
 from kms_failover.domain.routing.judgement import Judgement, first_judgement
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.readiness import Kind, News
 from kms_failover.domain.routing.route import Intent, Mode, Route
 from kms_failover.domain.routing.signals import IgnoredEvent

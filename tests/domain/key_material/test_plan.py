@@ -12,8 +12,9 @@ from kms_failover.domain.key_material.material import (
     MaterialLoss,
     MaterialRecord,
 )
-from kms_failover.domain.key_material.plan import CLOCK_SKEW, Action, MaterialContext, Plan, plan_import
+from kms_failover.domain.key_material.plan import Action, MaterialContext, Plan, plan_import
 from kms_failover.domain.key_set import Material
+from kms_failover.domain.timing import CLOCK_SKEW
 from tests.domain.key_material.reimport_world import HERE, NOW, arn
 
 OWNER = "arn:aws:sts::111122223333:assumed-role/officer/alice"

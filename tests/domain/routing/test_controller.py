@@ -13,12 +13,14 @@ from kms_failover.domain.key_set import Failback, KeySet, MemberKey
 from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.routing.announcements import BUDGET, MAX_FAILURES
 from kms_failover.domain.routing.controller import ANNOUNCING_TAKES, Controller
-from kms_failover.domain.routing.health import LONGEST_REASON, Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.judgement import MAX_PENDING, Judgement, first_judgement, newest
 from kms_failover.domain.routing.messages import Bulletin, Sender, message
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.optimistic_write import MAX_CONFLICTS
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
+from kms_failover.domain.routing.verdict import LONGEST_REASON
 from kms_failover.errors import KmsFailoverError, WriteConflictError
 from tests.domain.memory_state import MemoryState, held
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, arn, key_set, observation

@@ -9,17 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.key_set import KeySet, Rules
-from kms_failover.domain.routing.health import (
-    CLOCK_SKEW,
-    LONGEST_REASON,
-    MAX_DOUBLINGS,
-    Observation,
-    Outcome,
-    RegionHealth,
-    Source,
-    Verdict,
-    judge,
-)
+from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.routing.verdict import LONGEST_REASON, MAX_DOUBLINGS, judge
+from kms_failover.domain.timing import CLOCK_SKEW
 from tests.domain.strategies import EAST, NOON, RULES, healths, key_sets, observation, observations
 
 FAULT, OK, THROTTLED, KEY_FAULT = Outcome.REGION_FAULT, Outcome.OK, Outcome.INCONCLUSIVE, Outcome.KEY_FAULT

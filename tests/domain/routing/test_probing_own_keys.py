@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.routing.health import Outcome, Source
+from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.domain.routing.probe import (
     DEADLINE_SECONDS,
     REST_SECONDS,

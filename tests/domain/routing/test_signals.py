@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from kms_failover.domain.event_fields import rfc_1123
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.aws_events import repeat_key
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict, judge
+from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.signals import IgnoredEvent, Intake, SignalService
+from kms_failover.domain.routing.verdict import judge
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, IRELAND, NOON, RULES, WEST, arn, key_set, observation
 

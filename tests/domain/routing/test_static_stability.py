@@ -8,8 +8,9 @@ import pytest
 
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.controller import ANNOUNCING_TAKES, Controller
-from kms_failover.domain.routing.health import Observation, Outcome, Verdict
+from kms_failover.domain.routing.health import Verdict
 from kms_failover.domain.routing.messages import Bulletin
+from kms_failover.domain.routing.observation import Observation, Outcome
 from kms_failover.domain.routing.probe import FAULTS_TO_CONFIRM, ROUND_SECONDS, ROUNDS, ProbeService, RoundTrip
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route

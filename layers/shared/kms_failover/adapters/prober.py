@@ -14,7 +14,7 @@ from kms_failover.adapters.answers import answer_of
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.domain.data_keys.fault import FaultClass
 from kms_failover.domain.key_set import MemberKey
-from kms_failover.domain.routing.health import Outcome
+from kms_failover.domain.routing.observation import Outcome
 from kms_failover.domain.routing.probe import NOT_ASKED, RoundTrip
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from kms_failover.domain.key_material.material import (
     MaterialRecord,
 )
 from kms_failover.domain.key_set import KeySet, Material, Origin, RestoreAfterDeletion
-from kms_failover.domain.timing import SKEW_SECONDS
+from kms_failover.domain.timing import CLOCK_SKEW
 
-CLOCK_SKEW = timedelta(seconds=SKEW_SECONDS)
 WHOLE_SECOND = timedelta(seconds=1)  # an event tells its time without a fraction
 
 _ORDER = "`kms-failover reimport` imports it"

@@ -13,9 +13,10 @@ from pydantic import Field, ValidationError
 from kms_failover.domain.event_fields import json_object, problem_in
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.model import Code, Model
-from kms_failover.domain.routing.health import CLOCK_SKEW, LEAST_BETWEEN_ROUNDS, Observation, Outcome, Source
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.probe_memory import LOOK_BACK, WATCH_PERIOD, Attention, OwnKeyTurns, ProbeKeys
-from kms_failover.domain.timing import SECONDS_A_ROUND
+from kms_failover.domain.routing.rounds import LEAST_BETWEEN_ROUNDS
+from kms_failover.domain.timing import CLOCK_SKEW, SECONDS_A_ROUND
 from kms_failover.errors import EventFormatError
 
 ROUND_SECONDS = SECONDS_A_ROUND

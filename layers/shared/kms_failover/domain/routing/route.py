@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey
 from kms_failover.domain.model import KeySetName, Model, Reason, Region, at_most
-from kms_failover.domain.routing.health import CLOCK_SKEW, RegionHealth, Verdict
+from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.timing import CLOCK_SKEW
 
 type Health = Mapping[str, RegionHealth]
 
