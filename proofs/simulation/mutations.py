@@ -10,11 +10,13 @@ from unittest.mock import patch
 from kms_failover.domain.key_set import Failback, KeySet, Rules
 from kms_failover.domain.routing import controller as controlling
 from kms_failover.domain.routing import findings, readiness, rounds, route, verdict
+from kms_failover.domain.routing import intent as intents
 from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Deliveries, Judgement
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.readiness import Eligibility, Kind, LastNews, Situation
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.runbook import commands as operating
 from kms_failover.domain.runbook.commands import Command, Runbook
 from tests.domain.memory_state import MemoryState
@@ -40,7 +42,7 @@ def _patched(*targets: tuple[object, str, object]) -> Callable[[], AbstractConte
     return apply
 
 
-_decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, route.in_force
+_decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, intents.in_force
 findings_of, _verdict, _without = findings.findings_of, verdict._verdict, Judgement.without
 _key_answers = verdict._key_answers
 _is_approved, _news = route._is_approved, Situation.news

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from kms_failover.domain.key_set import Failback, KeySet
 from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.runbook.commands import ActionName, Command
 from proofs.simulation.history import History
 from proofs.simulation.replica import Replica

@@ -12,11 +12,12 @@ from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap
 from kms_failover.domain.key_set import Failback, Rules
 from kms_failover.domain.routing import route as routes
 from kms_failover.domain.routing.controller import Controller
+from kms_failover.domain.routing.intent import Intent
 from kms_failover.domain.routing.judgement import Judgement
 from kms_failover.domain.routing.messages import Bulletin, Sender, message
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Route, first_route
+from kms_failover.domain.routing.route import Route, first_route
 from kms_failover.domain.runbook.commands import ActionName, Command, Runbook
 from kms_failover.errors import IntentRefusedError
 from proofs.simulation.checks import FAULTS, Checks, TrueRound

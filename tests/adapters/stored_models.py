@@ -19,10 +19,11 @@ from kms_failover.domain.model import Model
 from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import RegionHealth
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.readiness import Kind, LastNews, News
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook.key_set_change import FormerKeySet
 from kms_failover.errors import UnreadableItemError

@@ -16,9 +16,10 @@ from kms_failover.domain.objects.backfill import Backfill, Phase
 from kms_failover.domain.objects.coverage import CoverageGap
 from kms_failover.domain.objects.debt import Debt, ObjectEntries, Refusal
 from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.domain.routing.readiness import Kind, News
-from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
+from kms_failover.domain.routing.route import Route, first_route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import WriteConflictError
 from tests.adapters.tables import create_state_table

@@ -21,13 +21,14 @@ from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.objects.sweep import Chance, RewrapMessage, SweepService
 from kms_failover.domain.routing.controller import Controller
 from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Mode, Route, first_route
+from kms_failover.domain.routing.route import Route, first_route
 from kms_failover.errors import UnreadableItemError, WriteConflictError
 from tests.adapters.tables import create_state_table
 from tests.client.kms_world import aws_error
-from tests.domain.routing.test_controller import Announcements
+from tests.domain.routing.controller_world import RecordedAnnouncer
 from tests.domain.strategies import EAST, NOON, WEST, arn, health, judgement, key_set, observation
 
 type Break = Callable[[dict[str, Any]], dict[str, Any]]
@@ -158,7 +159,7 @@ def test_no_debt_and_no_proof_is_dropped_because_an_older_version_of_its_key_set
 
 def test_no_route_leaves_a_region_because_an_older_version_of_its_key_set_stands_in(world: World) -> None:
     """The former version has one member; the route leads to the one that the version in force has added."""
-    journal, told, clock = KeySetJournal(world.table, WEST), Announcements(), [NOON]
+    journal, told, clock = KeySetJournal(world.table, WEST), RecordedAnnouncer(), [NOON]
     journal.replace(key_set(EAST), None, NOON, "ana")
     journal.replace(key_set(WEST, EAST), journal.in_force()["orders"], NOON, "ana")
     Controller(world.state, told, lambda _: None, lambda: clock[0]).run()

@@ -11,10 +11,11 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.backfill import Backfill, Phase
 from kms_failover.domain.objects.coverage import CoverageGap
 from kms_failover.domain.objects.debt import Debt, LedgerEntry, ObjectEntries, Refusal, debt_id, digest, refusal_id
+from kms_failover.domain.routing.intent import Intent
 from kms_failover.domain.routing.judgement import Judgement
 from kms_failover.domain.routing.observation import Observation, Source
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError, WriteConflictError
 

@@ -9,9 +9,10 @@ from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Rules
 from kms_failover.domain.routing.doubts import Doubt
 from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.route import Route
 
 EAST, WEST, IRELAND = "us-east-1", "us-west-2", "eu-west-1"
 REGIONS = (EAST, WEST, IRELAND)

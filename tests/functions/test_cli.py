@@ -31,8 +31,9 @@ from kms_failover.domain.key_material.material import MaterialRecord
 from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.intent import Intent
 from kms_failover.domain.routing.readiness import Kind, News
-from kms_failover.domain.routing.route import Intent, decide, first_route
+from kms_failover.domain.routing.route import decide, first_route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook import status as composite_view
 from kms_failover.domain.runbook.commands import LONGEST_AUTHOR, LONGEST_REASON, ActionName, Command, Runbook

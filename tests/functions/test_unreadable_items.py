@@ -24,7 +24,7 @@ from kms_failover.cli_text import text
 from kms_failover.domain.model import Model
 from kms_failover.domain.objects.backfill import Phase, RunCounts
 from kms_failover.domain.objects.debt import Debt, Refusal, debt_id, refusal_id
-from kms_failover.domain.routing.route import Intent
+from kms_failover.domain.routing.intent import Intent
 from kms_failover.errors import CommandRefusedError
 from tests.adapters.stored_models import spoiled_items
 from tests.domain.strategies import EAST, WEST

@@ -7,14 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.routing.observation import Outcome, Source
-from kms_failover.domain.routing.probe import (
-    DEADLINE_SECONDS,
-    REST_SECONDS,
-    ROUND_SECONDS,
-    ROUNDS,
-    RoundTrip,
-)
+from kms_failover.domain.routing.probe import DEADLINE_SECONDS, REST_SECONDS, ROUND_SECONDS, RoundTrip
 from kms_failover.domain.routing.probe_memory import OWN_KEY_SLOTS, OWN_KEYS_SECONDS, WATCH_PERIOD, OwnKeyTurns
+from kms_failover.domain.routing.probe_request import ROUNDS
 from tests.domain.memory_state import MemoryState
 from tests.domain.routing.probe_world import (
     DISABLED,

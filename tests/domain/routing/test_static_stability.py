@@ -11,7 +11,9 @@ from kms_failover.domain.routing.controller import ANNOUNCING_TAKES, Controller
 from kms_failover.domain.routing.health import Verdict
 from kms_failover.domain.routing.messages import Bulletin
 from kms_failover.domain.routing.observation import Observation, Outcome
-from kms_failover.domain.routing.probe import FAULTS_TO_CONFIRM, ROUND_SECONDS, ROUNDS, ProbeService, RoundTrip
+from kms_failover.domain.routing.pace import FAULTS_TO_CONFIRM
+from kms_failover.domain.routing.probe import ROUND_SECONDS, ProbeService, RoundTrip
+from kms_failover.domain.routing.probe_request import ROUNDS
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
 from tests.domain.memory_state import MemoryState

@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from kms_failover.adapters.items import Item, ItemGroup, epoch_of, fact, unless_epoch
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import HistoryHeads, Judgement, rescued_judgement
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.errors import UnreadableItemError
 
 MAX_HISTORY = 50  # what `status` shows

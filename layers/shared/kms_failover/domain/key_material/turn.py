@@ -3,9 +3,9 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from kms_failover.domain.key_material.concern import FOR_PEOPLE, QUICK_TRIES, concern_of, is_late
 from kms_failover.domain.key_material.material import (
     ENABLED,
     PENDING_IMPORT,
@@ -17,56 +17,25 @@ from kms_failover.domain.key_material.material import (
 )
 from kms_failover.domain.key_material.plan import WHOLE_SECOND, Action, MaterialContext, Plan, plan_import
 from kms_failover.domain.key_material.ports import Ports
+from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.domain.key_set import KeySet, Material, MemberKey
 from kms_failover.domain.plain_text import shown
 from kms_failover.errors import (
     ImportRefusedError,
     IntentRefusedError,
     KeyNotReadyError,
-    MaterialMissingError,
     SentinelError,
     SeveralMaterialsError,
     ThrottledError,
-    UnreadableItemError,
 )
 
-QUICK_TRIES = 3  # by the event, by Lambda's two repeats, or by the schedule: a short fault has passed by then
 FIRST_WAIT = timedelta(minutes=30)  # two runs of the schedule; doubled with each failure after that
 LONGEST_WAIT = timedelta(hours=4)
 LONGEST_VALIDITY = timedelta(days=365) - timedelta(hours=1)  # facts 1.2: 365 days, by KMS's clock and not by ours
-LONGEST_ABSENCE = timedelta(hours=1)  # four runs of the schedule: by then what mends itself has come
 LONGEST_FAILURE = 500  # characters that are kept of an error's message
-FOR_PEOPLE = (
-    MaterialMissingError,
-    ImportRefusedError,
-    SentinelError,
-    SeveralMaterialsError,
-    UnreadableItemError,
-)  # time mends none of these
 NOT_REACHED = "not reached in this run: the next one goes on"
 TAKES_NONE = "KMS takes material in Enabled, Disabled and PendingImport alone. Cancel its deletion, or wait; then order"
 ORDER_NOT_REACHED = "the run's time was over before its turn: order it again"
-
-
-@dataclass(frozen=True)
-class Reimport:
-    """What was done for one member key; `error` if it could not be, `concern` if people must act."""
-
-    key_set: str
-    region: str
-    action: Action
-    reason: str
-    key_material_id: str = ""
-    valid_to: datetime | None = None
-    state: str = ""
-    concern: Concern = Concern.NONE
-    error: Exception | None = field(default=None, repr=False)
-    may_pass: bool = False  # the error: by the time that a repeat of the event comes
-
-    def after(self, earlier: "Reimport | None") -> "Reimport":
-        """Of two rounds of one run: what the earlier did is not forgotten because the later found it done."""
-        is_quiet = self.error is None and self.action is Action.NOTHING
-        return earlier if earlier is not None and earlier.action is not Action.NOTHING and is_quiet else self
 
 
 class Turn:
@@ -125,8 +94,8 @@ class Turn:
 
     def leave(self) -> None:
         """No failure of the key's; but one that run after run leaves is people's business before it lapses."""
-        concern = Concern.FAILING if self._is_late else Concern(self.record.concern)
-        self.plan = Plan(Action.NOTHING, NOT_REACHED, concern)
+        late = is_late(self.record, self._material, self._ports.clock())
+        self.plan = Plan(Action.NOTHING, NOT_REACHED, Concern.FAILING if late else Concern(self.record.concern))
 
     def imports(self) -> bool:
         """False: KMS is asked too much, and nothing has happened."""
@@ -160,7 +129,7 @@ class Turn:
         elif not (waits and self.plan.concern is Concern.FAILING):
             update |= {"failures": 0}
         self.record = self.record.but(**update)
-        self.record = self.record.but(concern=self._concern().value)
+        self.record = self.record.but(concern=concern_of(self.record, self.plan, self.error, now).value)
         if self._is_read:
             with self._kept():
                 self._ports.ledger.put_material(self.record)
@@ -280,30 +249,6 @@ class Turn:
         if view.state == ENABLED:
             self._prove()
         self.record = self.record.but(imported_at=at, valid_to=valid_to)
-
-    @property
-    def _is_late(self) -> bool:
-        """Half of the time that there was for its renewal has passed: by default the key lapses in 15 days."""
-        valid_to = self.record.shown_valid_to or self.record.valid_to
-        half = timedelta(days=self._material.renew_before_days) / 2
-        return valid_to is not None and valid_to - self._ports.clock() < half
-
-    def _concern(self) -> Concern:
-        if self.plan.concern is not Concern.NONE:
-            return self.plan.concern
-        if isinstance(self.error, SeveralMaterialsError):
-            return Concern.SEVERAL_MATERIALS
-        if isinstance(self.error, UnreadableItemError):
-            return Concern.UNREAD
-        tried = self.record.failures >= QUICK_TRIES or self.record.state == PENDING_IMPORT
-        fails = isinstance(self.error, FOR_PEOPLE) or (self.error and tried) or self._is_absent_long
-        return Concern.FAILING if fails else Concern.NONE
-
-    @property
-    def _is_absent_long(self) -> bool:
-        """Whatever it waits for: a key that opens nothing for so long is people's business."""
-        since = self.record.absent_since
-        return since is not None and self._ports.clock() - since >= LONGEST_ABSENCE
 
     def _see(self, view: KeyView, now: datetime) -> None:
         absent_since = None if view.state in PRESENT else self.record.absent_since or now

@@ -9,11 +9,12 @@ from typing import NamedTuple, Protocol
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.routing.announcements import Announcements, Announcer
 from kms_failover.domain.routing.health import RegionHealth
+from kms_failover.domain.routing.intent import Intent, in_force
 from kms_failover.domain.routing.judgement import Judgement, first_judgement, newest
 from kms_failover.domain.routing.observation import Observation
 from kms_failover.domain.routing.optimistic_write import write_over_conflicts
 from kms_failover.domain.routing.readiness import Kind, News, Situation
-from kms_failover.domain.routing.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
+from kms_failover.domain.routing.route import MOST_COUNTED, Route, decide, returns_to
 from kms_failover.domain.routing.verdict import judge
 from kms_failover.domain.timing import CLOCK_SKEW
 

@@ -15,7 +15,8 @@ from pydantic import AwareDatetime, Field
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.model import Code, KeySetName, Model, Reason, Region
 from kms_failover.domain.routing.health import RegionHealth
-from kms_failover.domain.routing.route import Health, Intent, Mode, Route, prevented, reason_of_loss
+from kms_failover.domain.routing.intent import Intent, Mode
+from kms_failover.domain.routing.route import Health, Route, prevented, reason_of_loss
 
 SETTLED_AFTER = timedelta(seconds=120)  # a dozen rounds; a key that is new here has answered long before
 WELL_AFTER = timedelta(

@@ -12,10 +12,10 @@ from kms_failover.domain.data_keys.accounts import refused_members
 from kms_failover.domain.key_material.plan import nothing_to_import
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.model import Model
+from kms_failover.domain.routing.intent import Intent, Mode, in_force
 from kms_failover.domain.routing.judgement import Judgement, first_judgement
 from kms_failover.domain.routing.observation import Observation
 from kms_failover.domain.routing.optimistic_write import write_over_conflicts
-from kms_failover.domain.routing.route import Intent, Mode, in_force
 from kms_failover.domain.runbook.status import MAX_DEBTS, ViewState, view
 from kms_failover.domain.timing import CLOCK_SKEW
 from kms_failover.errors import (

@@ -11,9 +11,10 @@ from kms_failover.domain.key_set import Failback, KeySet, Origin
 from kms_failover.domain.objects.coverage import CoverageState, coverage
 from kms_failover.domain.objects.debt import Refusal
 from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.intent import Intent, Mode, in_force
 from kms_failover.domain.routing.judgement import Judgement, first_judgement
 from kms_failover.domain.routing.readiness import News, Situation
-from kms_failover.domain.routing.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to, without_order
+from kms_failover.domain.routing.route import AN_HOUR, Route, decide, returns_to, without_order
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError
 
