@@ -15,7 +15,7 @@ from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Deliveries, Judgement
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
-from kms_failover.domain.routing.readiness import Eligibility, Kind, LastNews, Situation
+from kms_failover.domain.routing.readiness import Eligibility, LastNews, NewsKind, Situation
 from kms_failover.domain.routing.route import Route
 from kms_failover.domain.runbook import commands as operating
 from kms_failover.domain.runbook.commands import Command, Runbook
@@ -180,7 +180,7 @@ def _flat_dwell(seconds: int, _losses: int) -> timedelta:
 
 def _no_returns(situation: Situation, said: Sequence[LastNews], count: int) -> Any:
     after, news = _news(situation, said, count)
-    return after, tuple(each for each in news if each.kind is not Kind.RECOVERED)
+    return after, tuple(each for each in news if each.kind is not NewsKind.RECOVERED)
 
 
 def _silence_is_an_answer(situation: Situation, region: RegionHealth, said: LastNews, changes: list[Any]) -> LastNews:

@@ -22,7 +22,7 @@ from kms_failover.domain.routing.health import RegionHealth
 from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
-from kms_failover.domain.routing.readiness import Kind, LastNews, News
+from kms_failover.domain.routing.readiness import LastNews, News, NewsKind
 from kms_failover.domain.routing.route import Route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook.key_set_change import FormerKeySet
@@ -81,7 +81,14 @@ def _health() -> RegionHealth:
 
 def _news(name: str, number: int = 1) -> News:
     return News(
-        key_set=name, observer=WEST, number=number, kind=Kind.LOST, region=EAST, regions=(WEST,), at=NOON, reason="r"
+        key_set=name,
+        observer=WEST,
+        number=number,
+        kind=NewsKind.LOST,
+        region=EAST,
+        regions=(WEST,),
+        at=NOON,
+        reason="r",
     )
 
 

@@ -18,7 +18,7 @@ from kms_failover.domain.objects.debt import Debt, ObjectEntries, Refusal
 from kms_failover.domain.routing.health import Verdict
 from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.observation import Outcome, Source
-from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.readiness import News, NewsKind
 from kms_failover.domain.routing.route import Route, first_route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import WriteConflictError
@@ -123,7 +123,7 @@ def test_news_are_newest_first_and_written_again_the_same(state: State) -> None:
             key_set="orders",
             observer=WEST,
             number=number,
-            kind=Kind.LOST,
+            kind=NewsKind.LOST,
             region=EAST,
             regions=(EAST, WEST),
             at=NOON,

@@ -12,7 +12,7 @@ from kms_failover.domain.objects.backfill import Backfill, Phase
 from kms_failover.domain.objects.coverage import CoverageGap
 from kms_failover.domain.objects.debt import Debt, LedgerEntry, ObjectEntries, Refusal, debt_id, digest, refusal_id
 from kms_failover.domain.routing.intent import Intent
-from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.judgement import MAX_HISTORY, Judgement
 from kms_failover.domain.routing.observation import Observation, Source
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
@@ -96,14 +96,14 @@ class MemoryState:
     def add_history(self, route: Route) -> None:
         self._history[route.key_set, route.epoch] = route
 
-    def history(self, key_set: str, at_most: int = 50) -> tuple[Route, ...]:
+    def history(self, key_set: str, at_most: int = MAX_HISTORY) -> tuple[Route, ...]:
         found = [self._history[key] for key in sorted(self._history, reverse=True) if key[0] == key_set]
         return tuple(found[:at_most])
 
     def add_news(self, news: News) -> None:
         self._news[news.key_set, news.number] = news
 
-    def news(self, key_set: str, at_most: int = 50) -> tuple[News, ...]:
+    def news(self, key_set: str, at_most: int = MAX_HISTORY) -> tuple[News, ...]:
         found = [self._news[key] for key in sorted(self._news, reverse=True) if key[0] == key_set]
         return tuple(found[:at_most])
 

@@ -22,7 +22,7 @@ from kms_failover.domain.routing import signals
 from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement, first_judgement
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
-from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.readiness import News, NewsKind
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook import commands as operating
 from kms_failover.errors import UnreadableItemError
@@ -113,7 +113,7 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
         "event": IgnoredEvent(id="1", source="", detail_type="", **at),
         "judgement": judgement,
         "route": route,
-        "news": News(**of, **at, observer=region, number=1, kind=Kind.LOST, region=region, regions=(region,)),
+        "news": News(**of, **at, observer=region, number=1, kind=NewsKind.LOST, region=region, regions=(region,)),
         "intent": Intent(mode=Mode.HOLD, epoch=1, written_in=region, author="", reason=""),
         "debt": debt,
         "refusal": refusal,

@@ -1,4 +1,4 @@
-"""From observations to a verdict."""
+"""Verdicts: what a region concludes from observations, and what it never concludes."""
 
 from datetime import timedelta
 from typing import Any

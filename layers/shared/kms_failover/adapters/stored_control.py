@@ -10,12 +10,11 @@ from pydantic import ValidationError
 
 from kms_failover.adapters.items import Item, ItemGroup, epoch_of, fact, unless_epoch
 from kms_failover.domain.routing.intent import Intent, Mode
-from kms_failover.domain.routing.judgement import HistoryHeads, Judgement, rescued_judgement
+from kms_failover.domain.routing.judgement import MAX_HISTORY, HistoryHeads, Judgement, rescued_judgement
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
 from kms_failover.errors import UnreadableItemError
 
-MAX_HISTORY = 50  # what `status` shows
 NEWS_LIFE = timedelta(days=400)  # TTL: longer than a year's audit
 MAX_JUDGEMENTS = 1000  # one a key set
 MAX_JUDGEMENT_PAGES = 32  # an ordinary one has some KB

@@ -1,4 +1,4 @@
-"""Key sets: one CMK per region under a logical name, and the rules they are kept by."""
+"""Key sets: one KMS key per region under a logical name, and the rules they are kept by."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ class RestoreAfterDeletion(StrEnum):
 
 
 class MemberKey(Model):
-    """One region's CMK of a key set."""
+    """One region's KMS key of a key set."""
 
     region: Region
     arn: Arn
@@ -97,8 +97,8 @@ class MemberKey(Model):
 class Rules(Model):
     """When a region is left, and when it may be returned to. Seconds, counts.
 
-    The defaults are the design's: three silent probe rounds, or two that another signal agrees with, move a region;
-    ten quiet minutes bring it back. `of_rounds` makes it k of n: 3 of the last 5, say; None is as many, in a row.
+    `faults_to_impair` is the k, `of_rounds` the n of k of n: 3 of the last 5 probe rounds, say. None is as many, in a
+    row. Fewer suffice where another signal agrees.
     """
 
     faults_to_impair: int = Field(3, ge=1, le=60)
@@ -163,7 +163,7 @@ class Material(Model):
 
 
 class Bucket(Model):
-    """A bucket whose objects are kept openable with the CMK of the bucket's own region."""
+    """A bucket whose objects are kept openable with the KMS key of the bucket's own region."""
 
     name: str = Field(min_length=3, max_length=63)
     region: Region

@@ -19,9 +19,9 @@ class CacheLimits:
     """One data key for many messages. Fewer KMS calls, and calls survive a total outage for `max_age_seconds`.
 
     The trade-off: a key that leaks opens every message under it; while a key lies here its plaintext stays in memory,
-    and a revoked permission or a disabled CMK takes effect only when it has aged. `max_bytes` counts the `MessageBytes`
-    that callers state; while it is set, a caller who states none is given a key of its own, as in the AWS Encryption
-    SDK's caching manager.
+    and a revoked permission or a disabled KMS key takes effect only when it has aged. `max_bytes` counts the
+    `MessageBytes` that callers state; while it is set, a caller who states none is given a key of its own, as in the
+    AWS Encryption SDK's caching manager.
     """
 
     max_age_seconds: float

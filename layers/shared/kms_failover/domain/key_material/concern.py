@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from kms_failover.domain.key_material.material import PENDING_IMPORT, Concern, MaterialRecord
-from kms_failover.domain.key_material.plan import Plan
+from kms_failover.domain.key_material.plan import ImportPlan
 from kms_failover.domain.key_set import Material
 from kms_failover.errors import (
     ImportRefusedError,
@@ -24,7 +24,7 @@ FOR_PEOPLE = (
 )  # time mends none of these
 
 
-def concern_of(record: MaterialRecord, plan: Plan, error: Exception | None, now: datetime) -> Concern:
+def concern_of(record: MaterialRecord, plan: ImportPlan, error: Exception | None, now: datetime) -> Concern:
     """After a turn; `error` is what the turn failed with, which `record` counts already."""
     if plan.concern is not Concern.NONE:
         return plan.concern

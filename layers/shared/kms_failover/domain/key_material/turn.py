@@ -15,7 +15,7 @@ from kms_failover.domain.key_material.material import (
     MaterialLoss,
     MaterialRecord,
 )
-from kms_failover.domain.key_material.plan import WHOLE_SECOND, Action, MaterialContext, Plan, plan_import
+from kms_failover.domain.key_material.plan import WHOLE_SECOND, Action, ImportPlan, MaterialContext, plan_import
 from kms_failover.domain.key_material.ports import Ports
 from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.domain.key_set import KeySet, Material, MemberKey
@@ -50,7 +50,7 @@ class Turn:
         self.member = member
         self._material = material
         self.record = MaterialRecord(key_set=key_set.name, region=member.region, key_arn=member.arn)
-        self.plan = Plan(Action.NOTHING, NOT_REACHED)
+        self.plan = ImportPlan(Action.NOTHING, NOT_REACHED)
         self.error: Exception | None = None
         self._losses: tuple[MaterialLoss, ...] = ()
         self._is_read = False
@@ -90,12 +90,12 @@ class Turn:
 
     def wait(self, until: datetime) -> None:
         failure = f"{self.record.failure} ({self.record.failures} times in a row; next try after {until.isoformat()})"
-        self.plan = Plan(Action.NOTHING, failure, Concern(self.record.concern))
+        self.plan = ImportPlan(Action.NOTHING, failure, Concern(self.record.concern))
 
     def leave(self) -> None:
         """No failure of the key's; but one that run after run leaves is people's business before it lapses."""
         late = is_late(self.record, self._material, self._ports.clock())
-        self.plan = Plan(Action.NOTHING, NOT_REACHED, Concern.FAILING if late else Concern(self.record.concern))
+        self.plan = ImportPlan(Action.NOTHING, NOT_REACHED, Concern.FAILING if late else Concern(self.record.concern))
 
     def imports(self) -> bool:
         """False: KMS is asked too much, and nothing has happened."""
@@ -223,7 +223,7 @@ class Turn:
         except ImportRefusedError:
             if not view.is_replica or view.has_had_material or self._primary_has_material():
                 raise
-            self.plan = Plan(Action.NOTHING, "waits for the primary key: its material is imported there first")
+            self.plan = ImportPlan(Action.NOTHING, "waits for the primary key: its material is imported there first")
             return
         self._imported = now, valid_to
         self.record = self.record.but(key_material_id=material_id)

@@ -1,4 +1,4 @@
-"""Rewrapping: bring one object's data key under the local region's CMK, so that it opens with that region alone.
+"""Rewrapping: bring one object's data key under the local KMS key, so that it opens with that region alone.
 
 Old or new, never between: the new wrap is opened and checked before it is written, the write is one conditional
 CopyObject, and what was written is read back and opened before success is said. Doing it twice changes nothing.

@@ -158,7 +158,7 @@ class SweepService:
         marked = [self.ledger.mark_sent(held, now) for held in due.held]
         return any(marked)
 
-    def _owed(self, key_set: KeySet, run: "_Run") -> Iterator[DebtSummary]:
+    def _owed(self, key_set: KeySet, run: "_KeySetDebts") -> Iterator[DebtSummary]:
         """Of each region that has something to count."""
         buckets = key_set.buckets_in(self.region)
         refused = sum(self.ledger.refused(key_set.name, bucket.name, MAX_REFUSALS_COUNTED) for bucket in buckets)
@@ -191,12 +191,12 @@ class SweepService:
         rest = others[: MAX_QUEUED - len(oldest)]
         return oldest + sorted(rest, key=lambda one: one.since)
 
-    def _read(self, key_set: KeySet) -> "_Run":
+    def _read(self, key_set: KeySet) -> "_KeySetDebts":
         """Whomever it is owed to: an object is rewrapped where its bucket lies.
 
         Of a key set of which an older version stands in nobody knows which buckets and regions have left it.
         """
-        now, run, health = self.clock(), _Run(), self._health(key_set)
+        now, run, health = self.clock(), _KeySetDebts(), self._health(key_set)
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         known = {bucket.name for bucket in key_set.buckets}
         is_current = not self.ledger.stands_in(key_set.name)
@@ -247,7 +247,7 @@ class _DueObject:
 
 
 @dataclass
-class _Run:
+class _KeySetDebts:
     """What was found of one key set."""
 
     due: dict[RewrapMessage, _DueObject] = field(default_factory=dict)

@@ -68,7 +68,7 @@ class _Recovery(NamedTuple):
     observer: str
 
 
-class _Deliveries(NamedTuple):
+class _RunDeliveries(NamedTuple):
     """What each channel has taken in this run, of all key sets."""
 
     people: Sequence[Bulletin]
@@ -105,7 +105,7 @@ class Announcements:
         mine = (*judgements[first:], *judgements[:first])
         history, machines, people = (_Channel(self._clock, errors) for _ in range(3))
         written = {_of(each) for each in history.tell(self._write, (each for j in mine for each in _to_write(j)))}
-        heard = _Deliveries(
+        heard = _RunDeliveries(
             routes=machines.tell(
                 self._announcer.route_changed, (r for j in mine for r in j.unpublished_to_machines if _of(r) in written)
             ),

@@ -13,7 +13,7 @@ from kms_failover.domain.routing.intent import Intent, in_force
 from kms_failover.domain.routing.judgement import Judgement, first_judgement, newest
 from kms_failover.domain.routing.observation import Observation
 from kms_failover.domain.routing.optimistic_write import write_over_conflicts
-from kms_failover.domain.routing.readiness import Kind, News, Situation
+from kms_failover.domain.routing.readiness import News, NewsKind, Situation
 from kms_failover.domain.routing.route import MOST_COUNTED, Route, decide, returns_to
 from kms_failover.domain.routing.verdict import judge
 from kms_failover.domain.timing import CLOCK_SKEW
@@ -187,7 +187,7 @@ class Controller:
 
 def _recovered(news: Sequence[News]) -> list[str]:
     """Machines begin with what a return asks of them when people are told of it, and not sooner."""
-    return [each.region for each in news if each.kind is Kind.RECOVERED]
+    return [each.region for each in news if each.kind is NewsKind.RECOVERED]
 
 
 def _is_key_check_due(decided: Judgement, now: datetime) -> bool:
@@ -197,9 +197,8 @@ def _is_key_check_due(decided: Judgement, now: datetime) -> bool:
     if not awaiting or asked is None or abs(now - asked) >= KEY_CHECK_INTERVAL:
         return bool(awaiting)
     news = (decided.route.moved_at, *(health.returned_at for health in awaiting))
-    return any(
-        moment is not None and asked < moment <= now for moment in news
-    )  # of a clock that is fast when it is due
+    # of a clock that is fast, it is new when it is due
+    return any(moment is not None and asked < moment <= now for moment in news)
 
 
 def _is_mine_to_announce(before: Judgement, after: Judgement, now: datetime) -> bool:

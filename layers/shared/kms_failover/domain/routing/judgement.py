@@ -14,6 +14,7 @@ from kms_failover.domain.routing.readiness import LastNews, Leadership, News
 from kms_failover.domain.routing.route import Route, first_route
 
 MAX_PENDING = 100  # of the newest; the history has had many runs for what is older
+MAX_HISTORY = 50  # changes of the route, and news, that `status` shows
 MAX_PENDING_BYTES = 100_000  # of each kind: a DynamoDB item holds 400 KB, whatever its texts are
 
 

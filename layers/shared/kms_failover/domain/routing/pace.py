@@ -12,7 +12,7 @@ from kms_failover.domain.timing import CLOCK_SKEW
 
 # 11 s to the first fault, two more rounds, a time-out of 2 s: 27 s to a verdict
 CONFIRMATION_INTERVAL = timedelta(seconds=7)
-FAULTS_TO_CONFIRM = 3  # the design's faults in a row without, and below with, another signal
+FAULTS_TO_CONFIRM = 3  # in a row, without, and below with, another signal
 FAULTS_TO_CORROBORATE = 2
 LOOK_SECONDS = 1.0  # between two looks for reports
 

@@ -12,7 +12,7 @@ from kms_failover.domain.objects.coverage import CoverageState, coverage
 from kms_failover.domain.objects.debt import Refusal
 from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.intent import Intent, Mode, in_force
-from kms_failover.domain.routing.judgement import Judgement, first_judgement
+from kms_failover.domain.routing.judgement import MAX_HISTORY, Judgement, first_judgement
 from kms_failover.domain.routing.readiness import News, Situation
 from kms_failover.domain.routing.route import AN_HOUR, Route, decide, returns_to, without_order
 from kms_failover.domain.routing.signals import IgnoredEvent
@@ -21,7 +21,6 @@ from kms_failover.errors import UnreadableItemError
 MAX_DEBTS = 10_000  # counted, of each region: a few seconds' reading
 MAX_REFUSALS = 100  # shown; all are kept
 MAX_IGNORED_EVENTS = 10
-MAX_HISTORY = 50
 
 
 _NO_ROUTE = {
