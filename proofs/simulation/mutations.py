@@ -167,7 +167,7 @@ def _approval_outlives_a_loss(intent: Intent, previous: Route, _health: RegionHe
 
 
 def _any_target(command: Command, _key_set: KeySet, _judgement: Judgement) -> Any:
-    return command.Region
+    return command.region
 
 
 def _no_reason(*_: Any) -> str:

@@ -32,7 +32,7 @@ from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import Verdict
 from kms_failover.domain.routing.intent import Intent
-from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.readiness import News, NewsKind
 from kms_failover.domain.routing.route import decide, first_route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook import status as composite_view
@@ -66,7 +66,7 @@ def test_each_command_asks_for_what_was_typed_and_the_runbook_understands_it(
     asked = payload_of(_parser().parse_args(arguments))
 
     assert asked == payload | LOOKS
-    assert Command.model_validate(asked).Action == arguments[0]
+    assert Command.model_validate(asked).action == arguments[0]
 
 
 class Nothing:
@@ -112,7 +112,13 @@ def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost(
     state, nothing = MemoryState(WEST, key_set()), Nothing()
     drill = health(WEST).model_copy(update={"drill_at": NOON})
     state.put_judgement(judgement(first_route(key_set(), WEST, NOON), health(EAST, Verdict.IMPAIRED), drill))
-    lost = {"kind": Kind.LOST, "region": EAST, "regions": (EAST, WEST), "at": NOON, "reason": "us-east-1 is impaired"}
+    lost = {
+        "kind": NewsKind.LOST,
+        "region": EAST,
+        "regions": (EAST, WEST),
+        "at": NOON,
+        "reason": "us-east-1 is impaired",
+    }
     state.add_news(News.model_validate(lost | {"key_set": "orders", "observer": WEST, "number": 1}))
     runbook = Runbook(state, nothing, lambda: None, lambda: NOON)
     runbook.execute(Command(Action=ActionName.HOLD, **SAID))

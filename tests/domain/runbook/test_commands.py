@@ -165,7 +165,7 @@ def test_a_command_of_another_shape_is_refused(wrong: dict[str, Any]) -> None:
 def test_what_region_switch_and_automation_add_is_ignored() -> None:
     command = Command.model_validate({"Action": "status", "KeySet": "orders", "PlanArn": "arn", "StepName": "s"})
 
-    assert command.Action is ActionName.STATUS
+    assert command.action is ActionName.STATUS
 
 
 def test_an_intent_is_dated_by_the_clock_it_was_given() -> None:
@@ -359,3 +359,14 @@ def test_a_repeated_write_that_meets_its_own_order_has_given_it(monkeypatch: pyt
 
     assert answer["Intent"]["mode"] == "hold"
     assert (world.intent.mode, world.wakes) == (Mode.HOLD, 1)
+
+
+def test_a_command_is_read_and_logged_by_the_names_of_its_payload() -> None:
+    payload = {"Action": "hold", "KeySet": "orders", "Region": WEST, "Reason": "r", "Author": "ana"}
+    rest = {"Insist": True, "ExpiresInMinutes": 30, "FailIfRefused": False}
+
+    command = Command.model_validate(payload | rest)
+
+    assert command.model_dump(mode="json", by_alias=True) == payload | rest
+    with pytest.raises(ValidationError, match="KeySet"):
+        Command.model_validate({"action": "hold", "key_set": "orders"})

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from pydantic import ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_pascal
 
 from kms_failover.domain.data_keys.accounts import refused_members
 from kms_failover.domain.key_material.plan import nothing_to_import
@@ -47,18 +48,18 @@ CHANGES_INTENT = frozenset({ActionName.FAILOVER, ActionName.FAILBACK, ActionName
 class Command(Model):
     """What the runbook function is invoked with. Callers such as Automation may add fields of their own."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_pascal)
 
-    Action: ActionName
-    KeySet: str
-    Region: str | None = None
-    Reason: str = Field("", max_length=LONGEST_REASON)
-    Author: str = Field("", max_length=LONGEST_AUTHOR)
-    Insist: bool = False
-    ExpiresInMinutes: int | None = Field(None, ge=1, le=LONGEST_EXPIRY_MINUTES)
-    FailIfRefused: bool = True  # false: the caller looks for `Error` in the answer (decision 31)
+    action: ActionName
+    key_set: str
+    region: str | None = None
+    reason: str = Field("", max_length=LONGEST_REASON)
+    author: str = Field("", max_length=LONGEST_AUTHOR)
+    insist: bool = False
+    expires_in_minutes: int | None = Field(None, ge=1, le=LONGEST_EXPIRY_MINUTES)
+    fail_if_refused: bool = True  # false: the caller looks for `Error` in the answer (decision 31)
 
-    @field_validator("ExpiresInMinutes", mode="before")
+    @field_validator("expires_in_minutes", mode="before")
     @classmethod
     def _left_empty(cls, value: Any) -> Any:
         """Automation's parameters are texts, empty where nobody filled them in."""
@@ -111,13 +112,13 @@ class Runbook:
                 would do nothing.
             NotBegunError: something else failed before anything was written or begun.
         """
-        if command.Action is ActionName.STATUS:
-            return self._status(self._key_set(command.KeySet))
+        if command.action is ActionName.STATUS:
+            return self._status(self._key_set(command.key_set))
         with _nothing_done_yet():
-            key_set = self._key_set(command.KeySet)
-        if command.Action in CHANGES_INTENT:
+            key_set = self._key_set(command.key_set)
+        if command.action in CHANGES_INTENT:
             return self._order(command, key_set)
-        return self._reimport(key_set) if command.Action is ActionName.REIMPORT else self._sweep(key_set)
+        return self._reimport(key_set) if command.action is ActionName.REIMPORT else self._sweep(key_set)
 
     def _reimport(self, key_set: KeySet) -> dict[str, Any]:
         if key_set.imported_member_in(self._state.region) is None:
@@ -201,27 +202,27 @@ class Runbook:
         return found
 
     def _intent(self, command: Command, key_set: KeySet, intents: Iterable[Intent]) -> Intent:
-        if not command.Reason or not command.Author:
-            raise IntentRefusedError(f"{command.Action} needs Reason and Author: they are kept as evidence")
+        if not command.reason or not command.author:
+            raise IntentRefusedError(f"{command.action} needs Reason and Author: they are kept as evidence")
         now = self._clock()
         judgement = self._judgement(key_set)
         mode, region, failback = Mode.AUTOMATIC, None, False
-        if command.Action is ActionName.FAILOVER:
+        if command.action is ActionName.FAILOVER:
             mode, region = Mode.FORCE, _target(command, key_set, judgement)
-        elif command.Action is ActionName.HOLD:
+        elif command.action is ActionName.HOLD:
             mode = Mode.HOLD
-        elif command.Action is ActionName.FAILBACK:
+        elif command.action is ActionName.FAILBACK:
             failback, region = _may_return(key_set, judgement), key_set.regions[0]
-        lasts = command.ExpiresInMinutes
+        lasts = command.expires_in_minutes
         return Intent(
             mode=mode,
             region=region,
             failback=failback,
-            insist=command.Insist,
+            insist=command.insist,
             epoch=_next_epoch(intents, now),
             written_in=self._state.region,
-            author=command.Author,
-            reason=command.Reason,
+            author=command.author,
+            reason=command.reason,
             at=now,
             expires_at=now + timedelta(minutes=lasts) if lasts else None,
         )
@@ -261,16 +262,16 @@ def _next_epoch(intents: Iterable[Intent], now: datetime) -> int:
 
 
 def _target(command: Command, key_set: KeySet, judgement: Judgement) -> str:
-    if command.Region not in key_set.regions:
-        raise IntentRefusedError(f"failover needs Region, one of {', '.join(key_set.regions)}; got {command.Region}")
-    health = judgement.health.get(command.Region)
-    if (health is None or not health.is_refuge) and not command.Insist:
+    if command.region not in key_set.regions:
+        raise IntentRefusedError(f"failover needs Region, one of {', '.join(key_set.regions)}; got {command.region}")
+    health = judgement.health.get(command.region)
+    if (health is None or not health.is_refuge) and not command.insist:
         why = health.in_words() if health else "nothing observed yet"
         raise IntentRefusedError(
-            f"a route may not lead to {command.Region} now ({why}). "
+            f"a route may not lead to {command.region} now ({why}). "
             "Insist (--insist) to have it lead there and stay all the same"
         )
-    return command.Region
+    return command.region
 
 
 def _may_return(key_set: KeySet, judgement: Judgement) -> bool:
