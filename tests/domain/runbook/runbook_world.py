@@ -62,7 +62,7 @@ def members(east: Origin, west: Origin) -> list[dict[str, Any]]:
     return [one.model_dump(mode="json") | {"origin": origins[one.region]} for one in ORDERS.members]
 
 
-def _owe(world: World, *owed: tuple[str, int]) -> None:
+def owe(world: World, *owed: tuple[str, int]) -> None:
     for region, count in owed:
         for key in range(count):
             world.state.put_debt(Debt(key_set="orders", owed_to=region, bucket="orders-west", key=f"{key}", since=NOON))

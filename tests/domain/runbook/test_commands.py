@@ -25,7 +25,7 @@ from kms_failover.errors import (
     WriteConflictError,
 )
 from tests.domain.memory_state import MemoryState
-from tests.domain.runbook.runbook_world import ORDERS, World, _owe
+from tests.domain.runbook.runbook_world import ORDERS, World, owe
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement
 
 
@@ -265,7 +265,7 @@ def test_a_command_before_the_controllers_first_run_is_fenced_as_well() -> None:
 def test_a_failback_that_insists_waits_for_no_debt() -> None:
     world = World()
     world.judge(health(EAST), route=first_route(ORDERS, WEST, NOON).but(regions=(WEST, EAST)))
-    _owe(world, (EAST, 2))
+    owe(world, (EAST, 2))
     world.do(ActionName.FAILBACK, Insist=True)
 
     assert world.do(ActionName.STATUS)["Return"] == "at the controller's next run"

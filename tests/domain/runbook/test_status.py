@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.intent import Intent
 from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.readiness import News, NewsKind
 from kms_failover.domain.routing.route import decide, first_route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook import status as composite_view
@@ -22,8 +24,10 @@ from kms_failover.domain.runbook.status import MAX_DEBTS, MAX_REFUSALS
 from kms_failover.errors import (
     UnreadableItemError,
 )
-from tests.domain.runbook.runbook_world import ORDERS, World, _owe
+from tests.domain.runbook.runbook_world import ORDERS, World, in_force_here, members, owe
 from tests.domain.strategies import EAST, NOON, WEST, health
+
+WHOLE_ANSWER = Path(__file__).with_name("status.json")
 
 
 def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
@@ -58,6 +62,30 @@ def test_the_answer_shows_route_verdicts_debt_refusals_and_history() -> None:
     assert (answer["Route"]["ChangesWithinTheHour"], answer["Route"]["ChangesAllowed"]) == (1, 6)
     assert answer["Return"] == f"waits for {EAST} to be healthy"
     assert json.loads(json.dumps(answer)) == answer
+
+
+def test_the_whole_answer_is_what_callers_parse_to_the_byte() -> None:
+    world = World()
+    orders = {"members": members(Origin.EXTERNAL, Origin.EXTERNAL), "material": {"secret": "material"}}
+    in_force_here(world, **orders)
+    drilled = health(EAST, Verdict.SUSPECT).but(drill_at=NOON, key_checked_at=NOON)
+    unusable = health(WEST).but(key_usable=False, key_reason="2 probes failed", last_key_fault_at=NOON)
+    route = first_route(ORDERS, WEST, NOON).but(evidence=("east: well",), changes=(NOON,))
+    world.judge(drilled, unusable, route=route)
+    world.state.add_history(route)
+    said = {"key_set": "orders", "observer": WEST, "regions": (EAST, WEST), "at": NOON, "reason": "2 probes failed"}
+    world.state.add_news(News(number=7, kind=NewsKind.LOST, region=WEST, **said))
+    world.state.put_material(
+        MaterialRecord(key_set="orders", region=WEST, key_arn=ORDERS.members[1].arn, valid_to=NOON, seen_at=NOON)
+    )
+    world.state.add_ignored_event(IgnoredEvent(id="1", source="s", detail_type="d", at=NOON, reason="unknown"))
+    world.state.put_refusal(Refusal(key_set="orders", bucket="orders-west", key="x", since=NOON, reason="no format"))
+    owe(world, (EAST, 2))
+    world.do(ActionName.HOLD, ExpiresInMinutes=30)
+
+    answer = world.do(ActionName.STATUS)
+
+    assert json.dumps(answer, indent=2) + "\n" == WHOLE_ANSWER.read_text("utf-8")
 
 
 def test_the_history_shows_nothing_newer_than_the_route(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +209,7 @@ def test_debts_are_counted_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_however_much_is_owed_to_one_region_what_is_owed_to_the_other_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(composite_view, "MAX_DEBTS", 3)
     world = World()
-    _owe(world, (EAST, 5), (WEST, 1))
+    owe(world, (EAST, 5), (WEST, 1))
 
     answer = world.do(ActionName.STATUS)
 
@@ -208,7 +236,7 @@ def test_the_way_back_waits_for_debt_as_the_controller_does_however_much_is_show
     world.state.put_key_set(orders)
     moved = first_route(orders, WEST, NOON).but(regions=(WEST, EAST))
     world.judge(health(EAST), route=moved)
-    _owe(world, (EAST, owed), (WEST, 7))
+    owe(world, (EAST, owed), (WEST, 7))
 
     assert world.do(ActionName.STATUS)["Return"] == expected
 
@@ -241,7 +269,7 @@ def test_an_order_that_waits_for_its_region_says_so_also_where_the_preferred_one
     world.do(ActionName.FAILOVER, Region=WEST)
     verdicts = (health(EAST), *([seen] if seen else []))
     world.judge(*verdicts, route=first_route(ORDERS, WEST, NOON).but(**route))
-    _owe(world, (WEST, owed))
+    owe(world, (WEST, owed))
 
     assert world.do(ActionName.STATUS)["Return"] == f"the order to lead to {WEST} waits for {expected}"
 

@@ -137,7 +137,7 @@ class Runbook:
         with self._state.noticing() as unreadable:
             self._state.key_sets()
             self._state.observations(now - key_set.rules.window, now + CLOCK_SKEW)
-            shown = view(self._state, key_set, now)
+            shown = view(self._state, key_set, now).json_ready()
         items = {error.item: error.reason for error in unreadable}
         unreadable_items = [{"Item": item, "Reason": reason} for item, reason in items.items()]
         return shown | {"Unreadable": unreadable_items, "RefusedMembers": self._refused_members(key_set)}
