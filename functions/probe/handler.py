@@ -9,8 +9,8 @@ from kms_failover import bootstrap
 from kms_failover.adapters.metrics import count, milliseconds
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.routing.health import Observation, Outcome
-from kms_failover.domain.routing.probe import probe_request
+from kms_failover.domain.routing.observation import Observation, Outcome
+from kms_failover.domain.routing.probe_request import probe_request
 from kms_failover.domain.routing.schedule import deployed_in
 
 logger = Logger(service=EVENT_SOURCE)

@@ -11,7 +11,7 @@ from kms_failover.domain.key_material.material import Concern
 from kms_failover.domain.key_material.plan import Action
 from kms_failover.domain.key_material.reimport import Run
 from kms_failover.domain.key_material.reimport_request import reimport_request
-from kms_failover.domain.key_material.turn import Reimport
+from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.domain.naming import EVENT_SOURCE
 
 logger = Logger(service=EVENT_SOURCE)

@@ -12,8 +12,9 @@ from kms_failover.adapters.classify import code_of
 from kms_failover.adapters.metrics import count
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
-from kms_failover.domain.objects.rewrap import Outcome, RewrapService
+from kms_failover.domain.objects.rewrap import RewrapService
 from kms_failover.domain.objects.rewrap_request import ObjectName, from_invocation, from_message, is_from_queue
+from kms_failover.domain.objects.rewrap_result import RewrapOutcome
 from kms_failover.errors import TamperedError
 
 logger = Logger(service=EVENT_SOURCE)
@@ -33,7 +34,7 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
 
 
 def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) -> dict[str, Any]:
-    counts: Counter[Outcome] = Counter()
+    counts: Counter[RewrapOutcome] = Counter()
 
     def take(record: SQSRecord) -> None:
         name = None
@@ -57,7 +58,7 @@ def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) 
 
 
 def _from_invocation(service: RewrapService, event: object, deployment: str) -> dict[str, int]:
-    counts: Counter[Outcome] = Counter()
+    counts: Counter[RewrapOutcome] = Counter()
     errors: list[Exception] = []
     for name in list(from_invocation(event)):
         try:
@@ -65,22 +66,22 @@ def _from_invocation(service: RewrapService, event: object, deployment: str) -> 
         except TamperedError:
             logger.exception("refused: tampered with", bucket=name.bucket, key=name.key)
             _count_tampered(deployment)
-            counts[Outcome.REFUSED] += 1
+            counts[RewrapOutcome.REFUSED] += 1
         except Exception as error:
             logger.exception("not rewrapped; it is owed and swept again", bucket=name.bucket, key=name.key)
             if _is_swept_again(service, name, error):
-                counts[Outcome.OWED] += 1
+                counts[RewrapOutcome.OWED] += 1
             else:
                 errors.append(error)
     _emit(counts, deployment)
     if errors:
         raise ExceptionGroup(f"{len(errors)} objects were not rewrapped, and nothing is recorded of them", errors)
-    return {"objects": counts.total()} | {outcome.value: counts[outcome] for outcome in Outcome}
+    return {"objects": counts.total()} | {outcome.value: counts[outcome] for outcome in RewrapOutcome}
 
 
-def _rewrap(service: RewrapService, name: ObjectName) -> Outcome:
+def _rewrap(service: RewrapService, name: ObjectName) -> RewrapOutcome:
     result = service.rewrap(name.bucket, name.key)
-    if result.outcome in {Outcome.OWED, Outcome.REFUSED}:
+    if result.outcome in {RewrapOutcome.OWED, RewrapOutcome.REFUSED}:
         logger.warning(
             "object not under the local key",
             outcome=result.outcome.value,
@@ -113,6 +114,6 @@ def _count_tampered(deployment: str) -> None:
     count("ObjectsTampered", 1, deployment, Function="rewrap")
 
 
-def _emit(counts: Counter[Outcome], deployment: str) -> None:
+def _emit(counts: Counter[RewrapOutcome], deployment: str) -> None:
     for outcome, objects in counts.items():
         count(f"Objects{outcome.value.title()}", objects, deployment, Function="rewrap")

@@ -36,8 +36,8 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         return _refused(event, "ItemUnreadable", str(error))
     except IntentRefusedError as error:
         return _refused(event, "IntentRefused", str(error))
-    if command.Action in CHANGES_INTENT:
-        logger.info("intent written", extra=command.model_dump(mode="json"))
+    if command.action in CHANGES_INTENT:
+        logger.info("intent written", extra=command.model_dump(mode="json", by_alias=True))
         if warning := answer.get("Warning"):
             logger.warning(warning)
         return _status(runbook, command) | answer
@@ -47,7 +47,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
 def _status(runbook: Runbook, order: Command) -> dict[str, Any]:
     """The order is given, whatever else cannot be shown: an outage makes reading slow, or fail."""
     try:
-        return runbook.execute(order.model_copy(update={"Action": ActionName.STATUS}))
+        return runbook.execute(order.but(action=ActionName.STATUS))
     except Exception as error:
         logger.exception("the status cannot be shown")
         return {"StatusError": f"{type(error).__name__}: {error}"}

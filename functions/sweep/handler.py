@@ -10,7 +10,8 @@ from kms_failover.adapters.metrics import count
 from kms_failover.bootstrap import LambdaContext
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.objects.backfill import Step
-from kms_failover.domain.objects.sweep import MAX_NAMED, DebtSummary, SweepResult, key_set_in
+from kms_failover.domain.objects.sweep import MAX_NAMED, DebtSummary, SweepResult
+from kms_failover.domain.objects.sweep_request import key_set_in
 
 logger = Logger(service=EVENT_SOURCE)
 

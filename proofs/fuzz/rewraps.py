@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functions.rewrap.handler import lambda_handler as rewrap
-from kms_failover.domain.objects.rewrap import Result, RewrapService
+from kms_failover.domain.objects.rewrap_result import RewrapResult
 from kms_failover.errors import EventFormatError, UnknownBucketError
 from proofs.fuzz.functions import EVENTS, mutated, samples
 from proofs.fuzz.mutation import Mutator
@@ -14,6 +14,9 @@ from proofs.fuzz.surprise import expect, expect_sendable
 from proofs.fuzz.target import Take, Target, context, instead
 from tests.domain.objects import rewrap_world
 from tests.domain.strategies import WEST
+
+if TYPE_CHECKING:
+    from kms_failover.domain.objects.rewrap import RewrapService
 
 MOST_RECORDS = 10  # of a batch, as the function's event source has it
 BATCHES = 0.2  # of the events that are asked for: a batch has five or six
@@ -28,7 +31,7 @@ class CountedService:
         self._service: RewrapService = world.service
         self.done: list[tuple[str, str]] = []
 
-    def rewrap(self, bucket: str, key: str) -> Result:
+    def rewrap(self, bucket: str, key: str) -> RewrapResult:
         result = self._service.rewrap(bucket, key)
         self.done.append((bucket, key))
         return result

@@ -5,12 +5,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from kms_failover.domain.key_set import KeySet, Model
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import Model
 from kms_failover.domain.objects.debt import Debt, Refusal
-from kms_failover.domain.routing.health import Observation
+from kms_failover.domain.routing.intent import Intent
 from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.observation import Observation
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from proofs.fuzz.surprise import Surprise
 

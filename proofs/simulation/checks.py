@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Verdict
+from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.observation import Observation, Outcome
 from kms_failover.domain.routing.readiness import News
 from proofs.simulation.history import History
 from proofs.simulation.orders import OrderChecks
@@ -42,15 +43,15 @@ class _Knowledge:
     fault: datetime | None = None
     key_fault: datetime | None = None
     key_answers: bool = False
-    key_word_at: datetime | None = None
+    key_checked_at: datetime | None = None
 
 
 class Observable(Protocol):
     region: str
     replica: Replica
     seen: dict[str, list[TrueRound]]
-    told_people: list[int]
-    told_machines: list[int]
+    published_to_people: list[int]
+    published_to_machines: list[int]
     people_know: list[News]
     machines_know: list[News]
     recovered: list[str]
@@ -80,7 +81,7 @@ class Checks:
         """What the former key said is no word of the new one."""
         observer.seen[region] = [seen._replace(key_outcome=None) for seen in observer.seen.get(region, ())]
         heard = self._heard.setdefault((observer.region, region), _Knowledge())
-        heard.key_fault, heard.key_answers, heard.key_word_at = None, False, None
+        heard.key_fault, heard.key_answers, heard.key_checked_at = None, False, None
 
     def _told_of_faults(self, observer: str, region: str, *, for_good: bool = False) -> list[datetime]:
         """Of each subject the latest stands, if it is a fault; `for_good`: only what nothing can take back."""
@@ -111,7 +112,7 @@ class Checks:
     def _return_is_noted(self, observer: Observable, region: str) -> None:
         """It is to be told from now on, for the key has answered since."""
         heard, back = self._heard[observer.region, region], self.history(observer).awaited.get(region)
-        if back is not None and heard.key_answers and heard.key_word_at is not None and heard.key_word_at >= back:
+        if back is not None and heard.key_answers and heard.key_checked_at is not None and heard.key_checked_at >= back:
             self.history(observer).answered(region)
 
     def _told_when_it_has_answered(self, observer: Observable, before: Judgement | None, after: Judgement) -> None:
@@ -191,7 +192,7 @@ class Checks:
 
     def _expect_a_new_word(self, observer: Observable, region: str, back: datetime | None) -> None:
         """What nothing hurries waits for the key: it may have been lost while its region was."""
-        word = self._heard[observer.region, region].key_word_at
+        word = self._heard[observer.region, region].key_checked_at
         if back is not None and (word is None or word < back):
             raise Violation("refuge", f"returned to {region}, whose key has said nothing since {back}")
 
@@ -218,7 +219,7 @@ class Checks:
         if words:
             last = max(seen.at for seen in words)
             heard.key_answers = any(s.key_outcome is Outcome.OK for s in words if last - s.at < ONE_ROUND)
-            heard.key_word_at = last
+            heard.key_checked_at = last
         return heard
 
     # After each run
@@ -303,7 +304,7 @@ class Checks:
             history = [entry.epoch for entry in observer.replica.history(self._key_set.name, 10_000)][::-1]
             if history != expected:
                 raise Violation("history", f"{observer.region} has {history} of {expected}")
-            for told in (observer.told_people, observer.told_machines):
+            for told in (observer.published_to_people, observer.published_to_machines):
                 if sorted(set(told)) != expected:
                     raise Violation("announced", f"{observer.region} announced {told} of {expected}")
                 if len(told) != len(expected) and not observer.crashed:

@@ -9,11 +9,14 @@ from unittest.mock import patch
 
 from kms_failover.domain.key_set import Failback, KeySet, Rules
 from kms_failover.domain.routing import controller as controlling
-from kms_failover.domain.routing import health, readiness, route
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.routing import findings, readiness, rounds, route, verdict
+from kms_failover.domain.routing import intent as intents
+from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Deliveries, Judgement
-from kms_failover.domain.routing.readiness import Eligibility, Kind, LastNews, Situation
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.routing.readiness import Eligibility, LastNews, NewsKind, Situation
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.runbook import commands as operating
 from kms_failover.domain.runbook.commands import Command, Runbook
 from tests.domain.memory_state import MemoryState
@@ -39,33 +42,31 @@ def _patched(*targets: tuple[object, str, object]) -> Callable[[], AbstractConte
     return apply
 
 
-_decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, route.in_force
-_findings, _verdict, _without = health._findings, health._verdict, Judgement.without
-_key_answers = health._key_answers
+_decide, _wanted, _returns_to, _in_force = route.decide, route._wanted, route.returns_to, intents.in_force
+findings_of, _verdict, _without = findings.findings_of, verdict._verdict, Judgement.without
+_key_answers = verdict._key_answers
 _is_approved, _news = route._is_approved, Situation.news
 _of_region, _of_a_loss = Situation._of_region, Situation._of_a_loss
 
 
 def _throttled_is_a_fault(seen: Sequence[Observation], *rest: Any) -> Any:
     mute, fault = Outcome.INCONCLUSIVE, Outcome.REGION_FAULT
-    return _findings([o.model_copy(update={"outcome": fault}) if o.outcome is mute else o for o in seen], *rest)
+    return findings_of([o.but(outcome=fault) if o.outcome is mute else o for o in seen], *rest)
 
 
 def _refusals_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
     fault = {"outcome": Outcome.KEY_FAULT}
-    return _findings([o.model_copy(update=fault) if o.outcome is Outcome.REFUSED else o for o in seen], *rest)
+    return findings_of([o.but(**fault) if o.outcome is Outcome.REFUSED else o for o in seen], *rest)
 
 
 def _busy_keys_are_faults(seen: Sequence[Observation], *rest: Any) -> Any:
     fault = {"outcome": Outcome.KEY_FAULT}
     busy = [o.outcome is Outcome.INCONCLUSIVE and bool(o.key_set) for o in seen]
-    return _findings(
-        [o.model_copy(update=fault) if is_busy else o for o, is_busy in zip(seen, busy, strict=True)], *rest
-    )
+    return findings_of([o.but(**fault) if is_busy else o for o, is_busy in zip(seen, busy, strict=True)], *rest)
 
 
 def _nothing_is_taken_back(seen: Sequence[Observation], *rest: Any) -> Any:
-    return _findings([o.model_copy(update={"subject": ""}) if o.source is not Source.PROBE else o for o in seen], *rest)
+    return findings_of([o.but(subject="") if o.source is not Source.PROBE else o for o in seen], *rest)
 
 
 def _refusals_are_forgotten(previous: RegionHealth, found: Any) -> Any:
@@ -79,7 +80,7 @@ def _goes_wherever_it_is_told(intent: Intent, previous: Route, seen: Any) -> boo
 
 
 def _one_fault_suffices(previous: RegionHealth, found: Any, rules: Rules, now: datetime) -> Any:
-    hasty = rules.model_copy(update={"faults_to_impair": 1, "faults_to_impair_when_corroborated": 1})
+    hasty = rules.but(faults_to_impair=1, faults_to_impair_when_corroborated=1)
     return _verdict(previous, found, hasty, now)
 
 
@@ -91,12 +92,12 @@ def _reports_suffice(previous: RegionHealth, found: Any, rules: Rules, now: date
 
 
 def _never_impaired(previous: RegionHealth, found: Any, rules: Rules, now: datetime) -> Any:
-    verdict, reason = _verdict(previous, found, rules, now)
-    return (Verdict.SUSPECT if verdict is Verdict.IMPAIRED else verdict), reason
+    found_to_be, reason = _verdict(previous, found, rules, now)
+    return (Verdict.SUSPECT if found_to_be is Verdict.IMPAIRED else found_to_be), reason
 
 
 def _hold_is_nothing(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
-    said = intent.model_copy(update={"mode": Mode.AUTOMATIC}) if intent.mode is Mode.HOLD else intent
+    said = intent.but(mode=Mode.AUTOMATIC) if intent.mode is Mode.HOLD else intent
     return _wanted(key_set, previous, seen, said, owed)
 
 
@@ -107,7 +108,7 @@ def _debt_is_nothing(
 
 
 def _held_is_automatic(key_set: KeySet, *rest: Any) -> Any:
-    return _returns_to(key_set.model_copy(update={"failback": Failback.AUTOMATIC}), *rest)
+    return _returns_to(key_set.but(failback=Failback.AUTOMATIC), *rest)
 
 
 def _lost_regions_dropped(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
@@ -120,12 +121,12 @@ def _oldest_intent(intents: Sequence[Intent], now: datetime) -> Intent:
 
 
 def _intents_never_expire(intents: Sequence[Intent], now: datetime) -> Intent:
-    return _in_force([intent.model_copy(update={"expires_at": None}) for intent in intents], now)
+    return _in_force([intent.but(expires_at=None) for intent in intents], now)
 
 
 def _one_epoch_behind(intents: Sequence[Intent], now: datetime) -> Intent:
     newest = _in_force(intents, now)
-    return newest.model_copy(update={"epoch": max(0, newest.epoch - 1)})
+    return newest.but(epoch=max(0, newest.epoch - 1))
 
 
 def _without_corroboration(*_: Any) -> list[Observation]:
@@ -149,12 +150,12 @@ def _hold_the_first_only(key_set: KeySet, previous: Route, seen: Any, intent: In
 
 
 def _force_is_nothing(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
-    said = intent.model_copy(update={"mode": Mode.AUTOMATIC}) if intent.mode is Mode.FORCE else intent
+    said = intent.but(mode=Mode.AUTOMATIC) if intent.mode is Mode.FORCE else intent
     return _wanted(key_set, previous, seen, said, owed)
 
 
 def _nobody_insists(key_set: KeySet, previous: Route, seen: Any, intent: Intent, owed: int | None) -> Any:
-    return _wanted(key_set, previous, seen, intent.model_copy(update={"insist": False}), owed)
+    return _wanted(key_set, previous, seen, intent.but(insist=False), owed)
 
 
 def _approval_never_ends(intent: Intent, previous: Route, _health: RegionHealth | None) -> bool:
@@ -166,7 +167,7 @@ def _approval_outlives_a_loss(intent: Intent, previous: Route, _health: RegionHe
 
 
 def _any_target(command: Command, _key_set: KeySet, _judgement: Judgement) -> Any:
-    return command.Region
+    return command.region
 
 
 def _no_reason(*_: Any) -> str:
@@ -179,12 +180,12 @@ def _flat_dwell(seconds: int, _losses: int) -> timedelta:
 
 def _no_returns(situation: Situation, said: Sequence[LastNews], count: int) -> Any:
     after, news = _news(situation, said, count)
-    return after, tuple(each for each in news if each.kind is not Kind.RECOVERED)
+    return after, tuple(each for each in news if each.kind is not NewsKind.RECOVERED)
 
 
 def _silence_is_an_answer(situation: Situation, region: RegionHealth, said: LastNews, changes: list[Any]) -> LastNews:
-    answer = {"key_answers": True, "key_word_at": situation.now}
-    return _of_region(situation, region.model_copy(update=answer), said, changes)
+    answer = {"key_answers": True, "key_checked_at": situation.now}
+    return _of_region(situation, region.but(**answer), said, changes)
 
 
 def _told_once(situation: Situation, region: RegionHealth, said: LastNews, changes: list[Any]) -> LastNews:
@@ -197,7 +198,7 @@ def _unconditional(self: MemoryState, judgement: Judgement) -> None:
 
 
 def _forgets_what_came_since(self: Judgement, told: Deliveries) -> Judgement:
-    return _without(self, told).model_copy(update={"pending": (), "recovered": (), "news": ()})
+    return _without(self, told).but(pending=(), recovered=(), news=())
 
 
 def _route_order_only(key_set: KeySet, previous: Route) -> Any:
@@ -209,22 +210,24 @@ def _anybody_announces(_before: Judgement, after: Judgement, _now: datetime) -> 
 
 
 MUTATIONS = (
-    Mutation("key faults lose no key", frozenset({"usable"}), _patched((health, "_key", _key_never_lost))),
+    Mutation("key faults lose no key", frozenset({"usable"}), _patched((verdict, "_key", _key_never_lost))),
     Mutation("the n of k of n is the k", frozenset({"usable"}), _patched((Rules, "rounds", property(_n_is_k)))),
-    Mutation("no signal ever agrees", frozenset({"usable"}), _patched((health, "_reported", _without_corroboration))),
+    Mutation("no signal ever agrees", frozenset({"usable"}), _patched((verdict, "_reported", _without_corroboration))),
     Mutation(
-        "a refused key is a fault", frozenset({"evidence"}), _patched((health, "_findings", _refusals_are_faults))
+        "a refused key is a fault", frozenset({"evidence"}), _patched((verdict, "findings_of", _refusals_are_faults))
     ),
-    Mutation("a busy key is a fault", frozenset({"evidence"}), _patched((health, "_findings", _busy_keys_are_faults))),
     Mutation(
-        "a refused key is a refuge", frozenset({"refuge"}), _patched((health, "_key_answers", _refusals_are_forgotten))
+        "a busy key is a fault", frozenset({"evidence"}), _patched((verdict, "findings_of", _busy_keys_are_faults))
+    ),
+    Mutation(
+        "a refused key is a refuge", frozenset({"refuge"}), _patched((verdict, "_key_answers", _refusals_are_forgotten))
     ),
     Mutation(
         "a force goes where nobody answers",
         frozenset({"refuge"}),
         _patched((route, "_obeys", _goes_wherever_it_is_told)),
     ),
-    Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((health, "_dwell", _flat_dwell))),
+    Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((verdict, "_dwell", _flat_dwell))),
     Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
     Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
     Mutation("a force forces nothing", frozenset({"force"}), _patched((route, "_wanted", _force_is_nothing))),
@@ -250,7 +253,7 @@ MUTATIONS = (
     Mutation(
         "a key has the word of the one that it replaces",
         frozenset({"refuge"}),
-        _patched((RegionHealth, "with_key", lambda health, arn: health.model_copy(update={"key_arn": arn}))),
+        _patched((RegionHealth, "with_key", lambda health, arn: health.but(key_arn=arn))),
     ),
     Mutation(
         "a return is told before the key has answered",
@@ -285,20 +288,22 @@ MUTATIONS = (
     Mutation(
         "no number of faults makes a region lost",
         frozenset({"usable"}),
-        _patched((health, "_verdict", _never_impaired)),
+        _patched((verdict, "_verdict", _never_impaired)),
     ),
     Mutation(
-        "one fault makes a region lost", frozenset({"evidence"}), _patched((health, "_verdict", _one_fault_suffices))
+        "one fault makes a region lost", frozenset({"evidence"}), _patched((verdict, "_verdict", _one_fault_suffices))
     ),
     Mutation(
-        "a report alone makes a region lost", frozenset({"evidence"}), _patched((health, "_verdict", _reports_suffice))
-    ),
-    Mutation("a throttle is a fault", frozenset({"evidence"}), _patched((health, "_findings", _throttled_is_a_fault))),
-    Mutation(
-        "a doubled round counts twice", frozenset({"evidence"}), _patched((health, "LEAST_BETWEEN_ROUNDS", timedelta()))
+        "a report alone makes a region lost", frozenset({"evidence"}), _patched((verdict, "_verdict", _reports_suffice))
     ),
     Mutation(
-        "no dwell", frozenset({"dwell"}), _patched((health, "_dwell", lambda _seconds, _losses: timedelta(days=-1)))
+        "a throttle is a fault", frozenset({"evidence"}), _patched((verdict, "findings_of", _throttled_is_a_fault))
+    ),
+    Mutation(
+        "a doubled round counts twice", frozenset({"evidence"}), _patched((rounds, "LEAST_BETWEEN_ROUNDS", timedelta()))
+    ),
+    Mutation(
+        "no dwell", frozenset({"dwell"}), _patched((verdict, "_dwell", lambda _seconds, _losses: timedelta(days=-1)))
     ),
     Mutation(
         "any region is a refuge",
@@ -308,7 +313,7 @@ MUTATIONS = (
     Mutation(
         "callers are never contradicted",
         frozenset({"agreement"}),
-        _patched((health, "_is_believed", lambda *_: True)),
+        _patched((verdict, "is_believed", lambda *_: True)),
     ),
     Mutation(
         "a return takes the key's word from before",
@@ -320,7 +325,7 @@ MUTATIONS = (
     Mutation(
         "what is taken back still agrees",
         frozenset({"evidence"}),
-        _patched((health, "_findings", _nothing_is_taken_back)),
+        _patched((verdict, "findings_of", _nothing_is_taken_back)),
     ),
     Mutation("no limit to changes", frozenset({"rate"}), _patched((route, "AN_HOUR", timedelta(seconds=1)))),
     Mutation("a hold holds nothing", frozenset({"hold"}), _patched((route, "_wanted", _hold_is_nothing))),

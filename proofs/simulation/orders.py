@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from kms_failover.domain.key_set import Failback, KeySet
 from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.runbook.commands import ActionName, Command
 from proofs.simulation.history import History
 from proofs.simulation.replica import Replica
@@ -132,11 +133,11 @@ class OrderChecks:
 
     def accepted(self, before: Judgement | None, command: Command) -> None:
         """What was accepted was not to be refused, by what this region's operator could see."""
-        target = command.Region if command.Action is ActionName.FAILOVER else self._key_set.regions[0]
+        target = command.region if command.action is ActionName.FAILOVER else self._key_set.regions[0]
         seen = before.health.get(target or "") if before else None
         usable = seen is not None and seen.key_usable and seen.verdict not in {Verdict.IMPAIRED, Verdict.UNKNOWN}
-        if command.Action is ActionName.FAILOVER and not command.Insist and not usable:
+        if command.action is ActionName.FAILOVER and not command.insist and not usable:
             raise Violation("refusal", f"a force to {target} was accepted, which is not usable")
         healthy = usable and seen is not None and seen.verdict is Verdict.HEALTHY
-        if command.Action is ActionName.FAILBACK and not healthy:
+        if command.action is ActionName.FAILBACK and not healthy:
             raise Violation("refusal", f"a failback to {target} was accepted, which is not healthy")

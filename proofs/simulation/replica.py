@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.routing.health import Observation
+from kms_failover.domain.routing.intent import Intent
 from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.observation import Observation
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Route
+from kms_failover.domain.routing.route import Route
 from tests.domain.memory_state import MemoryState
 
 if TYPE_CHECKING:

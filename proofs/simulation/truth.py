@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from kms_failover.domain.routing.health import Outcome
+from kms_failover.domain.routing.observation import Outcome
 
 
 @dataclass

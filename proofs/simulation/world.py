@@ -12,11 +12,12 @@ from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap
 from kms_failover.domain.key_set import Failback, Rules
 from kms_failover.domain.routing import route as routes
 from kms_failover.domain.routing.controller import Controller
-from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.intent import Intent
 from kms_failover.domain.routing.judgement import Judgement
 from kms_failover.domain.routing.messages import Bulletin, Sender, message
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Route, first_route
+from kms_failover.domain.routing.route import Route, first_route
 from kms_failover.domain.runbook.commands import ActionName, Command, Runbook
 from kms_failover.errors import IntentRefusedError
 from proofs.simulation.checks import FAULTS, Checks, TrueRound
@@ -41,8 +42,8 @@ class Observer:
     clock_skew: float
     probe_skew: float
     route: Route  # as its callers know it: fail-static
-    told_people: list[int] = field(default_factory=list)
-    told_machines: list[int] = field(default_factory=list)
+    published_to_people: list[int] = field(default_factory=list)
+    published_to_machines: list[int] = field(default_factory=list)
     people_know: list[News] = field(default_factory=list)
     machines_know: list[News] = field(default_factory=list)
     recovered: list[str] = field(default_factory=list)  # announced
@@ -212,10 +213,9 @@ class World:
         """What is applied, in each region: another key in the place of the one there, whose wraps nobody opens now."""
         self._count += 1
         members = [
-            m if m.region != region else m.model_copy(update={"arn": arn(region, f"new-{self._count}")})
-            for m in self.key_set.members
+            m if m.region != region else m.but(arn=arn(region, f"new-{self._count}")) for m in self.key_set.members
         ]
-        self.key_set = self.key_set.model_copy(update={"members": tuple(members)})
+        self.key_set = self.key_set.but(members=tuple(members))
         self.ciphertexts = [(bundle, wrapped_in - {region}) for bundle, wrapped_in in self.ciphertexts]
         for observer in self.observers:
             observer.replica.put_key_set(self.key_set)
@@ -318,11 +318,11 @@ class _Announcer:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
         self._reach("SNS")
         message(bulletins, Sender("simulated", "111122223333"))
         for bulletin in bulletins:
-            self._observer.told_people += [route.epoch for route in bulletin.routes]
+            self._observer.published_to_people += [route.epoch for route in bulletin.routes]
             self._observer.people_know += bulletin.news
 
     def readiness_changed(self, news: News) -> None:
@@ -331,7 +331,7 @@ class _Announcer:
 
     def route_changed(self, route: Route) -> None:
         self._reach("EventBridge")
-        self._observer.told_machines.append(route.epoch)
+        self._observer.published_to_machines.append(route.epoch)
 
     def region_recovered(self, key_set: str, region: str, observer: str) -> None:
         self._reach("EventBridge")

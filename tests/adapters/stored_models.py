@@ -14,13 +14,16 @@ from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.state_table.items import ItemGroup
 from kms_failover.adapters.state_table.key_sets import former_key_sets
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
-from kms_failover.domain.key_set import Bucket, KeySet, Material, MemberKey, Model, Origin
+from kms_failover.domain.key_set import Bucket, KeySet, Material, MemberKey, Origin
+from kms_failover.domain.model import Model
 from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.debt import Debt, Refusal
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source
+from kms_failover.domain.routing.health import RegionHealth
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement
-from kms_failover.domain.routing.readiness import Kind, LastNews, News
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.routing.readiness import LastNews, News, NewsKind
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook.key_set_change import FormerKeySet
 from kms_failover.errors import UnreadableItemError
@@ -71,14 +74,21 @@ def _route(name: str, epoch: int = 1) -> Route:
 
 
 def _health() -> RegionHealth:
-    moments = dict.fromkeys(("key_word_at", "last_fault_at", "last_key_fault_at", "lost_at", "returned_at"), NOON)
+    moments = dict.fromkeys(("key_checked_at", "last_fault_at", "last_key_fault_at", "lost_at", "returned_at"), NOON)
     texts = {"region": EAST, "key_arn": arn(EAST), "key_reason": "r"}
     return RegionHealth.model_validate({**texts, **moments, "since": NOON, "key_answers": True})
 
 
 def _news(name: str, number: int = 1) -> News:
     return News(
-        key_set=name, observer=WEST, number=number, kind=Kind.LOST, region=EAST, regions=(WEST,), at=NOON, reason="r"
+        key_set=name,
+        observer=WEST,
+        number=number,
+        kind=NewsKind.LOST,
+        region=EAST,
+        regions=(WEST,),
+        at=NOON,
+        reason="r",
     )
 
 
@@ -89,16 +99,16 @@ def _judgement(name: str) -> Judgement:
         route=_route(name),
         verdicts=(_health(),),
         pending=(_route(name),),
-        told_people=(1,),
-        told_machines=(1,),
+        published_to_people=(1,),
+        published_to_machines=(1,),
         recovered=(EAST,),
         said=(LastNews(of=EAST, what="lost", differs_since=NOON),),
         news=(_news(name),),
         news_count=1,
-        people_told_of_news=(1,),
-        machines_told_of_news=(1,),
+        news_published_to_people=(1,),
+        news_published_to_machines=(1,),
         announcing_since=NOON,
-        keys_asked_at=NOON,
+        key_check_requested_at=NOON,
     )
 
 

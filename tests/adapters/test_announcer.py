@@ -15,7 +15,7 @@ from moto import mock_aws
 from kms_failover.adapters.announcer import SnsAndEventBridge
 from kms_failover.domain.naming import Deployment, Place
 from kms_failover.domain.routing.messages import Bulletin, Sender, message
-from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.readiness import News, NewsKind
 from kms_failover.domain.routing.route import Route
 from kms_failover.errors import KmsFailoverError
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, key_names, moments
@@ -36,7 +36,7 @@ NEWS = News(
     key_set="orders",
     observer=WEST,
     number=1,
-    kind=Kind.LOST,
+    kind=NewsKind.LOST,
     region=EAST,
     regions=(WEST, EAST),
     at=NOON,
@@ -147,7 +147,7 @@ def test_every_route_change_that_is_emitted_is_as_its_schema_says(route: Route) 
         key_set=key_names,
         observer=st.sampled_from([EAST, WEST, IRELAND]),
         number=st.integers(min_value=1),
-        kind=st.sampled_from(Kind),
+        kind=st.sampled_from(NewsKind),
         region=st.sampled_from([EAST, WEST, IRELAND]),
         regions=st.lists(st.sampled_from([EAST, WEST, IRELAND]), min_size=1, unique=True).map(tuple),
         at=moments,
@@ -186,7 +186,7 @@ def test_people_are_told_by_the_topic_of_the_region_what_the_message_says() -> N
     recorder = Recorder()
     bulletins = [Bulletin("orders", WEST, (ROUTE,), (NEWS,))]
 
-    announcer(recorder).tell_people(bulletins)
+    announcer(recorder).publish_to_people(bulletins)
 
     told = message(bulletins, Sender("kms-failover", ACCOUNT))
     topic = f"arn:aws:sns:{WEST}:{ACCOUNT}:kms-failover-changes"
@@ -211,6 +211,6 @@ def test_aws_takes_both(clients: tuple[Any, Any]) -> None:
     taken = SnsAndEventBridge(sns, events, Place(Deployment("prod"), "aws", WEST, MOTO_ACCOUNT))
     taken.route_changed(ROUTE)
     taken.readiness_changed(NEWS)
-    taken.tell_people([Bulletin("orders", WEST, (ROUTE,), (NEWS,))])
+    taken.publish_to_people([Bulletin("orders", WEST, (ROUTE,), (NEWS,))])
 
     assert topic == f"arn:aws:sns:{WEST}:{MOTO_ACCOUNT}:prod-changes"

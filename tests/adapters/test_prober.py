@@ -9,7 +9,7 @@ import pytest
 
 from kms_failover.adapters import prober as module
 from kms_failover.adapters.prober import CONTEXT, PARALLEL, READ_TIMEOUT_SECONDS, ROUND_TRIP_ATTEMPTS, KmsProber
-from kms_failover.domain.routing.health import Outcome
+from kms_failover.domain.routing.observation import Outcome
 from kms_failover.domain.routing.probe import NOT_ASKED, RoundTrip
 from tests.client.kms_world import (
     AT_ONCE,

@@ -17,7 +17,7 @@ from kms_failover.domain.key_material.plan import Action
 from kms_failover.domain.key_material.ports import Ports
 from kms_failover.domain.key_material.reimport import ReimportService
 from kms_failover.domain.key_material.reimport_request import EVERY_KEY, ReimportRequest, reimport_request
-from kms_failover.domain.key_material.turn import Reimport
+from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import SeveralMaterialsError, UnreadableItemError
 from local.strict_kms import Installation, ReusedPairs, mock_strict_kms, settle_all

@@ -10,9 +10,10 @@ from kms_failover.domain.key_material.material import LossKind, MaterialLoss, Ma
 from kms_failover.domain.objects.backfill import Backfill, Phase
 from kms_failover.domain.objects.coverage import CoverageGap
 from kms_failover.domain.objects.debt import Debt, ObjectEntries, Refusal
-from kms_failover.domain.routing.health import Outcome, Source, Verdict
-from kms_failover.domain.routing.readiness import Kind, News
-from kms_failover.domain.routing.route import Intent
+from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.intent import Intent
+from kms_failover.domain.routing.observation import Outcome, Source
+from kms_failover.domain.routing.readiness import News, NewsKind
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import WriteConflictError
 from tests.adapters.stored_examples import a_debt, route
@@ -106,7 +107,7 @@ def test_news_are_newest_first_and_written_again_the_same(state: State) -> None:
             key_set="orders",
             observer=WEST,
             number=number,
-            kind=Kind.LOST,
+            kind=NewsKind.LOST,
             region=EAST,
             regions=(EAST, WEST),
             at=NOON,

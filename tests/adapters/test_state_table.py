@@ -9,8 +9,8 @@ import pytest
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.state_table import observations as stored_observations
 from kms_failover.domain.objects.debt import Debt
-from kms_failover.domain.routing.health import Outcome, Source
-from kms_failover.domain.routing.route import Intent, Mode
+from kms_failover.domain.routing.intent import Intent, Mode
+from kms_failover.domain.routing.observation import Outcome, Source
 from tests.adapters.stored_examples import a_debt, route
 from tests.domain.strategies import EAST, NOON, WEST, health, judgement, key_set, observation
 

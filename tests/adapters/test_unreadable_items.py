@@ -12,9 +12,10 @@ from kms_failover.adapters.state_table import observations as stored_observation
 from kms_failover.adapters.state_table.unreadable import UnreadableLog
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.objects.debt import Debt, Refusal
-from kms_failover.domain.routing.health import Outcome, Source, Verdict
+from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
+from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Mode
 from kms_failover.errors import UnreadableItemError, WriteConflictError
 from tests.adapters.stored_examples import route
 from tests.adapters.unreadable_world import NO_BODY, Break, World, has, lacks, says

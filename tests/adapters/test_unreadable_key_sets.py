@@ -15,7 +15,7 @@ from kms_failover.domain.objects.sweep import Chance, RewrapMessage, SweepServic
 from kms_failover.domain.routing.controller import Controller
 from tests.adapters.unreadable_world import NO_BODY, Break, World, has, lacks, says
 from tests.client.kms_world import aws_error
-from tests.domain.routing.test_controller import Announcements
+from tests.domain.routing.controller_world import RecordedAnnouncer
 from tests.domain.strategies import EAST, NOON, WEST, arn, key_set
 
 
@@ -97,7 +97,7 @@ def test_no_debt_and_no_proof_is_dropped_because_an_older_version_of_its_key_set
 
 def test_no_route_leaves_a_region_because_an_older_version_of_its_key_set_stands_in(world: World) -> None:
     """The former version has one member; the route leads to the one that the version in force has added."""
-    journal, told, clock = KeySetJournal(world.table, WEST), Announcements(), [NOON]
+    journal, told, clock = KeySetJournal(world.table, WEST), RecordedAnnouncer(), [NOON]
     journal.replace(key_set(EAST), None, NOON, "ana")
     journal.replace(key_set(WEST, EAST), journal.in_force()["orders"], NOON, "ana")
     Controller(world.state, told, lambda _: None, lambda: clock[0]).run()

@@ -10,7 +10,7 @@ from moto import mock_aws
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.state_table import key_sets as stored_key_sets
 from kms_failover.adapters.state_table import observations as stored_observations
-from kms_failover.domain.key_set import Model
+from kms_failover.domain.model import Model
 from tests.adapters.stored_models import GOOD, MOST_SPOILED, SAMPLES, item_of, spoiled_items, stored_models
 from tests.adapters.tables import create_state_table
 from tests.domain.strategies import WEST

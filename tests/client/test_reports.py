@@ -9,7 +9,7 @@ import pytest
 
 from kms_failover.adapters.state_table.observations import REPORT_SECONDS
 from kms_failover.client.reports import FaultReporter
-from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from tests.client.kms_world import FOREVER, timed_out
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, IRELAND, NOON, WEST

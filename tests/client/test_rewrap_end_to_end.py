@@ -18,7 +18,8 @@ from kms_failover.client.rewrap_keys import RewrapKeys
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet
-from kms_failover.domain.objects.rewrap import Outcome, RewrapService
+from kms_failover.domain.objects.rewrap import RewrapService
+from kms_failover.domain.objects.rewrap_result import RewrapOutcome
 from kms_failover.domain.objects.s3_envelope import commit
 from kms_failover.domain.routing.route import first_route
 from local.strict_kms import mock_strict_kms
@@ -135,7 +136,7 @@ def test_a_replica_of_the_stock_client_opens_with_the_local_key(cloud: Cloud) ->
 
     result = cloud.service.rewrap(BUCKET, KEY)
 
-    assert result.outcome is Outcome.REWRAPPED
+    assert result.outcome is RewrapOutcome.REWRAPPED
     assert cloud.opened_here(cloud.wrapped_key()) == data_key
     assert cloud.metadata()["mine"] == "stays"
     assert cloud.s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == b"sealed"
@@ -149,7 +150,7 @@ def test_a_repeat_does_not_write(cloud: Cloud) -> None:
 
     result = cloud.service.rewrap(BUCKET, KEY)
 
-    assert result.outcome is Outcome.ALREADY
+    assert result.outcome is RewrapOutcome.ALREADY
     assert copies == []
 
 
@@ -166,7 +167,7 @@ def test_a_bundle_made_during_an_outage_gains_its_wrap_afterwards(cloud: Cloud) 
 
     wraps = {wrap.region: wrap.blob for wrap in Bundle.parse(cloud.wrapped_key()).wraps}
     assert made.missing == (HERE,)
-    assert result.outcome is Outcome.REWRAPPED
+    assert result.outcome is RewrapOutcome.REWRAPPED
     assert cloud.opened_here(wraps[HERE]) == made.plaintext
 
 
@@ -179,7 +180,7 @@ def test_a_silent_source_region_leaves_a_debt_that_is_repaid_when_it_answers(clo
 
     repaid = cloud.service.rewrap(BUCKET, KEY)
 
-    assert (owed.outcome, repaid.outcome) == (Outcome.OWED, Outcome.REWRAPPED)
+    assert (owed.outcome, repaid.outcome) == (RewrapOutcome.OWED, RewrapOutcome.REWRAPPED)
     assert [(debt.owed_to, debt.code) for debt in debts] == [(HERE, "EndpointConnectionError")]
     assert list(cloud.state.debts("orders")) == []
     assert cloud.opened_here(cloud.wrapped_key()) == data_key
@@ -193,7 +194,7 @@ def test_a_refusal_is_kept_in_the_state_table_until_the_object_is_replaced(cloud
 
     cloud.service.rewrap(BUCKET, KEY)
 
-    assert refused.outcome is Outcome.REFUSED
+    assert refused.outcome is RewrapOutcome.REFUSED
     assert [(refusal.bucket, refusal.key) for refusal in kept] == [(BUCKET, KEY)]
     assert list(cloud.state.refusals("orders")) == []
 
@@ -209,8 +210,8 @@ def test_an_object_under_a_strangers_key_is_a_debt_only_until_every_member_key_c
 
     refused = cloud.service.rewrap(BUCKET, KEY)
 
-    assert (owed.outcome, waits_for) == (Outcome.OWED, [(THERE,)])
-    assert refused.outcome is Outcome.REFUSED
+    assert (owed.outcome, waits_for) == (RewrapOutcome.OWED, [(THERE,)])
+    assert refused.outcome is RewrapOutcome.REFUSED
     assert "no member key opens it" in refused.reason
     assert list(cloud.state.debts("orders")) == []
 

@@ -12,8 +12,9 @@ from kms_failover.domain.key_material.material import MaterialRecord
 from kms_failover.domain.key_set import KeySet, Origin
 from kms_failover.domain.objects.debt import Debt, Refusal
 from kms_failover.domain.routing.health import Verdict
-from kms_failover.domain.routing.readiness import Kind, News
-from kms_failover.domain.routing.route import Intent, decide, first_route
+from kms_failover.domain.routing.intent import Intent
+from kms_failover.domain.routing.readiness import News, NewsKind
+from kms_failover.domain.routing.route import decide, first_route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook import status as composite_view
 from kms_failover.domain.runbook.commands import ActionName, Command, Runbook
@@ -69,7 +70,13 @@ def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost(
     state, nothing = MemoryState(WEST, key_set()), Nothing()
     drill = health(WEST).model_copy(update={"drill_at": NOON})
     state.put_judgement(judgement(first_route(key_set(), WEST, NOON), health(EAST, Verdict.IMPAIRED), drill))
-    lost = {"kind": Kind.LOST, "region": EAST, "regions": (EAST, WEST), "at": NOON, "reason": "us-east-1 is impaired"}
+    lost = {
+        "kind": NewsKind.LOST,
+        "region": EAST,
+        "regions": (EAST, WEST),
+        "at": NOON,
+        "reason": "us-east-1 is impaired",
+    }
     state.add_news(News.model_validate(lost | {"key_set": "orders", "observer": WEST, "number": 1}))
     runbook = Runbook(state, nothing, lambda: None, lambda: NOON)
     runbook.execute(Command(Action=ActionName.HOLD, **SAID))

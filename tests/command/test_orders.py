@@ -38,7 +38,7 @@ def test_each_command_asks_for_what_was_typed_and_the_runbook_understands_it(
     main(arguments)
 
     assert [(one.region, one.payload) for one in sent] == [(WEST, payload | LOOKS)]
-    assert Command.model_validate(sent[0].payload).Action == arguments[0]
+    assert Command.model_validate(sent[0].payload).action == arguments[0]
 
 
 @mock_aws

@@ -8,7 +8,7 @@ import pytest
 from functions.reimport.handler import _answer as answer_of
 from kms_failover.domain.key_material.material import Concern
 from kms_failover.domain.key_material.plan import Action
-from kms_failover.domain.key_material.turn import Reimport
+from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.domain.objects.sweep import SweepResult
 from kms_failover_command.answer_text import text
 from kms_failover_command.work_text import _DEBTS, _DONE

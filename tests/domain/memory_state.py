@@ -11,10 +11,11 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.backfill import Backfill, Phase
 from kms_failover.domain.objects.coverage import CoverageGap
 from kms_failover.domain.objects.debt import Debt, LedgerEntry, ObjectEntries, Refusal, debt_id, digest, refusal_id
-from kms_failover.domain.routing.health import Observation, Source
-from kms_failover.domain.routing.judgement import Judgement
+from kms_failover.domain.routing.intent import Intent
+from kms_failover.domain.routing.judgement import MAX_HISTORY, Judgement
+from kms_failover.domain.routing.observation import Observation, Source
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError, WriteConflictError
 
@@ -95,14 +96,14 @@ class MemoryState:
     def add_history(self, route: Route) -> None:
         self._history[route.key_set, route.epoch] = route
 
-    def history(self, key_set: str, at_most: int = 50) -> tuple[Route, ...]:
+    def history(self, key_set: str, at_most: int = MAX_HISTORY) -> tuple[Route, ...]:
         found = [self._history[key] for key in sorted(self._history, reverse=True) if key[0] == key_set]
         return tuple(found[:at_most])
 
     def add_news(self, news: News) -> None:
         self._news[news.key_set, news.number] = news
 
-    def news(self, key_set: str, at_most: int = 50) -> tuple[News, ...]:
+    def news(self, key_set: str, at_most: int = MAX_HISTORY) -> tuple[News, ...]:
         found = [self._news[key] for key in sorted(self._news, reverse=True) if key[0] == key_set]
         return tuple(found[:at_most])
 
@@ -138,7 +139,7 @@ class MemoryState:
         there = self._debts.get((held.key_set, held.id))
         if there is None or there.model_dump_json() != held.as_stored:
             return False
-        self._debts[held.key_set, held.id] = there.model_copy(update={"sent_at": at})
+        self._debts[held.key_set, held.id] = there.but(sent_at=at)
         return True
 
     def debts(self, key_set: str, owed_to: str = "", bucket: str = "") -> Iterator[Debt]:

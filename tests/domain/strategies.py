@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Rules
 from kms_failover.domain.routing.doubts import Doubt
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.routing.route import Route
 
 EAST, WEST, IRELAND = "us-east-1", "us-west-2", "eu-west-1"
 REGIONS = (EAST, WEST, IRELAND)
@@ -121,7 +123,7 @@ healths = st.builds(
     key_usable=st.booleans(),
     since=moments,
     key_answers=st.none() | st.booleans(),
-    key_word_at=st.none() | moments,
+    key_checked_at=st.none() | moments,
     last_fault_at=st.none() | moments,
     last_key_fault_at=st.none() | moments,
     losses=st.integers(0, 6),
@@ -146,7 +148,7 @@ def health(region: str, verdict: Verdict = Verdict.HEALTHY, *, key_usable: bool 
         verdict=verdict,
         key_usable=key_usable,
         key_answers=key_usable,
-        key_word_at=NOON,
+        key_checked_at=NOON,
         since=NOON,
         reason="seen",
     )

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from functions.runbook.handler import lambda_handler
-from kms_failover.domain.routing.route import Mode, in_force
+from kms_failover.domain.routing.intent import Mode, in_force
 from local.cloud.automation import Automation, Execution, Invocation
 from tests.domain.strategies import NOON, WEST
 from tests.functions.lambdas import Stack, stack

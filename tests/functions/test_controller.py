@@ -11,7 +11,7 @@ import pytest
 from functions.controller.handler import lambda_handler
 from kms_failover.adapters.announcer import SnsAndEventBridge
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from tests.domain.strategies import EAST, WEST, arn
 from tests.functions.lambdas import Stack, event, stack
 
@@ -80,7 +80,7 @@ def test_a_lost_region_is_counted_although_nobody_can_be_told(
     def unreachable(*_: object) -> None:
         raise ConnectionError("nobody is there")
 
-    monkeypatch.setattr(SnsAndEventBridge, "tell_people", unreachable)
+    monkeypatch.setattr(SnsAndEventBridge, "publish_to_people", unreachable)
     lose_east(prod)
 
     with pytest.raises(ExceptionGroup):

@@ -8,7 +8,7 @@ import pytest
 from functions.signals.handler import lambda_handler
 from kms_failover import bootstrap
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.routing.health import Outcome, Source
+from kms_failover.domain.routing.observation import Outcome, Source
 from tests.domain.strategies import EAST, IRELAND, NOON, WEST, arn
 from tests.functions.lambdas import EVENTS, Stack, event, stack
 from tests.functions.test_signals import CONTEXT

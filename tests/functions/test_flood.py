@@ -16,7 +16,8 @@ from functions.signals.handler import lambda_handler as signals
 from kms_failover.adapters.state_table import observations as stored_observations
 from kms_failover.client.reports import FaultReporter
 from kms_failover.domain.naming import Place
-from kms_failover.domain.routing.health import Observation, Outcome, Source, Verdict
+from kms_failover.domain.routing.health import Verdict
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from tests.adapters.stored_models import LONG, written_at_length
 from tests.domain.strategies import EAST, WEST
 from tests.functions.lambdas import EVENTS, Stack, event, stack

@@ -11,7 +11,7 @@ from functions.probe.handler import lambda_handler
 from kms_failover import bootstrap
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.routing.health import Observation, Outcome
+from kms_failover.domain.routing.observation import Observation, Outcome
 from kms_failover.errors import EventFormatError
 from tests.client.kms_world import aws_error
 from tests.domain.strategies import EAST, NOON, WEST

@@ -80,7 +80,9 @@ class Deployed:
         return str(self.kms.describe_key(KeyId=self.arn)["KeyMetadata"]["KeyState"])
 
     def status(self) -> list[str]:
-        return text(view(self.state, self.key_set, self.now) | {"Unreadable": [], "RefusedMembers": []}).splitlines()
+        return text(
+            view(self.state, self.key_set, self.now).json_ready() | {"Unreadable": [], "RefusedMembers": []}
+        ).splitlines()
 
     def material_line(self) -> str:
         return next(line for line in self.status() if line.startswith("  material"))

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from functions.rewrap import handler
 from kms_failover import bootstrap
-from kms_failover.domain.objects.rewrap import Outcome, Result
+from kms_failover.domain.objects.rewrap_result import RewrapOutcome, RewrapResult
 from kms_failover.errors import ObjectChangedError, TamperedError
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -29,7 +29,7 @@ class FakeService:
     """Answers by key: an outcome, or an error to raise."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Outcome | Exception] = {}
+        self.answers: dict[str, RewrapOutcome | Exception] = {}
         self.seen: list[tuple[str, str]] = []
         self.failures: list[tuple[str, str]] = []
 
@@ -38,12 +38,12 @@ class FakeService:
             raise ObjectChangedError("x")
         self.failures.append((key, code))
 
-    def rewrap(self, bucket: str, key: str) -> Result:
+    def rewrap(self, bucket: str, key: str) -> RewrapResult:
         self.seen.append((bucket, key))
-        answer = self.answers.get(key, Outcome.REWRAPPED)
+        answer = self.answers.get(key, RewrapOutcome.REWRAPPED)
         if isinstance(answer, Exception):
             raise answer
-        return Result(bucket, key, answer, "because")
+        return RewrapResult(bucket, key, answer, "because")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def arrival(key: str) -> str:
 
 
 def test_only_the_messages_that_failed_come_again(service: FakeService, invoke: Any) -> None:
-    service.answers = {"changed": ObjectChangedError("x"), "owed": Outcome.OWED, "no": Outcome.REFUSED}
+    service.answers = {"changed": ObjectChangedError("x"), "owed": RewrapOutcome.OWED, "no": RewrapOutcome.REFUSED}
 
     answer = invoke(queued(arrival("fine"), arrival("changed"), debt("owed"), debt("no"), "not json"))
 
@@ -158,7 +158,7 @@ def test_a_backfill_item_answers_with_its_counts(service: FakeService, invoke: A
 
 
 def test_a_backfill_batch_answers_with_the_sum(service: FakeService, invoke: Any) -> None:
-    service.answers = {"2026/11/order-2.json": Outcome.REFUSED}
+    service.answers = {"2026/11/order-2.json": RewrapOutcome.REFUSED}
 
     answer = invoke(event("rewrap-backfill-batch.json"))
 
@@ -217,7 +217,7 @@ def test_what_was_tampered_with_is_measured_for_an_alarm(
 def test_what_was_owed_and_refused_is_logged_with_its_reason(
     service: FakeService, invoke: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    service.answers = {ORDER: Outcome.REFUSED}
+    service.answers = {ORDER: RewrapOutcome.REFUSED}
 
     invoke(event("rewrap-debt.json"))
 

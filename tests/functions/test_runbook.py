@@ -12,7 +12,7 @@ from functions.runbook.handler import lambda_handler
 from kms_failover.adapters.starter import LambdaStarter
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.naming import Place
-from kms_failover.domain.routing.route import Mode, in_force
+from kms_failover.domain.routing.intent import Mode, in_force
 from kms_failover.domain.runbook import commands as operating
 from kms_failover.errors import CommandRefusedError, KmsFailoverError, WorkFailedError, WriteConflictError
 from tests.domain.strategies import EAST, NOON, WEST

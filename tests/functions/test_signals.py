@@ -20,7 +20,7 @@ from kms_failover import bootstrap
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.naming import Place
-from kms_failover.domain.routing.health import Source
+from kms_failover.domain.routing.observation import Source
 from kms_failover.domain.routing.signals import SignalService
 from kms_failover.errors import NotAskedError
 from tests.domain.strategies import EAST, NOON, WEST

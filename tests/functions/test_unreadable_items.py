@@ -20,10 +20,10 @@ from functions.sweep.handler import lambda_handler as sweep
 from kms_failover.adapters.map_runs import StepFunctionsMapRuns
 from kms_failover.adapters.once import _as_stored
 from kms_failover.adapters.state_table import StateTable
-from kms_failover.domain.key_set import Model
+from kms_failover.domain.model import Model
 from kms_failover.domain.objects.backfill import Phase, RunCounts
 from kms_failover.domain.objects.debt import Debt, Refusal, debt_id, refusal_id
-from kms_failover.domain.routing.route import Intent
+from kms_failover.domain.routing.intent import Intent
 from kms_failover.errors import CommandRefusedError
 from kms_failover_command.answer_text import text
 from tests.adapters.stored_models import spoiled_items

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from kms_failover.domain.key_set import Failback, Rules
-from kms_failover.domain.routing.health import Outcome, Source
+from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.domain.runbook.commands import ActionName
 from proofs.simulation.__main__ import CHUNK, EXIT_INTERRUPTED, EXIT_VIOLATED, Tally, main, simulate
 from proofs.simulation.mutations import MUTATIONS, Mutation

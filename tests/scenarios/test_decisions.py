@@ -15,8 +15,8 @@ import pytest
 from kms_failover.adapters.prober import KmsProber
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.controller import Controller
-from kms_failover.domain.routing.health import Observation, Outcome, Source
 from kms_failover.domain.routing.messages import Bulletin
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.probe import ProbeService
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
@@ -49,7 +49,7 @@ class Clock:
 
 
 class Announcements:
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None: ...
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None: ...
     def route_changed(self, route: Route) -> None: ...
     def readiness_changed(self, news: News) -> None: ...
     def region_recovered(self, key_set: str, region: str, observer: str) -> None: ...

@@ -14,8 +14,9 @@ from functions.signals import handler as signals
 from functions.sweep import handler as sweep
 from kms_failover.adapters.state_table.unreadable_metric import UnreadableMetric
 from kms_failover.domain.routing.aws_events import ALARM_INFIX, read
-from kms_failover.domain.routing.health import Observation, Outcome, RegionHealth, Source, Verdict
+from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.judgement import first_judgement
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import NOON, key_set

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kms_failover.adapters.prober import CONTEXT
 from kms_failover.adapters.state_table import StateTable
@@ -19,15 +19,18 @@ from kms_failover.domain.objects.s3_envelope import MADE_BY_THE_CLIENT
 from kms_failover.domain.routing import controller as controlling
 from kms_failover.domain.routing import probe as probing
 from kms_failover.domain.routing import signals
-from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.routing.judgement import Judgement, first_judgement
-from kms_failover.domain.routing.readiness import Kind, News
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.routing.readiness import News, NewsKind
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.domain.runbook import commands as operating
 from kms_failover.errors import UnreadableItemError
 from tests.domain.strategies import ACCOUNT, NOON, key_set
 from tests.template.deployed import BUCKET_KEYS, BUCKETS, MEMBER_KEYS, Stack
+
+if TYPE_CHECKING:
+    from kms_failover.domain.routing.route import Route
 
 PARTITION = "dynamodb:LeadingKeys"
 ENCRYPTION_CONTEXT = "kms:EncryptionContext:kms-failover"
@@ -110,7 +113,7 @@ def _facts(region: str, source: Source) -> dict[str, Any]:
         "event": IgnoredEvent(id="1", source="", detail_type="", **at),
         "judgement": judgement,
         "route": route,
-        "news": News(**of, **at, observer=region, number=1, kind=Kind.LOST, region=region, regions=(region,)),
+        "news": News(**of, **at, observer=region, number=1, kind=NewsKind.LOST, region=region, regions=(region,)),
         "intent": Intent(mode=Mode.HOLD, epoch=1, written_in=region, author="", reason=""),
         "debt": debt,
         "refusal": refusal,

@@ -121,7 +121,8 @@ def test_what_is_invoked_asynchronously_has_a_failure_destination(name: str) -> 
 
 def test_a_function_outlasts_what_it_waits_for() -> None:
     from kms_failover.adapters.starter import LambdaStarter  # noqa: PLC0415  # for its number only
-    from kms_failover.domain.routing.probe import ROUND_SECONDS, ROUNDS  # noqa: PLC0415  # the same
+    from kms_failover.domain.routing.probe import ROUND_SECONDS  # noqa: PLC0415  # the same
+    from kms_failover.domain.routing.probe_request import ROUNDS  # noqa: PLC0415  # the same
 
     by_role = {role(name): timeout(name) for name in FUNCTIONS}
 

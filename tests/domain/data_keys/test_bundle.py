@@ -197,7 +197,7 @@ def test_a_related_keys_wrap_opens_although_that_key_has_left_the_key_set() -> N
     family = related_key_set()
     gone, there = family.members
     bundle = Bundle("orders", Kind.DATA_KEY, bytes(32), (Wrap(gone.arn, b"east"),))
-    left = family.model_copy(update={"members": (there,)})
+    left = family.but(members=(there,))
 
     assert bundle.blobs_by_member(left) == {there.arn: b"east"}
     assert not bundle.lacking(left)

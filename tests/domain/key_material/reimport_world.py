@@ -4,13 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from kms_failover.domain.key_material.material import KeyMaterial, KeyView, LossKind, MaterialLoss, MaterialRecord
+from kms_failover.domain.key_material.material import (
+    KeyMaterial,
+    KeyView,
+    LossKind,
+    MaterialLoss,
+    MaterialRecord,
+)
 from kms_failover.domain.key_material.ports import PlainMaterial, Ports
 from kms_failover.domain.key_material.reimport import ReimportService, Run
-from kms_failover.domain.key_material.reimport_request import EVERY_KEY, ReimportRequest
-from kms_failover.domain.key_material.turn import Reimport
+from kms_failover.domain.key_material.reimport_request import EVERY_KEY, Loss, ReimportRequest
+from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.domain.key_set import KeySet
-from kms_failover.errors import ImportRefusedError, KeyNotReadyError, MaterialMissingError
+from kms_failover.errors import (
+    ImportRefusedError,
+    KeyNotReadyError,
+    MaterialMissingError,
+)
 
 HERE = "eu-west-1"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -213,3 +223,15 @@ class World:
 
 def material_id(material: bytes) -> str:
     return material.hex()[:8]
+
+
+def world_of(*names: str) -> World:
+    return World(*(key_set(name) for name in names))
+
+
+ALICE = "arn:aws:sts::111122223333:assumed-role/officer/alice"
+FORCE = ReimportRequest(key_set="orders", force=True)
+
+
+def deletion(by: str = ALICE) -> ReimportRequest:
+    return ReimportRequest(key_id=arn("orders"), loss=Loss(LossKind.DELETED, NOW, by, "ab12"))

@@ -12,8 +12,9 @@ from kms_failover.domain.key_material.material import (
     MaterialLoss,
     MaterialRecord,
 )
-from kms_failover.domain.key_material.plan import CLOCK_SKEW, Action, MaterialContext, Plan, plan_import
+from kms_failover.domain.key_material.plan import Action, ImportPlan, MaterialContext, plan_import
 from kms_failover.domain.key_set import Material
+from kms_failover.domain.timing import CLOCK_SKEW
 from tests.domain.key_material.reimport_world import HERE, NOW, arn
 
 OWNER = "arn:aws:sts::111122223333:assumed-role/officer/alice"
@@ -137,7 +138,7 @@ def test_a_record_of_an_older_version_knows_of_its_import(imported_at: datetime 
 def test_no_import_is_tried_where_kms_would_refuse_it(state: str, *, ordered: bool) -> None:
     plan = plan_import(KeyView(state, None, "id"), known(deleted(NOW)), NOW, ordered=ordered)
 
-    assert plan == Plan(Action.NOTHING, f"the key is {state}")
+    assert plan == ImportPlan(Action.NOTHING, f"the key is {state}")
 
 
 def test_of_several_materials_the_services_own_decides_when_it_is_renewed() -> None:

@@ -91,7 +91,7 @@ def test_a_second_run_at_the_same_moment_changes_nothing(history: list[float | s
 
         assert result.action is Action.NOTHING
         assert world.keys.imports == before[0]
-        assert world.ledger.records["orders"] == before[1].model_copy(update={"reason": result.reason})
+        assert world.ledger.records["orders"] == before[1].but(reason=result.reason)
 
 
 def test_a_run_that_died_after_the_import_is_caught_up_with() -> None:
@@ -168,7 +168,7 @@ def test_a_key_that_takes_a_moment_is_waited_for() -> None:
 def test_a_sentinel_that_does_not_open_pages_a_human_and_is_not_replaced() -> None:
     world = World()
     world.run()
-    spoilt = world.ledger.records["orders"].model_copy(update={"sentinel": "c3BvaWx0"})
+    spoilt = world.ledger.records["orders"].but(sentinel="c3BvaWx0")
     world.ledger.records["orders"] = spoilt
     world.expire()
 
@@ -241,7 +241,7 @@ def test_an_unknown_key_set_is_an_error() -> None:
 def test_the_sentinel_of_a_replaced_member_key_is_not_used() -> None:
     world = World()
     world.run()
-    old = world.ledger.records["orders"].model_copy(update={"key_arn": arn("older"), "sentinel": "b2xk"})
+    old = world.ledger.records["orders"].but(key_arn=arn("older"), sentinel="b2xk")
     world.ledger.records["orders"] = old
 
     (result,) = world.run()

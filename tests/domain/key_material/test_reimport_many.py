@@ -1,27 +1,21 @@
 """Many keys, little time: one runner, the most urgent first, and no key that cannot be healed holds up another."""
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from threading import Event, Thread
 
 import pytest
 
+from kms_failover.domain.key_material.concern import QUICK_TRIES
 from kms_failover.domain.key_material.material import Concern, KeyView
 from kms_failover.domain.key_material.plan import Action
-from kms_failover.domain.key_material.reimport import MAX_CONTINUED, MAX_ROUNDS, ORDER_POLL_SECONDS
-from kms_failover.domain.key_material.reimport_request import EVERY_KEY, ReimportRequest
-from kms_failover.domain.key_material.round import ENOUGH_SECONDS, Round
-from kms_failover.domain.key_material.turn import LONGEST_WAIT, QUICK_TRIES, Reimport
-from kms_failover.errors import ImportRefusedError, IntentRefusedError, RegionUnavailableError, ThrottledError
-from tests.domain.key_material.reimport_world import HERE, LAMBDA_SECONDS, NOW, World, WorldLease, arn, key_set
+from kms_failover.domain.key_material.reimport import MAX_CONTINUED
+from kms_failover.domain.key_material.reimport_request import ReimportRequest
+from kms_failover.domain.key_material.turn import LONGEST_WAIT
+from kms_failover.errors import ImportRefusedError, RegionUnavailableError, ThrottledError
+from tests.domain.key_material.reimport_world import HERE, LAMBDA_SECONDS, NOW, World, arn, world_of
 
 MANY = 200
 SCHEDULE = timedelta(minutes=15)
-
-
-def world_of(*names: str) -> World:
-    return World(*(key_set(name) for name in names))
 
 
 def runs_until_healed(world: World) -> int:
@@ -44,7 +38,7 @@ def test_the_most_urgent_key_comes_first(left: timedelta) -> None:
     world.later(151)
     world.keys.keys[arn("sooner")].valid_to = world.now + left
     world.keys.lose("gone")
-    world.ledger.records["gone"] = world.ledger.records["gone"].model_copy(update={"shown_valid_to": world.now})
+    world.ledger.records["gone"] = world.ledger.records["gone"].but(shown_valid_to=world.now)
     world.keys.tried.clear()
 
     world.run()
@@ -211,7 +205,7 @@ def test_what_a_later_version_is_concerned_about_stops_no_other_key() -> None:
     world.run()
     world.later(151)
     unknown = {"concern": "withheld", "failures": QUICK_TRIES, "failed_at": world.now, "failure": "x"}
-    world.ledger.records["orders"] = world.ledger.records["orders"].model_copy(update=unknown)
+    world.ledger.records["orders"] = world.ledger.records["orders"].but(**unknown)
 
     results = {result.key_set: result for result in world.run()}
 
@@ -251,137 +245,6 @@ def test_a_waiting_key_is_tried_at_once_when_a_person_orders_it() -> None:
     (result,) = world.run(ReimportRequest(key_set="orders", force=True))
 
     assert (result.action, result.error, result.concern) == (Action.RESTORE, None, Concern.NONE)
-
-
-def test_who_finds_another_runner_knocks_and_touches_nothing() -> None:
-    world = world_of("orders")
-    world.lease.held_by_another = True
-
-    assert world.run() == []
-
-    assert world.keys.looked == []
-    assert world.lease.knocked == 1
-
-
-def test_a_runner_looks_at_all_keys_once_more_when_somebody_knocked() -> None:
-    world = world_of("orders")
-    world.lease.knocks_to_come = 1
-
-    (result,) = world.run()
-
-    assert len(world.keys.looked) == 2
-    assert result.action is Action.RESTORE
-    assert not world.lease.held
-
-
-def test_knocks_without_end_do_not_keep_a_runner() -> None:
-    world = world_of("orders")
-    world.lease.knocks_to_come = 1000
-
-    world.run()
-
-    assert len(world.keys.looked) == MAX_ROUNDS
-    assert not world.lease.held
-    assert world.continued == [1]
-
-
-def test_a_run_that_fails_gives_the_lease_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = world_of("orders")
-
-    def fails(*_: object) -> None:
-        raise RuntimeError("a mistake of ours")
-
-    monkeypatch.setattr(Round, "run", fails)
-
-    with pytest.raises(RuntimeError):
-        world.run()
-
-    assert not world.lease.held
-
-
-ORDER = ReimportRequest(key_set="orders", force=True)
-
-
-class OneLease(WorldLease):
-    """Of several runners in several threads. Who waits for it waits until it is given back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_waited_for, self.is_back = Event(), Event()
-
-    def take(self, seconds: float) -> bool:
-        return not self.held and super().take(seconds)
-
-    def release(self) -> bool:
-        released = super().release()
-        self.is_back.set()
-        return released
-
-    def wait(self, _seconds: float) -> None:
-        self.is_waited_for.set()
-        assert self.is_back.wait(30)
-
-
-def test_an_order_that_comes_while_a_run_looks_follows_it_and_its_record_stands() -> None:
-    """The run had read the record before; it wrote that the material was deleted over what the order had restored."""
-    world = world_of("orders")
-    world.run()
-    world.keys.lose("orders")  # long before its time: what people did is not undone
-    lease, results = OneLease(), list[Reimport]()
-    service = replace(world.service, lease=lease)
-
-    def order() -> None:
-        results.extend(replace(service, sleep=lease.wait).run(ORDER, lambda: 10_000.0).results)
-
-    operator, view = Thread(target=order), world.keys.view
-
-    def view_while_an_order_comes(arn: str) -> KeyView:
-        shown = view(arn)
-        if operator.ident is None:
-            operator.start()
-            assert lease.is_waited_for.wait(30)
-        return shown
-
-    world.keys.view = view_while_an_order_comes  # type: ignore[method-assign]  # in the middle of a run
-
-    (found,) = service.run(EVERY_KEY, lambda: LAMBDA_SECONDS).results
-    operator.join(30)
-
-    (ordered,) = results
-    assert (found.concern, ordered.action) == (Concern.DELETED, Action.RESTORE)
-    record = world.ledger.records["orders"]
-    assert (record.state, record.concern, record.imported_at) == ("Enabled", "", world.now)
-
-
-def test_an_order_that_waits_in_vain_touches_nothing_and_says_so_in_time() -> None:
-    world = world_of("orders")
-    world.lease.held_by_another = True
-
-    with pytest.raises(IntentRefusedError, match=r"another run .* has not ended in 40 s.* give it again"):
-        world.run(ORDER)
-
-    assert world.keys.looked == []
-    assert (world.lease.held, world.lease.knocked) == (False, 0)
-    assert world.passed <= LAMBDA_SECONDS - ENOUGH_SECONDS
-
-
-def test_who_knocks_while_an_order_is_carried_out_has_a_run_over_all_keys_begin() -> None:
-    world = world_of("orders", "invoices")
-    world.lease.knocks_to_come = 1
-
-    (result,) = world.run(ORDER)
-
-    assert (result.key_set, result.action) == ("orders", Action.RESTORE)
-    assert world.continued == [1]
-    assert not world.lease.held
-
-
-def test_runs_that_follow_each_other_let_a_waiting_order_in_between() -> None:
-    world = world_of("orders")
-
-    world.run(ReimportRequest(continued=1))
-
-    assert world.slept[0] >= 2 * ORDER_POLL_SECONDS
 
 
 def test_slow_looks_leave_time_to_import_what_they_found() -> None:

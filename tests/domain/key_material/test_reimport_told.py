@@ -15,32 +15,21 @@ from kms_failover.domain.key_material.material import (
 )
 from kms_failover.domain.key_material.plan import Action
 from kms_failover.domain.key_material.reimport import MOST_TOLD, message
-from kms_failover.domain.key_material.reimport_request import Loss, ReimportRequest
-from kms_failover.domain.key_material.turn import Reimport
-from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.errors import (
     ImportRefusedError,
-    IntentRefusedError,
     KeyNotReadyError,
     RegionUnavailableError,
     SeveralMaterialsError,
-    ThrottledError,
     UnreadableItemError,
 )
-from tests.domain.key_material.reimport_world import HERE, NOW, World, WorldKey, arn, key_set
-
-ALICE = "arn:aws:sts::111122223333:assumed-role/officer/alice"
-FORCE = ReimportRequest(key_set="orders", force=True)
+from tests.domain.key_material.reimport_world import ALICE, FORCE, HERE, NOW, World, WorldKey, arn, deletion, key_set
 
 
 def rotate(world: World, valid_days: int) -> None:
     """As its owner does; the older material stays, and so does its expiry."""
     expiry = world.now + timedelta(days=valid_days)
     world.keys.keys[arn("orders")].others = (KeyMaterial("older", "NON_CURRENT", expiry, imported=True),)
-
-
-def deletion(by: str = ALICE) -> ReimportRequest:
-    return ReimportRequest(key_id=arn("orders"), loss=Loss(LossKind.DELETED, NOW, by, "ab12"))
 
 
 def test_a_key_with_two_materials_is_refused_at_the_next_look_and_told_once() -> None:
@@ -170,62 +159,6 @@ def test_a_deletion_is_not_undone_and_the_message_names_who_did_it() -> None:
     assert "ab12" in text
 
 
-def test_an_order_restores_it_and_people_hear_that_it_is_well() -> None:
-    world = World()
-    world.run()
-    world.keys.lose()
-    world.run(deletion())
-
-    (result,) = world.run(FORCE)
-
-    assert (result.action, result.concern) == (Action.RESTORE, Concern.NONE)
-    assert [subject for subject, _ in world.people.told] == [
-        f"Key material in {HERE}: 1 of your keys needs you",
-        f"Key material in {HERE}: kept by the service again",
-    ]
-
-
-def test_the_schedule_does_not_undo_the_deletion_later() -> None:
-    world = World()
-    world.run()
-    world.keys.lose()
-    world.run(deletion())
-    world.later(400)
-
-    (result,) = world.run()
-
-    assert (result.action, result.concern) == (Action.NOTHING, Concern.DELETED)
-
-
-def test_a_repeated_event_of_a_deletion_that_was_ordered_back_deletes_nothing() -> None:
-    world = World()
-    world.run()
-    world.keys.lose()
-    world.run(deletion())
-    world.now += timedelta(minutes=5)
-    world.run(FORCE)
-    world.expire()
-
-    (result,) = world.run(deletion())
-
-    assert result.action is Action.RESTORE
-
-
-def test_a_deletion_that_bears_a_time_to_come_is_over_once_it_was_ordered_back() -> None:
-    world = World()
-    world.run()
-    world.keys.lose()
-    loss = Loss(LossKind.DELETED, NOW + timedelta(days=1), ALICE, "ab12")
-    world.run(ReimportRequest(key_id=arn("orders"), loss=loss))
-    world.now += timedelta(minutes=5)
-    world.run(FORCE)
-    world.expire()
-
-    (result,) = world.run()
-
-    assert result.action is Action.RESTORE
-
-
 def test_what_was_deleted_from_a_key_that_was_replaced_says_nothing_of_this_one() -> None:
     world = World()
     world.run()
@@ -301,7 +234,7 @@ def test_each_run_writes_what_it_saw_and_the_last_failure_stays() -> None:
     world.later(1)
     world.keys.keys[arn("orders")].error = ImportRefusedError("other bytes")
     world.keys.lose()
-    world.ledger.records["orders"] = seen.model_copy(update={"shown_valid_to": NOW})
+    world.ledger.records["orders"] = seen.but(shown_valid_to=NOW)
 
     world.run()
     failed = world.ledger.records["orders"]
@@ -360,117 +293,6 @@ def test_without_a_readable_record_nothing_is_done_to_a_key_and_the_others_go_on
     assert len(world.people.told) == told  # it could not be written down that they know: the alarms tell of it, once
 
 
-def test_a_replica_is_never_sent_new_material_and_waits_for_its_primary() -> None:
-    world = World()
-    world.keys.keys[arn("orders")].is_replica = True
-
-    (result,) = world.run()
-
-    assert world.keys.imports == []
-    assert (result.action, result.error, result.concern) == (Action.NOTHING, None, Concern.NONE)
-    assert "waits for the primary" in result.reason
-
-
-def test_a_replica_that_has_waited_for_an_hour_is_peoples_business_and_told_once() -> None:
-    """Twenty days later it still waited, and nobody had been told."""
-    world = World()
-    world.keys.keys[arn("orders")].is_replica = True
-
-    at_risk = []
-    for _ in range(8):
-        at_risk.append(world.whole_run().at_risk)
-        world.now += timedelta(minutes=15)
-
-    assert at_risk == [0, 0, 0, 0, 1, 1, 1, 1]
-    ((subject, text),) = world.people.told
-    assert subject == f"Key material in {HERE}: 1 of your keys needs you"
-    assert "waits for the primary key" in text
-
-
-def test_a_replica_whose_primary_has_its_material_at_last_needs_nobody_any_more() -> None:
-    world = World()
-    key = world.keys.keys[arn("orders")]
-    key.is_replica = True
-    world.run()
-    world.later(1)
-    world.run()
-    key.material = world.custody.held["material-of-orders"]
-
-    results = [world.whole_run() for _ in range(2)]
-
-    assert [run.at_risk for run in results] == [0, 0]
-    assert [text.endswith("kept by the service again") for _, text in world.people.told] == [False, True]
-    assert world.ledger.records["orders"].absent_since is None
-
-
-@pytest.mark.parametrize("state", ["PendingDeletion", "PendingReplicaDeletion", "Unavailable"])
-def test_a_key_that_opens_nothing_for_an_hour_concerns_people_whatever_its_state(state: str) -> None:
-    world = World()
-    world.run()
-    world.keys.keys[arn("orders")].state = state
-
-    concerns = []
-    for minutes in (0, 59, 1, 60):
-        world.now += timedelta(minutes=minutes)
-        concerns += [result.concern for result in world.run()]
-
-    assert concerns == [Concern.NONE, Concern.NONE, Concern.FAILING, Concern.FAILING]
-    assert len(world.people.told) == 1
-
-
-def test_a_replica_whose_primary_has_material_does_not_wait_for_it_but_has_other_bytes() -> None:
-    here, there = (f"arn:aws:kms:{region}:111122223333:key/mrk-1" for region in (HERE, "us-east-1"))
-    members = [{"region": arn.split(":")[3], "arn": arn, "origin": "EXTERNAL"} for arn in (there, here)]
-    related = KeySet.model_validate(
-        {"name": "orders", "members": members, "material": {"secret": "material-of-orders"}}
-    )
-    world = World(related)
-    world.keys.keys = {here: WorldKey(is_replica=True)}
-    of_primary = {"key_set": "orders", "region": "us-east-1", "key_arn": there, "key_material_id": "ab12"}
-    world.ledger.records["orders"] = MaterialRecord.model_validate(of_primary)
-
-    (result,) = world.run()
-
-    assert isinstance(result.error, ImportRefusedError)
-    assert result.concern is Concern.FAILING
-
-
-def test_a_key_that_has_had_material_is_never_sent_new_material_though_nothing_is_written_down() -> None:
-    world = World()
-    world.keys.keys[arn("orders")].material = world.custody.held["material-of-orders"]
-
-    world.run()
-
-    assert world.keys.imports == [(arn("orders"), False)]
-
-
-def test_a_key_whose_material_is_written_down_is_never_sent_new_material_though_kms_shows_none() -> None:
-    world = World()
-    world.run()
-    world.expire()
-    view = world.keys.view
-
-    def says_nothing(arn: str) -> KeyView:
-        return replace(view(arn), material_id="", materials=None)
-
-    world.keys.view = says_nothing  # type: ignore[method-assign]  # a KMS that does not list them
-
-    world.run()
-
-    assert world.keys.imports == [(arn("orders"), True), (arn("orders"), False)]
-
-
-def test_a_replica_takes_the_existing_material_of_its_primary() -> None:
-    world = World()
-    key = world.keys.keys[arn("orders")]
-    key.is_replica, key.material = True, world.custody.held["material-of-orders"]
-
-    (result,) = world.run()
-
-    assert (result.action, result.error) == (Action.RESTORE, None)
-    assert world.keys.imports == [(arn("orders"), False)]
-
-
 def test_the_longest_validity_is_an_hour_short_of_kms_own_for_clocks_that_differ() -> None:
     """Findings F13: with a clock 0.9 s ahead, every run of `valid_for_days: 365` was refused."""
     world = World(key_set("orders", valid_for_days=365))
@@ -503,61 +325,3 @@ def test_what_an_error_says_forges_no_line_of_a_message_and_fits_into_sns(said: 
     assert len(text.splitlines()) == MOST_TOLD + 1
     assert all(line.isprintable() for line in text.splitlines())
     assert len(text.encode()) < 256 * 1024
-
-
-@pytest.mark.parametrize("state", ["PendingDeletion", "PendingReplicaDeletion", "Unavailable", "Creating"])
-def test_an_order_for_a_key_that_takes_no_material_has_failed_and_the_key_has_not(state: str) -> None:
-    world = World()
-    world.run()
-    world.keys.keys[arn("orders")].state = state
-    (by_schedule,) = world.run()
-    before = world.ledger.records["orders"]
-    told = len(world.people.told)
-
-    results = [world.run(FORCE)[0] for _ in range(5)]
-
-    assert (by_schedule.error, by_schedule.reason) == (None, f"the key is {state}")
-    for result in results:
-        assert isinstance(result.error, IntentRefusedError)
-        assert f"nothing was imported: the key is {state}. KMS takes material in" in result.reason
-    after = world.ledger.records["orders"]
-    assert (after.failures, after.failure, after.concern) == (before.failures, before.failure, before.concern)
-    assert len(world.people.told) == told
-
-
-def test_an_order_for_a_replica_that_waits_for_its_primary_has_failed() -> None:
-    world = World()
-    world.keys.keys[arn("orders")].is_replica = True
-
-    (result,) = world.run(FORCE)
-
-    assert isinstance(result.error, IntentRefusedError)
-    assert "waits for the primary key" in result.reason
-    assert world.ledger.records["orders"].failures == 0
-
-
-def test_an_order_that_the_time_did_not_suffice_for_has_failed() -> None:
-    world = World()
-    world.keys.keys[arn("orders")].error = ThrottledError("GetParametersForImport")
-
-    (result,) = world.run(FORCE)
-
-    assert "nothing was imported: the run's time was over before its turn: order it again" in result.reason
-
-
-def test_an_order_for_fresh_material_imports_it_again_and_is_no_error() -> None:
-    world = World()
-    world.run()
-
-    (result,) = world.run(FORCE)
-
-    assert (result.action, result.reason, result.error) == (Action.RENEW, "asked for", None)
-
-
-def test_an_order_for_a_key_set_without_an_imported_key_here_is_refused() -> None:
-    world = World(key_set(origin="AWS_KMS"))
-
-    with pytest.raises(IntentRefusedError, match="no key with imported material in eu-west-1"):
-        world.run(FORCE)
-
-    assert world.run(ReimportRequest(key_set="orders")) == []

@@ -133,7 +133,7 @@ def test_a_record_that_lacks_anything_is_of_no_complete_one(lacking: dict[str, o
     whole = Backfill.model_validate(place | {"began_at": NOW, "ended_at": NOW, "listed": 1, "failed": 0})
 
     assert whole.is_complete
-    assert not whole.model_copy(update=lacking).is_complete
+    assert not whole.but(**lacking).is_complete
 
 
 def test_one_that_listed_nothing_says_so() -> None:

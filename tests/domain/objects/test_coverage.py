@@ -12,7 +12,7 @@ from tests.domain.objects.rewrap_world import HERE, NOW, THERE, arn, key_set
 
 BUCKET = f"orders-{HERE}"
 BEGUN = Backfill(key_set="orders", bucket=BUCKET, region=HERE, key_arn=arn(HERE), execution="arn:of:run", began_at=NOW)
-ENDED = BEGUN.model_copy(update={"ended_at": NOW + timedelta(hours=1), "listed": 4, "failed": 0})
+ENDED = BEGUN.but(ended_at=NOW + timedelta(hours=1), listed=4, failed=0)
 
 
 class World:
@@ -52,20 +52,20 @@ def test_what_each_object_was_proved_to_is_the_share() -> None:
 
 
 def test_a_later_backfill_that_has_not_ended_takes_nothing_back() -> None:
-    later = BEGUN.model_copy(update={"began_at": NOW + timedelta(days=1), "execution": "arn:of:another"})
+    later = BEGUN.but(began_at=NOW + timedelta(days=1), execution="arn:of:another")
 
     assert World(later, ENDED).covered()["Share"] == 1.0
 
 
-LATER = BEGUN.model_copy(update={"began_at": NOW + timedelta(days=1), "execution": "arn:of:another"})
-ABORTED = LATER.model_copy(update={"reason": "ABORTED"})
+LATER = BEGUN.but(began_at=NOW + timedelta(days=1), execution="arn:of:another")
+ABORTED = LATER.but(reason="ABORTED")
 
 
 @pytest.mark.parametrize(
     ("begun", "later"),
     [
         (BEGUN, ""),
-        (BEGUN.model_copy(update={"reason": "FAILED"}), ""),  # its end was recorded all the same
+        (BEGUN.but(reason="FAILED"), ""),  # its end was recorded all the same
         (LATER, "a later one, of 2026-11-24 12:00 UTC, has not ended"),
         (ABORTED, "A LATER ONE, of 2026-11-24 12:00 UTC, CAME TO NOTHING: its execution is ABORTED"),
     ],
@@ -100,7 +100,7 @@ def test_what_is_owed_or_refused_since_counts_although_a_later_one_was_aborted()
     ],
 )
 def test_what_a_backfill_did_not_prove_is_unknown(changes: dict[str, object], why: str) -> None:
-    covered = World(BEGUN, ENDED.model_copy(update=changes)).covered()
+    covered = World(BEGUN, ENDED.but(**changes)).covered()
 
     assert covered["Share"] is None
     assert why in str(covered["Unknown"])

@@ -10,7 +10,7 @@ from kms_failover.domain.data_keys.accounts import curtailed
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.objects.object_record import KEY_SET_UNREAD, NOT_ALLOWED
-from kms_failover.domain.objects.rewrap import Outcome
+from kms_failover.domain.objects.rewrap_result import RewrapOutcome
 from kms_failover.domain.objects.sweep import Chance, RewrapMessage, SweepService
 from kms_failover.errors import KeySetChangedError
 from tests.domain.objects.rewrap_world import HERE, NOW, THERE, THIRD, World, arn, blob_under, bundle_under, key_set, v3
@@ -41,7 +41,7 @@ def test_what_no_key_of_an_older_version_opens_stays_owed_until_the_one_in_force
 
     second = world.service.rewrap(world.bucket, "k")
 
-    assert (first.outcome, second.outcome) == (Outcome.OWED, Outcome.REWRAPPED)
+    assert (first.outcome, second.outcome) == (RewrapOutcome.OWED, RewrapOutcome.REWRAPPED)
     assert (owed[HERE].code, owed[HERE].since) == (KEY_SET_UNREAD, NOW - timedelta(days=1))
     assert world.ledger.all_refusals() == []
     assert world.ledger.all_debts() == []
@@ -55,7 +55,7 @@ def test_what_no_allowed_key_opens_stays_owed(metadata: dict[str, str]) -> None:
 
     result = world.service.rewrap(world.bucket, "k")
 
-    assert result.outcome is Outcome.OWED
+    assert result.outcome is RewrapOutcome.OWED
     assert "accounts.txt" in result.reason
     assert {debt.code for debt in world.ledger.all_debts() if debt.owed_to == HERE} == {NOT_ALLOWED}
     assert world.ledger.all_refusals() == []
@@ -65,7 +65,7 @@ def allowed_but_third() -> KeySet:
     """Three members, of which the last is in an account that is not allowed."""
     whole = key_set(THERE, HERE, THIRD)
     foreign = MemberKey(region=THIRD, arn=arn(THIRD).replace("111122223333", "999999999999"))
-    left = curtailed(whole.model_copy(update={"members": (*whole.members[:2], foreign)}), frozenset({"111122223333"}))
+    left = curtailed(whole.but(members=(*whole.members[:2], foreign)), frozenset({"111122223333"}))
     assert left is not None
     return left
 
@@ -78,7 +78,7 @@ def test_a_warm_process_asks_the_key_set_in_force_before_it_refuses(metadata: di
 
     result = world.service.rewrap(world.bucket, "k")
 
-    assert result.outcome is Outcome.REWRAPPED
+    assert result.outcome is RewrapOutcome.REWRAPPED
     assert world.ledger.all_debts() == []
 
 
@@ -90,7 +90,7 @@ def test_nothing_is_refused_while_nobody_can_say_which_key_set_is_in_force(metad
 
     result = world.service.rewrap(world.bucket, "k")
 
-    assert result.outcome is Outcome.OWED
+    assert result.outcome is RewrapOutcome.OWED
     assert HERE in world.ledger.owed_to()
 
 
@@ -98,7 +98,7 @@ def test_what_every_key_of_the_key_set_in_force_refuses_is_refused() -> None:
     world = without_third()
     world.put(v3(blob_under(THIRD)))
 
-    assert world.service.rewrap(world.bucket, "k").outcome is Outcome.REFUSED
+    assert world.service.rewrap(world.bucket, "k").outcome is RewrapOutcome.REFUSED
     assert world.ledger.all_debts() == []
 
 
@@ -126,7 +126,7 @@ def test_an_object_of_another_key_set_is_not_refused_on_the_word_of_an_older_ver
     world.put(v3(bundle_under(THERE, HERE, name="invoices")))
     world.ledger.older = True
 
-    assert world.service.rewrap(world.bucket, "k").outcome is Outcome.OWED
+    assert world.service.rewrap(world.bucket, "k").outcome is RewrapOutcome.OWED
 
 
 @pytest.mark.parametrize("metadata", [v3(blob_under(HERE)), v3(bundle_under(THERE, HERE))], ids=["one key", "bundle"])
@@ -138,7 +138,7 @@ def test_what_opens_here_as_far_as_an_older_version_goes_is_looked_at_again(meta
 
     result = world.service.rewrap(world.bucket, "k")
 
-    assert (result.outcome, world.ledger.owed_to()) == (Outcome.OWED, {HERE})
+    assert (result.outcome, world.ledger.owed_to()) == (RewrapOutcome.OWED, {HERE})
 
 
 def test_a_bundle_is_owed_to_the_region_whose_key_may_not_be_asked() -> None:
@@ -148,7 +148,7 @@ def test_a_bundle_is_owed_to_the_region_whose_key_may_not_be_asked() -> None:
 
     result = world.service.rewrap(world.bucket, "k")
 
-    assert (result.outcome, world.ledger.owed_to()) == (Outcome.OWED, {THIRD})
+    assert (result.outcome, world.ledger.owed_to()) == (RewrapOutcome.OWED, {THIRD})
     assert world.opens_here()
 
 

@@ -1,9 +1,7 @@
 """Debt is sent for repayment once an object, within a bound, from the region where the object lies."""
 
-import random
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,26 +12,16 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects import sweep as sweeping
 from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.debt import Debt, LedgerEntry, Refusal
-from kms_failover.domain.objects.object_record import REFUSED
 from kms_failover.domain.objects.sweep import (
-    Chance,
     DebtSummary,
     DroppedDebts,
     RewrapMessage,
     SweepResult,
-    SweepService,
-    key_set_in,
 )
-from kms_failover.domain.routing.health import RegionHealth, Verdict
-from kms_failover.domain.routing.route import first_route
-from kms_failover.errors import EventFormatError, QueueError, UnknownKeySetError
-from tests.domain.memory_state import MemoryState
+from kms_failover.errors import QueueError, UnknownKeySetError
 from tests.domain.objects.rewrap_world import HERE, THERE, THIRD, key_set
-from tests.domain.strategies import health, judgement
+from tests.domain.objects.sweep_world import LONG_AGO, NOW, World, debt
 
-LONG_AGO = datetime(2026, 11, 23, tzinfo=UTC)
-NOW = LONG_AGO + timedelta(days=1)
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 debts = st.builds(
     Debt,
     key_set=st.just("orders"),
@@ -42,50 +30,6 @@ debts = st.builds(
     key=st.sampled_from("abcdef"),
     since=st.just(LONG_AGO),
 )
-
-
-class Queue:
-    def __init__(self) -> None:
-        self.sent: list[RewrapMessage] = []
-
-    def send(self, messages: Sequence[RewrapMessage]) -> None:
-        assert messages
-        self.sent += messages
-
-    @property
-    def keys(self) -> list[str]:
-        return [message.key for message in self.sent]
-
-
-class World:
-    """What this region's sweep reads, and sends. All regions are healthy, but for those that `verdicts` names."""
-
-    def __init__(self, held: Sequence[Debt] = (), *key_sets: KeySet) -> None:
-        self.state = MemoryState(HERE, *(key_sets or (key_set(),)))
-        self.queue = Queue()
-        self.now = NOW
-        chosen = random.Random(1)  # noqa: S311  # fairness, not secrecy
-        chance = Chance(lambda: f"{chosen.getrandbits(32):08x}", chosen.shuffle)
-        self.service = SweepService(self.state.key_sets, self.state, self.queue, HERE, chance, lambda: self.now)
-        for debt in held:
-            self.state.put_debt(debt)
-
-    def judged(self, *verdicts: RegionHealth) -> "World":
-        route = first_route(key_set(), HERE, LONG_AGO)
-        self.state.put_judgement(judgement(route, *verdicts))
-        return self
-
-    def held(self, key: str, owed_to: str = HERE) -> LedgerEntry[Debt]:
-        return self.state.standing("orders", [owed_to], f"orders-{HERE}", key).debts[0]
-
-    def sweep(self) -> SweepResult:
-        """Without what it says of single key sets and debts, which has tests of its own."""
-        return replace(self.service.sweep(), overdue=0, oldest=(), owed=())
-
-
-def debt(key: str, name: str = "orders", owed_to: str = HERE, bucket: str = f"orders-{HERE}", **more: object) -> Debt:
-    of = {"key_set": name, "owed_to": owed_to, "bucket": bucket, "key": key, "since": LONG_AGO}
-    return Debt.model_validate(of | more)
 
 
 @given(st.lists(debts, max_size=30))
@@ -97,96 +41,6 @@ def test_each_object_here_that_is_owed_to_anybody_is_queued_once(held: list[Debt
     here = {(debt.bucket, debt.key) for debt in held if debt.bucket == f"orders-{HERE}"}
     assert sorted((message.bucket, message.key) for message in world.queue.sent) == sorted(here)
     assert swept == SweepResult(queued=len(here), remaining=0)
-
-
-@pytest.mark.parametrize(("impaired", "queued"), [(None, ["a", "b"]), (THERE, ["a"]), (HERE, ["b"])])
-def test_what_is_owed_to_an_impaired_region_waits_for_it(impaired: str | None, queued: list[str]) -> None:
-    world = World([debt("a", owed_to=HERE), debt("b", owed_to=THERE)])
-    if impaired:
-        world.judged(health(impaired, Verdict.IMPAIRED))
-
-    world.sweep()
-
-    assert sorted(world.queue.keys) == queued
-
-
-@pytest.mark.parametrize(
-    ("waits_for", "swept"),
-    [
-        ((THERE,), SweepResult(0, 0, parked=1)),
-        ((THERE, THIRD), SweepResult(1, 0)),
-        ((THIRD,), SweepResult(1, 0)),
-        ((), SweepResult(1, 0)),
-    ],
-)
-def test_what_waits_for_an_impaired_region_costs_nothing_until_it_is_back(
-    waits_for: tuple[str, ...], swept: SweepResult
-) -> None:
-    """Though it is owed to this region, which is well: its source is what is silent."""
-    world = World([debt("a", waits_for=waits_for)]).judged(health(THERE, Verdict.IMPAIRED))
-
-    assert world.sweep() == swept
-
-
-def test_what_waits_for_a_key_that_cannot_be_used_costs_nothing() -> None:
-    world = World([debt("a", owed_to=THERE)]).judged(health(THERE, key_usable=False))
-
-    assert world.sweep() == SweepResult(0, 0, parked=1)
-
-
-def test_what_a_person_must_look_at_is_not_tried_again() -> None:
-    assert World([debt("a", code=REFUSED)]).sweep() == SweepResult(0, 0, parked=1)
-
-
-def test_what_fails_is_tried_later_and_later() -> None:
-    failed = debt("a", code="AccessDenied", tries=1, tried_at=NOW)
-    pauses = []
-    for tries in (1, 2, 3, 9, 99):
-        world = World([failed.model_copy(update={"tries": tries})])
-        while not world.sweep().queued:
-            world.now += timedelta(minutes=1)
-        pauses.append((world.now - NOW).total_seconds() / 60)
-
-    assert pauses == [1, 2, 4, 60, 60]
-
-
-def test_what_waited_for_a_region_is_tried_as_soon_as_that_is_well() -> None:
-    waiting = debt("a", waits_for=[THERE], tries=9, tried_at=NOW)
-    world = World([waiting]).judged(health(THERE).model_copy(update={"since": NOW + timedelta(seconds=1)}))
-    world.now = NOW + timedelta(seconds=2)
-
-    assert world.sweep().queued == 1
-
-
-def test_what_is_sent_already_and_not_tried_yet_waits_in_the_queue() -> None:
-    """Rewrap is slow: a debt that was sent each minute would be in the queue hundreds of times."""
-    world = World([debt("a"), debt("a", owed_to=THERE), debt("b")])
-
-    runs = [world.sweep()]
-    for _ in range(10):
-        world.now += MINUTE
-        runs.append(world.sweep())
-
-    assert runs == [SweepResult(2, 0), *[SweepResult(0, 0, waiting=3)] * 10]
-    assert sorted(world.queue.keys) == ["a", "b"]
-
-
-def test_what_was_sent_long_ago_is_sent_again() -> None:
-    """Its message may be lost: a purged queue, a try that could write nothing down."""
-    world = World([debt("a")])
-    world.sweep()
-    world.now += sweeping.SENT_LASTS
-
-    assert world.sweep() == SweepResult(1, 0)
-
-
-def test_once_it_was_tried_it_is_sent_as_its_tries_say() -> None:
-    world = World([debt("a")])
-    world.sweep()
-    world.state.put_debt(debt("a", code="AccessDenied", tries=1, tried_at=world.now))
-    world.now += MINUTE
-
-    assert world.sweep() == SweepResult(1, 0)
 
 
 def test_what_somebody_has_looked_at_meanwhile_is_neither_sent_nor_owed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,7 +181,7 @@ def test_what_a_backfill_proved_of_a_bucket_that_left_is_forgotten() -> None:
         Backfill(key_set="orders", bucket="left", region=region, key_arn="", execution="", began_at=NOW, ended_at=at)
         for region, at in ((HERE, None), (THERE, NOW))
     )
-    kept = here.model_copy(update={"bucket": f"orders-{HERE}"})
+    kept = here.but(bucket=f"orders-{HERE}")
     for backfill in (here, theirs, kept):
         world.state.put_backfill(backfill)
 
@@ -369,41 +223,6 @@ def test_no_debt_is_no_message() -> None:
     assert World().sweep() == SweepResult(queued=0, remaining=0)
 
 
-WELL_SINCE_LONG = health(HERE)
-JUST_BACK = health(HERE).model_copy(update={"returned_at": NOW - HOUR + MINUTE})
-BACK_FOR_AN_HOUR = health(HERE).model_copy(update={"returned_at": NOW - HOUR})
-
-
-@pytest.mark.parametrize(
-    ("of", "verdicts", "is_overdue"),
-    [
-        ({"since": NOW - HOUR}, [], True),
-        ({"since": NOW - HOUR + MINUTE}, [], False),
-        ({"code": "AccessDenied", "tries": 30}, [WELL_SINCE_LONG], True),
-        ({}, [JUST_BACK], False),
-        ({}, [BACK_FOR_AN_HOUR], True),
-        ({}, [health(HERE, Verdict.IMPAIRED)], False),
-        ({}, [health(HERE, key_usable=False)], False),
-        ({"waits_for": [THERE]}, [health(THERE, Verdict.IMPAIRED)], False),
-        ({"waits_for": [THERE]}, [health(THERE).model_copy(update={"returned_at": NOW - MINUTE})], False),
-        (
-            {"waits_for": [THERE, THIRD]},
-            [health(THERE, Verdict.IMPAIRED)],
-            True,
-        ),  # the third could open it all the time
-        ({"code": REFUSED}, [], True),
-    ],
-)
-def test_a_debt_that_no_outage_explains_is_overdue_after_an_hour(
-    of: dict[str, Any], verdicts: list[RegionHealth], *, is_overdue: bool
-) -> None:
-    world = World([debt("a", **of)]).judged(*verdicts)
-
-    swept = world.service.sweep()
-
-    assert (swept.overdue, [one.key for one in swept.oldest]) == ((1, ["a"]) if is_overdue else (0, []))
-
-
 def test_what_is_owed_overdue_and_refused_is_counted_by_key_set_and_region() -> None:
     world = World([debt("a"), debt("b", since=NOW), debt("c", owed_to=THERE), debt("x", bucket=f"orders-{THERE}")])
     for key, bucket in (("d", f"orders-{HERE}"), ("e", f"orders-{THERE}")):
@@ -422,36 +241,3 @@ def test_the_oldest_of_the_overdue_are_named_within_a_bound(monkeypatch: pytest.
     swept = world.service.sweep()
 
     assert (swept.overdue, [one.key for one in swept.oldest]) == (4, ["c", "a"])
-
-
-@pytest.mark.parametrize(
-    ("event", "expected"),
-    [
-        ({}, None),
-        ({"key_set": "orders"}, "orders"),
-        ({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}, None),
-        ({"detail-type": "KMS Region Recovered", "detail": {"keySet": "orders", "region": THERE}}, "orders"),
-    ],
-)
-def test_events_name_one_key_set_or_all(event: dict[str, object], expected: str | None) -> None:
-    assert key_set_in(event) == expected
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"detail-type": "KMS Region Recovered", "detail": {"region": THERE}},
-        {"detail-type": "KMS Region Recovered"},
-        {"detail-type": "KMS Route Changed", "source": "kms-failover", "detail": {"keySet": "orders"}},
-        {"key_set": 7},
-        {"key_set": "\ud800"},
-        {"detail-type": []},
-        None,
-        [],
-        "text",
-        5,
-    ],
-)
-def test_other_events_are_refused(event: object) -> None:
-    with pytest.raises(EventFormatError):
-        key_set_in(event)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from kms_failover.domain.key_set import KeySet, MemberKey
-from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.probe import (
     NOT_ASKED,
     ROUND_SECONDS,

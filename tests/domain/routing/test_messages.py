@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.routing.messages import MAX_SUBJECT, MOST_NAMED, Bulletin, Sender, message, together
-from kms_failover.domain.routing.readiness import Kind, Leadership, News
+from kms_failover.domain.routing.readiness import Leadership, News, NewsKind
 from kms_failover.domain.routing.route import Route
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, NOON, WEST, key_names
 
@@ -33,7 +33,9 @@ def route(*regions: str, name: str = "orders", reason: str = "r", moved: bool = 
     )
 
 
-def news(kind: Kind, region: str = EAST, *regions: str, name: str = "orders", at: int = 0, reason: str = "r") -> News:
+def news(
+    kind: NewsKind, region: str = EAST, *regions: str, name: str = "orders", at: int = 0, reason: str = "r"
+) -> News:
     return News(
         key_set=name,
         observer=WEST,
@@ -51,43 +53,49 @@ def bulletin(*changes: Route | News, name: str = "orders") -> Bulletin:
     return Bulletin(name, WEST, routes, tuple(change for change in changes if isinstance(change, News)))
 
 
-LOST_AND_LEFT = (route(WEST, EAST), news(Kind.LOST, EAST, WEST, EAST))
+LOST_AND_LEFT = (route(WEST, EAST), news(NewsKind.LOST, EAST, WEST, EAST))
 
 
 @pytest.mark.parametrize(
     ("changes", "subject"),
     [
         (LOST_AND_LEFT, "LOST us-east-1 for orders: serving from us-west-2"),
-        ((news(Kind.LOST, WEST),), "LOST us-west-2 for orders: serving from us-east-1"),
+        ((news(NewsKind.LOST, WEST),), "LOST us-west-2 for orders: serving from us-east-1"),
         (
-            (news(Kind.LOST), news(Kind.NO_TARGET)),
+            (news(NewsKind.LOST), news(NewsKind.NO_TARGET)),
             "LOST us-east-1 for orders: NO OTHER REGION ANSWERS",
         ),
-        ((news(Kind.LOST), news(Kind.HELD)), "LOST us-east-1 for orders: AN ORDER KEEPS IT THERE"),
+        ((news(NewsKind.LOST), news(NewsKind.HELD)), "LOST us-east-1 for orders: AN ORDER KEEPS IT THERE"),
         (
-            (news(Kind.LOST), news(Kind.LOST, WEST), news(Kind.ALL_LOST)),
+            (news(NewsKind.LOST), news(NewsKind.LOST, WEST), news(NewsKind.ALL_LOST)),
             "ALL LOST: no region can be used for orders",
         ),
-        ((news(Kind.NOT_READY, WEST),), "NOT READY us-west-2 for orders: serving from us-east-1"),
+        ((news(NewsKind.NOT_READY, WEST),), "NOT READY us-west-2 for orders: serving from us-east-1"),
         (
-            (route(IRELAND, EAST, WEST), *(news(Kind.LOST, region, IRELAND, EAST, WEST) for region in (EAST, WEST))),
+            (
+                route(IRELAND, EAST, WEST),
+                *(news(NewsKind.LOST, region, IRELAND, EAST, WEST) for region in (EAST, WEST)),
+            ),
             "LOST us-east-1, us-west-2 for orders: serving from eu-west-1",
         ),
         (
-            (news(Kind.NOT_READY), news(Kind.NOT_READY, WEST)),
+            (news(NewsKind.NOT_READY), news(NewsKind.NOT_READY, WEST)),
             "NOT READY us-east-1, us-west-2 for orders: serving from us-east-1",
         ),
         (
-            (news(Kind.LOST, WEST), news(Kind.RECOVERED, WEST, at=1), news(Kind.LOST, IRELAND, at=1)),
+            (news(NewsKind.LOST, WEST), news(NewsKind.RECOVERED, WEST, at=1), news(NewsKind.LOST, IRELAND, at=1)),
             "LOST eu-west-1 for orders: serving from us-east-1",
         ),
-        ((news(Kind.READY, WEST),), "READY AGAIN us-west-2 for orders: serving from us-east-1"),
-        ((news(Kind.RECOVERED, EAST, WEST, EAST),), "RECOVERED us-east-1 for orders: serving from us-west-2"),
+        ((news(NewsKind.READY, WEST),), "READY AGAIN us-west-2 for orders: serving from us-east-1"),
+        ((news(NewsKind.RECOVERED, EAST, WEST, EAST),), "RECOVERED us-east-1 for orders: serving from us-west-2"),
         ((route(WEST, EAST),), "MOVED orders to us-west-2"),
         ((route(WEST, EAST, moved=False),), "REORDERED orders: still served from us-west-2"),
-        ((news(Kind.LOST), news(Kind.RECOVERED, at=1)), "RECOVERED us-east-1 for orders: serving from us-east-1"),
         (
-            (news(Kind.LOST), news(Kind.HELD), news(Kind.RECOVERED, at=1)),
+            (news(NewsKind.LOST), news(NewsKind.RECOVERED, at=1)),
+            "RECOVERED us-east-1 for orders: serving from us-east-1",
+        ),
+        (
+            (news(NewsKind.LOST), news(NewsKind.HELD), news(NewsKind.RECOVERED, at=1)),
             "RECOVERED us-east-1 for orders: serving from us-east-1",
         ),
     ],
@@ -107,10 +115,10 @@ def test_the_subject_says_whether_it_is_bad_and_what_is_so_now(changes: tuple[Ro
 @pytest.mark.parametrize(
     ("change", "subject"),
     [
-        (news(Kind.LOST, IRELAND), "LOST eu-west-1 for orders: us-east-1 LEADS AND IS LOST"),
-        (news(Kind.NOT_READY, WEST), "NOT READY us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
-        (news(Kind.RECOVERED, WEST), "RECOVERED us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
-        (news(Kind.READY, WEST), "READY AGAIN us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
+        (news(NewsKind.LOST, IRELAND), "LOST eu-west-1 for orders: us-east-1 LEADS AND IS LOST"),
+        (news(NewsKind.NOT_READY, WEST), "NOT READY us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
+        (news(NewsKind.RECOVERED, WEST), "RECOVERED us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
+        (news(NewsKind.READY, WEST), "READY AGAIN us-west-2 for orders: us-east-1 LEADS AND IS LOST"),
         (route(EAST, WEST, moved=False), "REORDERED orders: us-east-1 LEADS AND IS LOST"),
     ],
 )
@@ -125,15 +133,15 @@ def test_a_region_that_leads_and_is_lost_is_never_said_to_serve_and_what_is_aske
 
 
 def test_key_sets_whose_leading_region_is_lost_are_told_apart_from_those_that_are_served() -> None:
-    served = bulletin(news(Kind.LOST, IRELAND))
+    served = bulletin(news(NewsKind.LOST, IRELAND))
 
     assert len(together([served, served._replace(serving=Leadership.HELD)])) == 2
 
 
 def test_a_text_says_what_since_why_and_what_to_do_with_the_command_to_paste() -> None:
-    held = news(Kind.HELD, reason="would move to us-west-2; the hold by ana since 11:00 prevents it")
+    held = news(NewsKind.HELD, reason="would move to us-west-2; the hold by ana since 11:00 prevents it")
 
-    text = message([bulletin(news(Kind.LOST, reason="us-east-1 is impaired"), held)], PROD).text
+    text = message([bulletin(news(NewsKind.LOST, reason="us-east-1 is impaired"), held)], PROD).text
 
     lines = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and not line.startswith("-"))
     assert lines["SINCE"] == "2026-11-23 12:00:00 UTC, as us-west-2 sees it."
@@ -146,7 +154,7 @@ def test_a_text_says_what_since_why_and_what_to_do_with_the_command_to_paste() -
     assert lines["FROM"] == f"deployment prod, account {ACCOUNT}, region us-west-2."
 
 
-@pytest.mark.parametrize("change", [*map(news, Kind), route(WEST, EAST), route(WEST, EAST, moved=False)])
+@pytest.mark.parametrize("change", [*map(news, NewsKind), route(WEST, EAST), route(WEST, EAST, moved=False)])
 def test_the_runbook_has_a_line_for_each_text_and_its_subject(change: Route | News) -> None:
     runbook = (Path(__file__).parents[3] / "runbooks" / "README.md").read_text("utf-8")
     table = runbook.split("| subject begins |")[1].split("\n\n")[0]
@@ -161,7 +169,9 @@ def test_the_runbook_has_a_line_for_each_text_and_its_subject(change: Route | Ne
 
 def test_a_hundred_key_sets_are_one_message_that_names_some_and_counts_the_others() -> None:
     names = [f"set-{number:03d}" for number in range(100)]
-    everybody = [bulletin(route(WEST, EAST, name=n), news(Kind.LOST, EAST, WEST, EAST, name=n), name=n) for n in names]
+    everybody = [
+        bulletin(route(WEST, EAST, name=n), news(NewsKind.LOST, EAST, WEST, EAST, name=n), name=n) for n in names
+    ]
 
     (group,) = together(everybody)
     told = message(group, PROD)
@@ -182,8 +192,8 @@ def test_each_reason_is_told_with_the_key_sets_whose_it_is() -> None:
 
 def test_together_are_those_of_whom_the_same_is_so_whether_or_not_they_had_to_move() -> None:
     moved = bulletin(*LOST_AND_LEFT)
-    was_there = bulletin(news(Kind.LOST, EAST, WEST, EAST, name="b"), name="b")
-    stuck = bulletin(news(Kind.LOST, name="c"), news(Kind.NO_TARGET, name="c"), name="c")
+    was_there = bulletin(news(NewsKind.LOST, EAST, WEST, EAST, name="b"), name="b")
+    stuck = bulletin(news(NewsKind.LOST, name="c"), news(NewsKind.NO_TARGET, name="c"), name="c")
 
     assert together([moved, was_there, stuck]) == [(moved, was_there), (stuck,)]
 
@@ -196,7 +206,7 @@ def test_who_was_only_reordered_is_not_said_to_have_moved() -> None:
 
 
 changes = st.lists(
-    st.builds(news, st.sampled_from(Kind), st.sampled_from([EAST, WEST]), at=st.integers(0, 99), reason=st.text())
+    st.builds(news, st.sampled_from(NewsKind), st.sampled_from([EAST, WEST]), at=st.integers(0, 99), reason=st.text())
     | st.builds(route, st.just(WEST), st.just(IRELAND), reason=st.text(), moved=st.booleans()),
     min_size=1,
     max_size=6,
@@ -225,7 +235,10 @@ def test_the_longest_message_fits_into_sns() -> None:
     wordy = "\N{GRINNING FACE}" * 5000
     many = [
         bulletin(
-            *(news(kind, name=f"{n:063d}", at=at, reason=f"{n}{wordy}") for at, kind in enumerate([Kind.LOST] * 100)),
+            *(
+                news(kind, name=f"{n:063d}", at=at, reason=f"{n}{wordy}")
+                for at, kind in enumerate([NewsKind.LOST] * 100)
+            ),
             route(WEST, EAST, name=f"{n:063d}", reason=wordy),
             name=f"{n:063d}",
         )

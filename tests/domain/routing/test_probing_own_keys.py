@@ -6,15 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.routing.health import Outcome, Source
-from kms_failover.domain.routing.probe import (
-    DEADLINE_SECONDS,
-    REST_SECONDS,
-    ROUND_SECONDS,
-    ROUNDS,
-    RoundTrip,
-)
-from kms_failover.domain.routing.probe_memory import OWN_KEY_SLOTS, OWN_KEYS_SECONDS, WATCHED, OwnKeyTurns
+from kms_failover.domain.routing.observation import Outcome, Source
+from kms_failover.domain.routing.probe import DEADLINE_SECONDS, REST_SECONDS, ROUND_SECONDS, RoundTrip
+from kms_failover.domain.routing.probe_memory import OWN_KEY_SLOTS, OWN_KEYS_SECONDS, WATCH_PERIOD, OwnKeyTurns
+from kms_failover.domain.routing.probe_request import ROUNDS
 from tests.domain.memory_state import MemoryState
 from tests.domain.routing.probe_world import (
     DISABLED,
@@ -157,7 +152,7 @@ def test_a_probe_key_is_not_asked_twice_for_its_own_key_set(world: World) -> Non
 
 def test_a_key_that_two_key_sets_share_is_asked_once_and_observed_for_both() -> None:
     world = World()
-    world.state = MemoryState(WEST, own_key_set("orders"), own_key_set("orders").model_copy(update={"name": "wages"}))
+    world.state = MemoryState(WEST, own_key_set("orders"), own_key_set("orders").but(name="wages"))
 
     observed = world.service.ask({"orders", "wages"})
 
@@ -267,7 +262,7 @@ def test_a_key_set_with_a_key_fault_has_its_keys_asked_in_every_round(world: Wor
 def test_a_key_fault_that_is_too_long_ago_or_from_elsewhere_watches_nothing(world: World) -> None:
     world.report(source=Source.DATA_PLANE, key_set="wages")
     world.report(source=Source.KMS_EVENT, key_set="orders")
-    world.pass_by(WATCHED.total_seconds() + 1)
+    world.pass_by(WATCH_PERIOD.total_seconds() + 1)
     world.report(source=Source.DATA_PLANE, key_set="invoices")
 
     observed = world.service.run(1)
@@ -293,7 +288,7 @@ def test_a_key_that_fails_is_found_twice_in_a_row_within_two_rounds_and_watched_
 def test_a_key_set_whose_keys_have_answered_long_enough_is_watched_no_more(world: World) -> None:
     world.report(source=Source.KMS_EVENT, key_set="orders")
     world.service.run(1)
-    world.pass_by(WATCHED.total_seconds() + 1)
+    world.pass_by(WATCH_PERIOD.total_seconds() + 1)
 
     observed = world.service.run(1)
 

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.routing.health import LEAST_BETWEEN_ROUNDS, Outcome, Source
-from kms_failover.domain.routing.probe import (
-    REST_SECONDS,
-    ROUNDS,
-)
+from kms_failover.domain.routing.observation import Outcome, Source
+from kms_failover.domain.routing.probe import REST_SECONDS
 from kms_failover.domain.routing.probe_memory import LOOK_BACK
+from kms_failover.domain.routing.probe_request import ROUNDS
+from kms_failover.domain.routing.rounds import LEAST_BETWEEN_ROUNDS
 from tests.domain.routing.probe_world import SILENT, World
 from tests.domain.strategies import EAST, NOON
 

@@ -8,9 +8,12 @@ import pytest
 
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.controller import ANNOUNCING_TAKES, Controller
-from kms_failover.domain.routing.health import Observation, Outcome, Verdict
+from kms_failover.domain.routing.health import Verdict
 from kms_failover.domain.routing.messages import Bulletin
-from kms_failover.domain.routing.probe import FAULTS_TO_CONFIRM, ROUND_SECONDS, ROUNDS, ProbeService, RoundTrip
+from kms_failover.domain.routing.observation import Observation, Outcome
+from kms_failover.domain.routing.pace import FAULTS_TO_CONFIRM
+from kms_failover.domain.routing.probe import ROUND_SECONDS, ProbeService, RoundTrip
+from kms_failover.domain.routing.probe_request import ROUNDS
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
 from tests.domain.memory_state import MemoryState
@@ -59,7 +62,7 @@ class West:
         self.state = Gone(self._hang)
         self.silent: set[str] = set()
         self.announced: list[int] = []
-        self.told_people: list[int] = []
+        self.published_to_people: list[int] = []
         self.measured: list[Observation] = []
         self.events_reachable = True
         self.asked: tuple[str, ...] = ()
@@ -103,8 +106,8 @@ class West:
             self.now += self.silence_takes
         return {m.arn: lost if m.region in self.silent else RoundTrip(outcome=Outcome.OK) for m in members}
 
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
-        self.told_people += [route.epoch for bulletin in bulletins for route in bulletin.routes]
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
+        self.published_to_people += [route.epoch for bulletin in bulletins for route in bulletin.routes]
 
     def readiness_changed(self, news: News) -> None:
         if not self.events_reachable:

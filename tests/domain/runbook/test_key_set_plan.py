@@ -34,7 +34,7 @@ def test_another_order_is_a_change_and_loses_no_member(order: list[str]) -> None
 
 def test_the_order_of_buckets_is_no_change() -> None:
     buckets = [Bucket(name="invoices", region=EAST), Bucket(name="archive", region=WEST)]
-    before, after = (key_set().model_copy(update={"buckets": tuple(order)}) for order in (buckets, buckets[::-1]))
+    before, after = (key_set().but(buckets=tuple(order)) for order in (buckets, buckets[::-1]))
 
     (change,) = changes(in_force(before), [after], whole=True)
 
@@ -45,7 +45,7 @@ def test_what_a_newer_version_has_put_into_force_is_shown_to_go_when_it_is_writt
     body = key_set().model_dump(mode="json") | {"callers": ["arn:aws:iam::111122223333:role/app"]}
     body["rules"]["patience"] = 3
     there = {"orders": AppliedKeySet("orders", json.dumps(body))}
-    held = key_set().model_copy(update={"failback": Failback.AUTOMATIC})
+    held = key_set().but(failback=Failback.AUTOMATIC)
 
     (written,), (not_written,) = changes(there, [held], whole=True), changes(there, [key_set()], whole=True)
 
@@ -58,7 +58,7 @@ def test_what_a_newer_version_has_put_into_force_is_shown_to_go_when_it_is_writt
 
 
 def test_a_member_is_lost_unless_a_related_key_opens_what_it_has_wrapped() -> None:
-    one_left = related_key_set().model_copy(update={"members": related_key_set().members[:1]})
+    one_left = related_key_set().but(members=related_key_set().members[:1])
 
     (related,) = changes(in_force(related_key_set()), [one_left], whole=True)
     (single,) = changes(in_force(key_set(EAST, WEST)), [key_set(EAST)], whole=True)
@@ -70,8 +70,8 @@ def test_a_member_is_lost_unless_a_related_key_opens_what_it_has_wrapped() -> No
 
 def test_members_of_several_accounts_are_told_when_one_comes() -> None:
     foreign = MemberKey(region=WEST, arn=member(WEST).arn.replace(ACCOUNT, "999999999999"))
-    mixed = key_set(EAST).model_copy(update={"members": (member(EAST), foreign)})
-    held = mixed.model_copy(update={"failback": Failback.AUTOMATIC})
+    mixed = key_set(EAST).but(members=(member(EAST), foreign))
+    held = mixed.but(failback=Failback.AUTOMATIC)
 
     (come,) = changes(in_force(key_set(EAST)), [mixed], whole=True)
     (there,) = changes(in_force(mixed), [held], whole=True)
@@ -107,17 +107,14 @@ def test_only_what_is_new_in_some_region_is_looked_at_as_new() -> None:
 
 def test_a_member_whose_ciphertexts_a_related_key_opens_may_be_named_as_one_that_goes() -> None:
     related = related_key_set()
-    plan = Plan((related.model_copy(update={"members": related.members[:1]}),), {WEST: in_force(related)})
+    plan = Plan((related.but(members=related.members[:1]),), {WEST: in_force(related)})
 
     assert plan.lost == ()
     assert list(plan.not_removed([related.members[1].arn])) == []
 
 
 def test_of_many_members_in_force_the_first_are_named() -> None:
-    there = [
-        key_set(name=f"set-{number}").model_copy(update={"members": (member(EAST, f"{number}"),)})
-        for number in range(20)
-    ]
+    there = [key_set(name=f"set-{number}").but(members=(member(EAST, f"{number}"),)) for number in range(20)]
     (line,) = Plan(tuple(there), {WEST: in_force(*there)}).not_removed(["arn"])
 
     assert line.count("arn:aws:kms:") == MOST_NAMED
@@ -126,7 +123,7 @@ def test_of_many_members_in_force_the_first_are_named() -> None:
 
 def test_a_member_may_go_from_one_key_set_and_stay_in_another() -> None:
     both, other = key_set(), key_set(name="payments")
-    plan = Plan((both.model_copy(update={"members": both.members[:1]}), other), {WEST: in_force(both, other)})
+    plan = Plan((both.but(members=both.members[:1]), other), {WEST: in_force(both, other)})
 
     assert plan.lost == (both.members[1].arn,)
     assert list(plan.not_removed(plan.lost)) == []

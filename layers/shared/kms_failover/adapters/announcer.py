@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from kms_failover.domain.naming import EVENT_SOURCE, Place
 from kms_failover.domain.routing.messages import Bulletin, Sender, message
-from kms_failover.domain.routing.readiness import Kind, News
+from kms_failover.domain.routing.readiness import News, NewsKind
 from kms_failover.domain.routing.route import Route
 from kms_failover.errors import KmsFailoverError
 
@@ -43,7 +43,7 @@ class ReadinessChanged(Detail):
     key_set: str
     observer: str
     number: int
-    kind: Kind
+    kind: NewsKind
     region: str
     regions: tuple[str, ...]
     reason: str
@@ -67,7 +67,7 @@ class SnsAndEventBridge:
         self._topic = place.changes_topic
         self._sender = Sender(place.deployment.name, place.account)
 
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
         told = message(bulletins, self._sender)
         self._sns.publish(TopicArn=self._topic, Subject=told.subject, Message=told.text)
 

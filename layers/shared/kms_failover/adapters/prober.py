@@ -14,7 +14,7 @@ from kms_failover.adapters.answers import answer_of
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.domain.data_keys.fault import FaultClass
 from kms_failover.domain.key_set import MemberKey
-from kms_failover.domain.routing.health import Outcome
+from kms_failover.domain.routing.observation import Outcome
 from kms_failover.domain.routing.probe import NOT_ASKED, RoundTrip
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ CONNECT_TIMEOUT_SECONDS = 1.0  # facts 3.5
 READ_TIMEOUT_SECONDS = 2.0  # two calls and two connects stay below a round's deadline
 PARALLEL = 16
 ROUND_TRIP_ATTEMPTS = 3  # of a round trip whose faults are answered at once, as botocore's own standard (facts 3.4)
-SILENCE = (ConnectTimeoutError, ReadTimeoutError)  # the finding itself, and too slow to be asked about again
+TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)  # the finding itself, and too slow to be asked about again
 CONTEXT = {"kms-failover": "probe"}
 
 _OUTCOMES = {
@@ -99,7 +99,7 @@ def _round_trip(client: "KMSClient", member: MemberKey, start: float) -> RoundTr
             fault = classify(error)
             if fault is None:
                 raise
-            again = fault is FaultClass.REGION and not isinstance(error, SILENCE) and attempt < ROUND_TRIP_ATTEMPTS
+            again = fault is FaultClass.REGION and not isinstance(error, TIMEOUTS) and attempt < ROUND_TRIP_ATTEMPTS
             if not again:
                 outcome = _OUTCOMES.get(fault, Outcome.INCONCLUSIVE)
                 return RoundTrip(outcome=outcome, code=code_of(error), latency_ms=_since(start))

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.adapters.state_table.observations import REPORT_ID, report_time
-from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""Pure decisions: no boto3, no environment, no clock, no logging."""
+"""Values, decisions, and the services that carry these out through ports: no boto3, environment, clock or logging."""

@@ -8,22 +8,19 @@ from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
-    StringConstraints,
     ValidationError,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from kms_failover.domain.model import Arn, Model, Region
+from kms_failover.domain.timing import SECONDS_A_ROUND, SKEW_SECONDS
+
 KEY_ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):(?P<account>[0-9]{12}):key/(?P<key_id>[A-Za-z0-9-]+)\Z"
 )
 MULTI_REGION_KEY_ID_PREFIX = "mrk-"  # facts 2.1: related multi-Region keys share an id of this form
-SECONDS_A_ROUND = 10  # the probe's, design "Decision rules"
-SKEW_SECONDS = 60  # between the clocks of two hosts
 MAX_MEMBER_KEYS = 8  # a bundle of eight wraps is 2 KB; S3 user metadata ends there (facts 6.1)
 
 KEY_SET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
@@ -36,26 +33,6 @@ def _expect_name(said: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_expect_name)]
-
-
-def at_most(letters: int) -> BeforeValidator:
-    """Of a longer text the beginning: what others say is neither refused for its length nor kept whole."""
-    return BeforeValidator(
-        lambda said: f"{said[: letters - 1]}…" if isinstance(said, str) and len(said) > letters else said
-    )
-
-
-KeySetName = Annotated[str, StringConstraints(max_length=63)]  # of a fact; "" is no key set's own
-Region = Annotated[str, StringConstraints(max_length=64)]
-Arn = Annotated[str, StringConstraints(max_length=2048)]  # KMS's own limit of a KeyId
-Code = Annotated[str, at_most(200)]
-Reason = Annotated[str, at_most(2000)]  # an operator's, 1024 letters and their name, and what it is about
-
-
-class Model(BaseModel):
-    """A frozen value that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Origin(StrEnum):
@@ -120,8 +97,8 @@ class MemberKey(Model):
 class Rules(Model):
     """When a region is left, and when it may be returned to. Seconds, counts.
 
-    By default three silent probe rounds, or two that another signal agrees with, move a region;
-    ten quiet minutes bring it back. `of_rounds` makes it k of n: 3 of the last 5, say; None is as many, in a row.
+    `faults_to_impair` is the k, `of_rounds` the n of k of n: 3 of the last 5 probe rounds, say. None is as many, in a
+    row. Fewer suffice where another signal agrees.
     """
 
     faults_to_impair: int = Field(3, ge=1, le=60)

@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from kms_failover.adapters.state_table.items import Item, ItemGroup, epoch_of, fact, unless_epoch
-from kms_failover.domain.routing.judgement import HistoryHeads, Judgement, rescued_judgement
+from kms_failover.domain.routing.intent import Intent, Mode
+from kms_failover.domain.routing.judgement import MAX_HISTORY, HistoryHeads, Judgement, rescued_judgement
 from kms_failover.domain.routing.readiness import News
-from kms_failover.domain.routing.route import Intent, Mode, Route
+from kms_failover.domain.routing.route import Route
 from kms_failover.errors import UnreadableItemError
 
-MAX_HISTORY = 50  # what `status` shows
 NEWS_LIFE = timedelta(days=400)  # TTL: longer than a year's audit
 MAX_JUDGEMENTS = 1000  # one a key set
 MAX_JUDGEMENT_PAGES = 32  # an ordinary one has some KB
@@ -53,7 +53,7 @@ class ControlItems(ItemGroup):
                 if rescued := rescued_judgement(key_set, self.region, version, remains, last):
                     return rescued
             raise
-        return judgement if epoch in {None, judgement.version} else judgement.model_copy(update={"version": epoch})
+        return judgement if epoch in {None, judgement.version} else judgement.but(version=epoch)
 
     def _is_own(self, judgement: Judgement, sort_key: str) -> bool:
         return judgement.key_set == sort_key and judgement.observer == self.region

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from kms_failover.adapters.state_table.unreadable import UnreadableLog
-from kms_failover.domain.key_set import Model
+from kms_failover.domain.model import Model
 from kms_failover.domain.plain_text import shown
 from kms_failover.domain.problems import problems
 from kms_failover.errors import LONGEST_SHOWN, UnreadableItemError, WriteConflictError

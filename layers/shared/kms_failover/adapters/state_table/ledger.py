@@ -39,7 +39,7 @@ class LedgerItems(ItemGroup):
         """False if it is not stored like this any more."""
         if held.record is None:
             return False
-        marked = held.record.model_copy(update={"sent_at": at})
+        marked = held.record.but(sent_at=at)
         try:
             self._items.put_if(f"debt#{held.key_set}", held.id, marked, 0, _stored_as(held.as_stored))
         except WriteConflictError:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from kms_failover.adapters.state_table.items import Item, ItemGroup
-from kms_failover.domain.routing.health import Observation, Source
+from kms_failover.domain.routing.observation import Observation, Source
 from kms_failover.domain.routing.signals import IgnoredEvent
 
 OBSERVATION_LIFE = timedelta(hours=2)  # TTL; twice the hour over which impairments are counted

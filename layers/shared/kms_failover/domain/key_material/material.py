@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Arn, Code, KeySetName, Model, Reason, Region
+from kms_failover.domain.model import Arn, Code, KeySetName, Model, Reason, Region
 
 MATERIAL_BYTES = 32  # a symmetric encryption key outside China Regions (facts 1.2)
 ENABLED, DISABLED, PENDING_IMPORT = "Enabled", "Disabled", "PendingImport"

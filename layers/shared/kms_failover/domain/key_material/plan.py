@@ -14,9 +14,9 @@ from kms_failover.domain.key_material.material import (
     MaterialLoss,
     MaterialRecord,
 )
-from kms_failover.domain.key_set import SKEW_SECONDS, KeySet, Material, Origin, RestoreAfterDeletion
+from kms_failover.domain.key_set import KeySet, Material, Origin, RestoreAfterDeletion
+from kms_failover.domain.timing import CLOCK_SKEW
 
-CLOCK_SKEW = timedelta(seconds=SKEW_SECONDS)
 WHOLE_SECOND = timedelta(seconds=1)  # an event tells its time without a fraction
 
 _ORDER = "`kms-failover reimport` imports it"
@@ -29,7 +29,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class ImportPlan:
     action: Action
     reason: str
     concern: Concern = Concern.NONE
@@ -44,7 +44,7 @@ class MaterialContext:
     losses: tuple[MaterialLoss, ...] = ()
 
 
-def plan_import(view: KeyView, known: MaterialContext, now: datetime, *, ordered: bool = False) -> Plan:
+def plan_import(view: KeyView, known: MaterialContext, now: datetime, *, ordered: bool = False) -> ImportPlan:
     """What to do with an EXTERNAL key that KMS shows so; `ordered` is a person's command.
 
     Re-import works in Enabled, Disabled and PendingImport (facts 1.3); in any other state there is nothing to be done.
@@ -52,44 +52,44 @@ def plan_import(view: KeyView, known: MaterialContext, now: datetime, *, ordered
     if view.state == PENDING_IMPORT:
         return _plan_restoration(view, known, now, ordered=ordered)
     if view.state not in PRESENT:
-        return Plan(Action.NOTHING, f"the key is {view.state}")
+        return ImportPlan(Action.NOTHING, f"the key is {view.state}")
     if ordered:
-        return Plan(Action.RENEW, "asked for")
+        return ImportPlan(Action.RENEW, "asked for")
     own = view.own(known.record.key_material_id)
     valid_to = own.valid_to if own else view.valid_to
     if valid_to is None or valid_to - now > timedelta(days=known.material.renew_before_days):
-        return Plan(Action.NOTHING, "the material is valid long enough")
+        return ImportPlan(Action.NOTHING, "the material is valid long enough")
     expires = f"the material expires at {valid_to.isoformat()}"
     if view.state == DISABLED:
         reason = f"{expires}; the key is disabled, and an import may enable it: {_ORDER}"
-        return Plan(Action.NOTHING, reason, Concern.DISABLED)
-    return Plan(Action.RENEW, expires)
+        return ImportPlan(Action.NOTHING, reason, Concern.DISABLED)
+    return ImportPlan(Action.RENEW, expires)
 
 
-def _plan_restoration(view: KeyView, known: MaterialContext, now: datetime, *, ordered: bool) -> Plan:
+def _plan_restoration(view: KeyView, known: MaterialContext, now: datetime, *, ordered: bool) -> ImportPlan:
     if ordered:
-        return Plan(Action.RESTORE, "asked for")
+        return ImportPlan(Action.RESTORE, "asked for")
     own = view.own(known.record.key_material_id)
     if own is not None and own.imported:
-        return Plan(Action.NOTHING, "the service's own material is in place; KMS has not enabled the key")
+        return ImportPlan(Action.NOTHING, "the service's own material is in place; KMS has not enabled the key")
     if known.record.present_state == DISABLED:
         reason = f"the key was disabled when it was last seen, and an import enables it: {_ORDER}"
-        return Plan(Action.NOTHING, reason, Concern.DISABLED)
+        return ImportPlan(Action.NOTHING, reason, Concern.DISABLED)
     if known.material.restore_after_deletion is RestoreAfterDeletion.ALWAYS:
-        return Plan(Action.RESTORE, "the key is pending import: nothing under it opens")
+        return ImportPlan(Action.RESTORE, "the key is pending import: nothing under it opens")
     return _unless_deleted(known, now)
 
 
-def _unless_deleted(known: MaterialContext, now: datetime) -> Plan:
+def _unless_deleted(known: MaterialContext, now: datetime) -> ImportPlan:
     """What people did is not undone. Material that is gone although it cannot have expired counts as deleted."""
     if deletion := _standing(known, LossKind.DELETED):
-        return Plan(Action.NOTHING, f"{in_words(deletion)}: {_ORDER}", Concern.DELETED)
+        return ImportPlan(Action.NOTHING, f"{in_words(deletion)}: {_ORDER}", Concern.DELETED)
     if known.record.was_present_at is None and known.record.valid_to is None:
-        return Plan(Action.RESTORE, "the key is pending import, and nobody is known to have deleted its material")
+        return ImportPlan(Action.RESTORE, "the key is pending import, and nobody is known to have deleted its material")
     if _standing(known, LossKind.EXPIRED) or _may_have_expired(known.record, now):
-        return Plan(Action.RESTORE, "the material has expired: nothing under the key opens")
+        return ImportPlan(Action.RESTORE, "the material has expired: nothing under the key opens")
     reason = "the material is gone before it can have expired: somebody has deleted it, or KMS has lost it"
-    return Plan(Action.NOTHING, f"{reason}; {_ORDER}", Concern.DELETED)
+    return ImportPlan(Action.NOTHING, f"{reason}; {_ORDER}", Concern.DELETED)
 
 
 def _standing(known: MaterialContext, kind: LossKind) -> MaterialLoss | None:

@@ -8,8 +8,9 @@ from kms_failover.domain.key_material.material import Concern, MaterialLoss
 from kms_failover.domain.key_material.plan import nothing_to_import
 from kms_failover.domain.key_material.ports import Ports
 from kms_failover.domain.key_material.reimport_request import EVERY_KEY, ReimportRequest
-from kms_failover.domain.key_material.round import ENOUGH_SECONDS, Round
-from kms_failover.domain.key_material.turn import Reimport, Turn
+from kms_failover.domain.key_material.reimport_result import Reimport
+from kms_failover.domain.key_material.round import ENOUGH_SECONDS, ReimportRound
+from kms_failover.domain.key_material.turn import Turn
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.plain_text import shown
 from kms_failover.errors import IntentRefusedError, UnknownKeySetError
@@ -199,7 +200,7 @@ class ReimportService:
         return False
 
     def _round(self, turns: list[Turn], request: ReimportRequest, seconds_left: Callable[[], float]) -> _LookResult:
-        looked, finished = Round(request, seconds_left, self.sleep, self.ports.clock).run(turns)
+        looked, finished = ReimportRound(request, seconds_left, self.sleep, self.ports.clock).run(turns)
         untold = self._tell(looked)
         return _LookResult(tuple(turn.result for turn in turns), finished, untold)
 

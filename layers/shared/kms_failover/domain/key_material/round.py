@@ -17,7 +17,7 @@ THROTTLED_SECONDS = 2.0  # GetParametersForImport is answered once a second (fac
 
 
 @dataclass(frozen=True)
-class Round:
+class ReimportRound:
     """Ends before its time does. The next one begins where it ended: what was unseen for longest is looked at first."""
 
     request: ReimportRequest

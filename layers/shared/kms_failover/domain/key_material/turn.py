@@ -3,9 +3,9 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from kms_failover.domain.key_material.concern import FOR_PEOPLE, QUICK_TRIES, concern_of, is_late
 from kms_failover.domain.key_material.material import (
     ENABLED,
     PENDING_IMPORT,
@@ -15,58 +15,27 @@ from kms_failover.domain.key_material.material import (
     MaterialLoss,
     MaterialRecord,
 )
-from kms_failover.domain.key_material.plan import WHOLE_SECOND, Action, MaterialContext, Plan, plan_import
+from kms_failover.domain.key_material.plan import WHOLE_SECOND, Action, ImportPlan, MaterialContext, plan_import
 from kms_failover.domain.key_material.ports import Ports
+from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.domain.key_set import KeySet, Material, MemberKey
 from kms_failover.domain.plain_text import shown
 from kms_failover.errors import (
     ImportRefusedError,
     IntentRefusedError,
     KeyNotReadyError,
-    MaterialMissingError,
     SentinelError,
     SeveralMaterialsError,
     ThrottledError,
-    UnreadableItemError,
 )
 
-QUICK_TRIES = 3  # by the event, by Lambda's two repeats, or by the schedule: a short fault has passed by then
 FIRST_WAIT = timedelta(minutes=30)  # two runs of the schedule; doubled with each failure after that
 LONGEST_WAIT = timedelta(hours=4)
 LONGEST_VALIDITY = timedelta(days=365) - timedelta(hours=1)  # facts 1.2: 365 days, by KMS's clock and not by ours
-LONGEST_ABSENCE = timedelta(hours=1)  # four runs of the schedule: by then what mends itself has come
 LONGEST_FAILURE = 500  # characters that are kept of an error's message
-FOR_PEOPLE = (
-    MaterialMissingError,
-    ImportRefusedError,
-    SentinelError,
-    SeveralMaterialsError,
-    UnreadableItemError,
-)  # time mends none of these
 NOT_REACHED = "not reached in this run: the next one goes on"
 TAKES_NONE = "KMS takes material in Enabled, Disabled and PendingImport alone. Cancel its deletion, or wait; then order"
 ORDER_NOT_REACHED = "the run's time was over before its turn: order it again"
-
-
-@dataclass(frozen=True)
-class Reimport:
-    """What was done for one member key; `error` if it could not be, `concern` if people must act."""
-
-    key_set: str
-    region: str
-    action: Action
-    reason: str
-    key_material_id: str = ""
-    valid_to: datetime | None = None
-    state: str = ""
-    concern: Concern = Concern.NONE
-    error: Exception | None = field(default=None, repr=False)
-    may_pass: bool = False  # the error: by the time that a repeat of the event comes
-
-    def after(self, earlier: "Reimport | None") -> "Reimport":
-        """Of two rounds of one run: what the earlier did is not forgotten because the later found it done."""
-        is_quiet = self.error is None and self.action is Action.NOTHING
-        return earlier if earlier is not None and earlier.action is not Action.NOTHING and is_quiet else self
 
 
 class Turn:
@@ -81,7 +50,7 @@ class Turn:
         self.member = member
         self._material = material
         self.record = MaterialRecord(key_set=key_set.name, region=member.region, key_arn=member.arn)
-        self.plan = Plan(Action.NOTHING, NOT_REACHED)
+        self.plan = ImportPlan(Action.NOTHING, NOT_REACHED)
         self.error: Exception | None = None
         self._losses: tuple[MaterialLoss, ...] = ()
         self._is_read = False
@@ -121,12 +90,12 @@ class Turn:
 
     def wait(self, until: datetime) -> None:
         failure = f"{self.record.failure} ({self.record.failures} times in a row; next try after {until.isoformat()})"
-        self.plan = Plan(Action.NOTHING, failure, Concern(self.record.concern))
+        self.plan = ImportPlan(Action.NOTHING, failure, Concern(self.record.concern))
 
     def leave(self) -> None:
         """No failure of the key's; but one that run after run leaves is people's business before it lapses."""
-        concern = Concern.FAILING if self._is_late else Concern(self.record.concern)
-        self.plan = Plan(Action.NOTHING, NOT_REACHED, concern)
+        late = is_late(self.record, self._material, self._ports.clock())
+        self.plan = ImportPlan(Action.NOTHING, NOT_REACHED, Concern.FAILING if late else Concern(self.record.concern))
 
     def imports(self) -> bool:
         """False: KMS is asked too much, and nothing has happened."""
@@ -159,8 +128,8 @@ class Turn:
             update |= {"failure": failure, "failed_at": now, "failures": self.record.failures + 1}
         elif not (waits and self.plan.concern is Concern.FAILING):
             update |= {"failures": 0}
-        self.record = self.record.model_copy(update=update)
-        self.record = self.record.model_copy(update={"concern": self._concern().value})
+        self.record = self.record.but(**update)
+        self.record = self.record.but(concern=concern_of(self.record, self.plan, self.error, now).value)
         if self._is_read:
             with self._kept():
                 self._ports.ledger.put_material(self.record)
@@ -182,7 +151,7 @@ class Turn:
         return self._is_read and self.record.told != self.record.concern
 
     def told(self) -> None:
-        self.record = self.record.model_copy(update={"told": self.record.concern})
+        self.record = self.record.but(told=self.record.concern)
         with self._kept():
             self._ports.ledger.put_material(self.record)
 
@@ -225,7 +194,7 @@ class Turn:
         if not self._is_read:
             return  # without its record nobody knows what may be done
         now = self._ports.clock()
-        self.record = self.record.model_copy(update={"tried_at": now})
+        self.record = self.record.but(tried_at=now)
         self._view = view = self._ports.keys.view(self.member.arn)
         self._several = view.several(self.record.key_material_id)
         self._see(view, now)
@@ -254,10 +223,10 @@ class Turn:
         except ImportRefusedError:
             if not view.is_replica or view.has_had_material or self._primary_has_material():
                 raise
-            self.plan = Plan(Action.NOTHING, "waits for the primary key: its material is imported there first")
+            self.plan = ImportPlan(Action.NOTHING, "waits for the primary key: its material is imported there first")
             return
         self._imported = now, valid_to
-        self.record = self.record.model_copy(update={"key_material_id": material_id})
+        self.record = self.record.but(key_material_id=material_id)
 
     def _settle(self) -> None:
         if self._imported is None:
@@ -279,38 +248,14 @@ class Turn:
             )
         if view.state == ENABLED:
             self._prove()
-        self.record = self.record.model_copy(update={"imported_at": at, "valid_to": valid_to})
-
-    @property
-    def _is_late(self) -> bool:
-        """Half of the time that there was for its renewal has passed: by default the key lapses in 15 days."""
-        valid_to = self.record.shown_valid_to or self.record.valid_to
-        half = timedelta(days=self._material.renew_before_days) / 2
-        return valid_to is not None and valid_to - self._ports.clock() < half
-
-    def _concern(self) -> Concern:
-        if self.plan.concern is not Concern.NONE:
-            return self.plan.concern
-        if isinstance(self.error, SeveralMaterialsError):
-            return Concern.SEVERAL_MATERIALS
-        if isinstance(self.error, UnreadableItemError):
-            return Concern.UNREAD
-        tried = self.record.failures >= QUICK_TRIES or self.record.state == PENDING_IMPORT
-        fails = isinstance(self.error, FOR_PEOPLE) or (self.error and tried) or self._is_absent_long
-        return Concern.FAILING if fails else Concern.NONE
-
-    @property
-    def _is_absent_long(self) -> bool:
-        """Whatever it waits for: a key that opens nothing for so long is people's business."""
-        since = self.record.absent_since
-        return since is not None and self._ports.clock() - since >= LONGEST_ABSENCE
+        self.record = self.record.but(imported_at=at, valid_to=valid_to)
 
     def _see(self, view: KeyView, now: datetime) -> None:
         absent_since = None if view.state in PRESENT else self.record.absent_since or now
         update: dict[str, object] = {"seen_at": now, "state": view.state, "absent_since": absent_since}
         if view.state in PRESENT:
             update |= {"present_at": now, "present_state": view.state, "shown_valid_to": view.valid_to}
-        self.record = self.record.model_copy(update=update)
+        self.record = self.record.but(**update)
 
     def _catch_up(self, view: KeyView) -> None:
         """The sentinel is made while the material is known to be right, so that a later restoration can be proved.
@@ -319,7 +264,7 @@ class Turn:
         """
         if not self.record.sentinel or self.record.valid_to != view.valid_to:
             update = {"key_material_id": view.material_id, "valid_to": view.valid_to}
-            self.record = self.record.model_copy(update=update)
+            self.record = self.record.but(**update)
             self._prove()
 
     def _prove(self) -> None:
@@ -327,7 +272,7 @@ class Turn:
         keys, arn = self._ports.keys, self.member.arn
         if not self.record.sentinel:
             sentinel = base64.b64encode(keys.make_sentinel(arn, context)).decode()
-            self.record = self.record.model_copy(update={"sentinel": sentinel})
+            self.record = self.record.but(sentinel=sentinel)
         if not keys.opens_sentinel(arn, base64.b64decode(self.record.sentinel), context):
             raise SentinelError(f"the sentinel of key set {self.key_set.name!r} does not open with {arn}")
 

@@ -11,7 +11,8 @@ from typing import Protocol, Self
 from pydantic import AwareDatetime
 
 from kms_failover.domain.event_fields import json_object
-from kms_failover.domain.key_set import Arn, KeySet, KeySetName, Model, Reason, Region
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import Arn, KeySetName, Model, Reason, Region
 from kms_failover.domain.objects.debt import BucketName, Debt, LedgerEntry
 from kms_failover.domain.objects.object_record import has_failed
 from kms_failover.errors import EventFormatError, UnknownBucketError, WriteConflictError
@@ -143,7 +144,7 @@ class BackfillService:
             begun = self.ledger.backfill(key_set.name, step.bucket, Phase.BEGUN)
             if begun is None or begun.execution != step.execution:
                 why = "another one began meanwhile" if begun else "no record of its begin can be read"
-                return record.model_copy(update={"ended_at": now, "reason": why})
+                return record.but(ended_at=now, reason=why)
             record = self._ended(begun, step, now)
         self.ledger.put_backfill(record)
         return record
@@ -156,7 +157,7 @@ class BackfillService:
         noted = []
         for begun in islice(self._without_end(), MAX_LOOKED_AFTER):
             if (how := self.map_runs.ended_as(begun.execution)) and not self._has_end(begun):
-                failed = begun.model_copy(update={"reason": how})
+                failed = begun.but(reason=how)
                 with suppress(WriteConflictError):  # another one began meanwhile
                     self.ledger.replace_backfill(begun, failed)
                     noted.append(failed)
@@ -183,7 +184,7 @@ class BackfillService:
         if counted:
             failed = counted.listed - counted.succeeded + self._failed_looks(begun)
             counts = {"listed": counted.listed, "failed": min(counted.listed, failed)}
-        return begun.model_copy(update={"ended_at": now, "reason": reason} | counts)
+        return begun.but(**({"ended_at": now, "reason": reason} | counts))
 
     def _failed_looks(self, begun: Backfill) -> int:
         """Objects whose look failed since it began, and that no later look has settled: owed, with the error."""

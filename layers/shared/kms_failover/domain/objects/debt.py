@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Code, KeySetName, Model, Reason, Region
+from kms_failover.domain.model import Code, KeySetName, Model, Reason, Region
 
 BucketName = Annotated[str, Field(max_length=255)]  # the oldest buckets have names so long
 ObjectKey = Annotated[str, Field(max_length=1024)]  # S3's own limit, in bytes

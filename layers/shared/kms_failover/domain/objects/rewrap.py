@@ -1,21 +1,21 @@
-"""Rewrapping: bring one object's data key under the local region's KMS key, so that it opens with that region alone.
+"""Rewrapping: bring one object's data key under the local KMS key, so that it opens with that region alone.
 
 Old or new, never between: the new wrap is opened and checked before it is written, the write is one conditional
 CopyObject, and what was written is read back and opened before success is said. Doing it twice changes nothing.
 """
 
-import hmac
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Protocol
 
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.objects.keys import Keys
 from kms_failover.domain.objects.known_members import DOUBTS, doubt_of, not_known, not_wrapped_for
 from kms_failover.domain.objects.object_record import Cause, Ledger, ObjectRecord, VersionSeen
+from kms_failover.domain.objects.proven_write import ProvenWrite
+from kms_failover.domain.objects.rewrap_result import RewrapOutcome, RewrapResult
 from kms_failover.domain.objects.s3_envelope import Envelope
 from kms_failover.domain.objects.stored_object import ObjectStore, StoredObject
 from kms_failover.errors import (
@@ -23,7 +23,6 @@ from kms_failover.errors import (
     CommitmentError,
     KeySetChangedError,
     KmsFailoverError,
-    ObjectChangedError,
     ObjectFormatError,
     RegionUnavailableError,
     TamperedError,
@@ -33,53 +32,6 @@ from kms_failover.errors import (
 )
 
 NO_LOCAL_WRAP = "the local wrap could not be made"
-MAX_COPIES = 3  # of one object in one turn; each after the first repairs what somebody changed in that moment
-
-
-class Keys(Protocol):
-    """What rewrapping asks of KMS, for one key set, seen from one region."""
-
-    region: str
-
-    def open_locally(self, blob: bytes, context: Mapping[str, str]) -> bytes | None:
-        """The plaintext data key; None if this blob, or no wrap of this bundle, is under the local member key.
-
-        Raises:
-            BundleError: this bundle's wrap for the local key opens with none, and another wrap does.
-            WrapRefusedError: so it is with each wrap of this bundle.
-            CommitmentError: its wrap for the local key opens to another key than the bundle's.
-        """
-        ...
-
-    def open_anywhere(self, blob: bytes, context: Mapping[str, str]) -> bytes:
-        """With any member key.
-
-        Raises:
-            WrapUnavailableError: those that might open it could not be asked.
-            WrapRefusedError: every member key of this key set was asked, and none opens it.
-        """
-        ...
-
-    def wrap_locally(self, data_key: bytes, context: Mapping[str, str]) -> bytes: ...
-
-    def complete(self, bundle: bytes, context: Mapping[str, str]) -> tuple[bytes, tuple[str, ...]]:
-        """The bundle with the wraps it lacked, and the regions that still cannot open it. Raises as `open_anywhere`."""
-        ...
-
-
-class Outcome(StrEnum):
-    ALREADY = "already"  # nothing to do, which includes an object that is gone
-    REWRAPPED = "rewrapped"
-    OWED = "owed"  # some region cannot open it yet; the debt is recorded
-    REFUSED = "refused"  # never touched; the refusal is recorded
-
-
-@dataclass(frozen=True)
-class Result:
-    bucket: str
-    key: str
-    outcome: Outcome
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +44,7 @@ class RewrapService:
     region: str
     clock: Callable[[], datetime]
 
-    def rewrap(self, bucket: str, key: str) -> Result:
+    def rewrap(self, bucket: str, key: str) -> RewrapResult:
         """Only the current version: copying an older one onto itself would make it the current one.
 
         Raises:
@@ -107,17 +59,17 @@ class RewrapService:
         except KeySetChangedError:
             return self._look_at(bucket, key)
 
-    def _look_at(self, bucket: str, key: str) -> Result:
+    def _look_at(self, bucket: str, key: str) -> RewrapResult:
         record = self._record(bucket, key)
         try:
             stored = self.objects.head(bucket, key)
         except ObjectFormatError as error:
             record.refuse(VersionSeen(), str(error), still_lack=(self.region,))  # for all that anybody knows
-            return Result(bucket, key, Outcome.REFUSED, str(error))
+            return RewrapResult(bucket, key, RewrapOutcome.REFUSED, str(error))
         if stored is None or (stored.size == 0 and not any(name.startswith("x-amz-") for name in stored.metadata)):
             record.settle(VersionSeen(), {})
             reason = "there is no such object" if stored is None else "it is empty"
-            return Result(bucket, key, Outcome.ALREADY, reason)
+            return RewrapResult(bucket, key, RewrapOutcome.ALREADY, reason)
         return _Rewrapping(self, record, stored).run()
 
     def record_failure(self, bucket: str, key: str, code: str) -> None:
@@ -144,7 +96,7 @@ class _Rewrapping:
     record: ObjectRecord
     stored: StoredObject
 
-    def run(self) -> Result:
+    def run(self) -> RewrapResult:
         try:
             envelope = Envelope.read(self.stored.metadata)
             bundle = Bundle.parse(envelope.wrapped_key) if envelope.holds_bundle else None
@@ -163,7 +115,7 @@ class _Rewrapping:
     def key_set(self) -> KeySet:
         return self.record.key_set
 
-    def _bring_home(self, envelope: Envelope, keys: Keys) -> Result:
+    def _bring_home(self, envelope: Envelope, keys: Keys) -> RewrapResult:
         try:
             local = self._opened_here(envelope, keys)
         except CommitmentError:
@@ -187,7 +139,7 @@ class _Rewrapping:
                 envelope.verify(local)
             return local
 
-    def _rewrap(self, envelope: Envelope, keys: Keys, local: bytes | None) -> Result:
+    def _rewrap(self, envelope: Envelope, keys: Keys, local: bytes | None) -> RewrapResult:
         if envelope.holds_bundle:
             with self._refusing_another_key():
                 blob, missing = keys.complete(envelope.wrapped_key, envelope.context)
@@ -204,14 +156,14 @@ class _Rewrapping:
         changed = blob != envelope.wrapped_key
         seen, left = self._seen, envelope.with_wrapped_key(blob)
         if changed:
-            seen = self._write(left, keys, local)
+            seen = ProvenWrite(self.service.objects, keys, self.stored).write(left, local)
         owed = dict.fromkeys(missing, Cause()) | self._not_known(left)
         self.record.settle(seen, owed)
         if missing:
-            return self._result(Outcome.OWED, f"no wrap yet for {', '.join(missing)}")
+            return self._result(RewrapOutcome.OWED, f"no wrap yet for {', '.join(missing)}")
         if owed:
-            return self._result(Outcome.OWED, "; ".join(DOUBTS[cause.code] for cause in owed.values()))
-        return self._result(Outcome.REWRAPPED if changed else Outcome.ALREADY)
+            return self._result(RewrapOutcome.OWED, "; ".join(DOUBTS[cause.code] for cause in owed.values()))
+        return self._result(RewrapOutcome.REWRAPPED if changed else RewrapOutcome.ALREADY)
 
     @contextmanager
     def _refusing_another_key(self) -> Iterator[None]:
@@ -221,38 +173,6 @@ class _Rewrapping:
         except CommitmentError as error:
             self._refuse(str(error))
             raise TamperedError(str(error)) from error
-
-    def _write(self, fresh: Envelope, keys: Keys, data_key: bytes | None) -> VersionSeen:
-        """Prove the new wrap, write it, read it back and prove that."""
-        proven = _open(fresh, keys, data_key)
-        stored, now = self.stored, self.service.objects.head(self.stored.bucket, self.stored.key)
-        if now is None or (now.etag, now.metadata) != (stored.etag, stored.metadata):
-            raise ObjectChangedError(f"{self._name} was changed while it was being rewrapped")
-        written = self._copy(now, fresh)
-        _open(Envelope.read(written.metadata), keys, proven)
-        return VersionSeen(written.etag, written.version_id)
-
-    def _copy(self, source: StoredObject, fresh: Envelope) -> StoredObject:
-        """Carries what the look directly before it showed, and what changed since: that is in the version below ours.
-
-        The other order loses it: a legal hold, a header or metadata that came while KMS was asked, or after the look.
-        """
-        current = source
-        for _ in range(MAX_COPIES):
-            wanted = fresh.applied_to(source.metadata)
-            self.service.objects.replace_metadata(replace(source, etag=current.etag), wanted)
-            written = self.service.objects.head(source.bucket, source.key)
-            if written is None or written.metadata != wanted:
-                raise ObjectChangedError(f"{self._name} was overwritten while it was being rewrapped")
-            below = self.service.objects.replaced(written)
-            if below is None or _makes_the_same(fresh, below, current):
-                return written
-            source, current = below, written
-        raise ObjectChangedError(f"{self._name} is being changed all the time")
-
-    @property
-    def _name(self) -> str:
-        return f"s3://{self.stored.bucket}/{self.stored.key}"
 
     def _expect_own(self, bundle: Bundle) -> None:
         if bundle.key_set != self.key_set.name:
@@ -292,16 +212,16 @@ class _Rewrapping:
         bundle = Bundle.parse(envelope.wrapped_key) if envelope.holds_bundle else None
         return not_known(bundle, self.key_set, self.service.ledger, self.service.region)
 
-    def _owe(self, envelope: Envelope, reason: str, cause: Cause, *, opens_here: bool = True) -> Result:
+    def _owe(self, envelope: Envelope, reason: str, cause: Cause, *, opens_here: bool = True) -> RewrapResult:
         """A bundle is owed to the regions without a wrap, and to this one where nobody has seen its wrap open."""
         lacking, here = self._lacking(envelope, opens_here=False), (self.service.region,)
         owed = lacking if lacking and opens_here else (*lacking, *here)
         self.record.settle(self._seen, dict.fromkeys(owed, cause))
-        return self._result(Outcome.OWED, reason)
+        return self._result(RewrapOutcome.OWED, reason)
 
     def _refuse_by_key_set(
         self, envelope: Envelope, error: KmsFailoverError, still_lack: tuple[str, ...] = ()
-    ) -> Result:
+    ) -> RewrapResult:
         """What the key set says may be said for good only while it is the one in force, and every member was asked.
 
         Otherwise nobody knows whether it opens here, so it is owed here too: that ends by itself, or a person ends it.
@@ -312,30 +232,13 @@ class _Rewrapping:
             return self._refuse(str(error), still_lack)
         return self._owe(envelope, f"{error}, but {DOUBTS[doubt]}", Cause(doubt), opens_here=False)
 
-    def _refuse(self, reason: str, still_lack: tuple[str, ...] = ()) -> Result:
+    def _refuse(self, reason: str, still_lack: tuple[str, ...] = ()) -> RewrapResult:
         self.record.refuse(self._seen, reason, still_lack)
-        return self._result(Outcome.REFUSED, reason)
+        return self._result(RewrapOutcome.REFUSED, reason)
 
-    def _result(self, outcome: Outcome, reason: str = "") -> Result:
-        return Result(self.stored.bucket, self.stored.key, outcome, reason)
+    def _result(self, outcome: RewrapOutcome, reason: str = "") -> RewrapResult:
+        return RewrapResult(self.stored.bucket, self.stored.key, outcome, reason)
 
 
 def _waits_for(error: RegionUnavailableError) -> tuple[str, ...]:
     return error.regions if isinstance(error, WrapUnavailableError) else (error.region,)
-
-
-def _makes_the_same(fresh: Envelope, one: StoredObject, other: StoredObject) -> bool:
-    """Whether a copy would carry the same, whatever wrap they have: another worker may have been first."""
-    first, second = ((fresh.applied_to(version.metadata), version.settings) for version in (one, other))
-    return first == second
-
-
-def _open(envelope: Envelope, keys: Keys, expected: bytes | None) -> bytes:
-    """With the local key only; CommitmentError unless that gives the object's own data key."""
-    opened = keys.open_locally(envelope.wrapped_key, envelope.context)
-    if opened is None:
-        raise CommitmentError("the new wrap does not open with the local key")
-    envelope.verify(opened)
-    if expected is not None and not hmac.compare_digest(opened, expected):
-        raise CommitmentError("the new wrap opened to another key than the old one")
-    return opened

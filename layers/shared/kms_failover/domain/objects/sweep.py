@@ -8,33 +8,28 @@ and not tried yet waits in the queue.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import batched, islice
 from typing import Protocol
 
-from kms_failover.domain.event_fields import json_object, shown
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.backfill import Backfill
 from kms_failover.domain.objects.debt import Debt, LedgerEntry
-from kms_failover.domain.objects.object_record import KEY_SET_UNREAD, REFUSED
-from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.objects.object_record import KEY_SET_UNREAD
+from kms_failover.domain.objects.repayment import is_due, is_overdue, is_parked
+from kms_failover.domain.routing.health import RegionHealth
 from kms_failover.domain.routing.judgement import Judgement
-from kms_failover.errors import EventFormatError, UnknownKeySetError, UnreadableItemError
+from kms_failover.errors import UnknownKeySetError, UnreadableItemError
 
 MAX_QUEUED = 500  # a run, one a minute: less than four rewrap workers do in it, so arrivals do not wait behind debt
 MAX_READ = 5000  # debts read in a run, of each region and bucket: at 400 bytes each some 2 MB
 MAX_DROPPED = 500  # of each region and bucket, in a run
 MAX_ADOPTED = 1000  # former items in a run, each by two writes: some 20 s of the function's 60
-FIRST_PAUSE = timedelta(minutes=1)  # between tries; doubled each time
-LONGEST_PAUSE = timedelta(hours=1)  # 24 tries a day of what only a person can mend
-LONGEST_PAUSE_FOR_A_REGION = timedelta(minutes=5)  # which nobody calls impaired, or not yet; or for a key set
 SENT_LASTS = timedelta(hours=6)  # then it is sent again: at most four times a day, however slow the queue is
 BATCH = 10  # as many as SQS takes at once: what is marked as sent and not taken is no more than these
-OVERDUE_AFTER = timedelta(hours=1)  # some six tries of a debt that fails
 MAX_REFUSALS_COUNTED = 1000  # of each bucket, in a run: at 400 bytes each 0.4 MB
 MAX_NAMED = 10  # of the overdue, the oldest, in the log
 NOBODYS_AFTER = timedelta(days=1)  # debts of before they named their region: key sets reach every region within it
-RECOVERED = "KMS Region Recovered"
 
 
 @dataclass(frozen=True)
@@ -163,7 +158,7 @@ class SweepService:
         marked = [self.ledger.mark_sent(held, now) for held in due.held]
         return any(marked)
 
-    def _owed(self, key_set: KeySet, run: "_Run") -> Iterator[DebtSummary]:
+    def _owed(self, key_set: KeySet, run: "_KeySetDebts") -> Iterator[DebtSummary]:
         """Of each region that has something to count."""
         buckets = key_set.buckets_in(self.region)
         refused = sum(self.ledger.refused(key_set.name, bucket.name, MAX_REFUSALS_COUNTED) for bucket in buckets)
@@ -196,12 +191,12 @@ class SweepService:
         rest = others[: MAX_QUEUED - len(oldest)]
         return oldest + sorted(rest, key=lambda one: one.since)
 
-    def _read(self, key_set: KeySet) -> "_Run":
+    def _read(self, key_set: KeySet) -> "_KeySetDebts":
         """Whomever it is owed to: an object is rewrapped where its bucket lies.
 
         Of a key set of which an older version stands in nobody knows which buckets and regions have left it.
         """
-        now, run, health = self.clock(), _Run(), self._health(key_set)
+        now, run, health = self.clock(), _KeySetDebts(), self._health(key_set)
         here = {bucket.name for bucket in key_set.buckets_in(self.region)}
         known = {bucket.name for bucket in key_set.buckets}
         is_current = not self.ledger.stands_in(key_set.name)
@@ -252,7 +247,7 @@ class _DueObject:
 
 
 @dataclass
-class _Run:
+class _KeySetDebts:
     """What was found of one key set."""
 
     due: dict[RewrapMessage, _DueObject] = field(default_factory=dict)
@@ -280,73 +275,3 @@ class _Run:
             due = self.due.setdefault(message, _DueObject(message, debt.since))
             due.since = min(due.since, debt.since)
             due.held.append(held)
-
-
-def is_parked(debt: Debt, health: Mapping[str, RegionHealth]) -> bool:
-    """Whether a try would be in vain: the region it is owed to is out, or all of those that it waits for."""
-    if debt.code == REFUSED or _is_out(debt.owed_to, health):
-        return True
-    return bool(debt.waits_for) and all(_is_out(region, health) for region in debt.waits_for)
-
-
-def is_due(debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> bool:
-    """After one minute, then two, four, up to an hour; at once where a region it may have waited for has changed.
-
-    Example: tried for the third time at 12:00, it is due at 12:04.
-    """
-    if debt.tried_at is None:
-        return True
-    regions = {debt.owed_to, *debt.waits_for}
-    if any(health[region].since > debt.tried_at for region in regions & health.keys()):
-        return True
-    failed = bool(debt.code) and not debt.waits_for and debt.code != KEY_SET_UNREAD
-    longest = LONGEST_PAUSE if failed else LONGEST_PAUSE_FOR_A_REGION
-    pause: timedelta = min(FIRST_PAUSE * 2 ** min(debt.tries - 1, 10), longest)
-    return now - debt.tried_at >= pause
-
-
-def is_overdue(debt: Debt, health: Mapping[str, RegionHealth], now: datetime) -> bool:
-    """Whether it could have been repaid for an hour, and was not: no outage explains it, so nothing else rings for it.
-
-    Example: it is owed since 12:00 to a region that was out from 11:50 to 14:00, so it is overdue at 15:00. One that
-    waits for a person is overdue as well.
-    """
-    sources = [region for region in debt.waits_for if not _is_out(region, health)]
-    if _is_out(debt.owed_to, health) or (debt.waits_for and not sources):
-        return False
-    source_is_back = min((_is_back_since(region, health) for region in sources), default=debt.since)
-    return now - max(debt.since, _is_back_since(debt.owed_to, health), source_is_back) >= OVERDUE_AFTER
-
-
-def _is_back_since(region: str, health: Mapping[str, RegionHealth]) -> datetime:
-    found = health.get(region)
-    return found.returned_at if found and found.returned_at else _EVER
-
-
-_EVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _is_out(region: str, health: Mapping[str, RegionHealth]) -> bool:
-    found = health.get(region)
-    return found is not None and (found.verdict is Verdict.IMPAIRED or not found.key_usable)
-
-
-def key_set_in(event: object) -> str | None:
-    """The key set that an event is about; None is all of them: a schedule's payload names none.
-
-    A recovered region repays its whole key set's debts, for an object owed to one region may have waited for another.
-    """
-    fields = json_object(event)
-    kind = fields.get("detail-type", "Scheduled Event")
-    if kind == RECOVERED:
-        detail = fields.get("detail")
-        name = detail.get("keySet") if isinstance(detail, dict) else None
-        if not isinstance(name, str):
-            raise EventFormatError(f"{RECOVERED!r} without `detail.keySet`")
-        return name
-    if kind != "Scheduled Event":
-        raise EventFormatError(f"an event {shown(kind)!r} of {shown(fields.get('source'))!r}")
-    name = fields.get("key_set")
-    if name is not None and not isinstance(name, str):
-        raise EventFormatError("`key_set` is no text")
-    return name

@@ -6,17 +6,16 @@ from typing import NamedTuple, Protocol
 
 from kms_failover.domain.routing.judgement import Deliveries, Judgement
 from kms_failover.domain.routing.messages import Bulletin, together
+from kms_failover.domain.routing.optimistic_write import write_over_conflicts
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
-from kms_failover.errors import WriteConflictError
 
-ATTEMPTS = 3  # a controller or a command may come between; what it has left is written again
 BUDGET = timedelta(seconds=4)  # of a channel and run; what is left is the next run's
 MAX_FAILURES = 2  # of a channel and run, each some seconds long where it is silent
 
 
 class Announcer(Protocol):
-    def tell_people(self, bulletins: Sequence[Bulletin]) -> None:
+    def publish_to_people(self, bulletins: Sequence[Bulletin]) -> None:
         """Several key sets that the same has become of: one message."""
 
     def route_changed(self, route: Route) -> None: ...
@@ -69,7 +68,7 @@ class _Recovery(NamedTuple):
     observer: str
 
 
-class _Deliveries(NamedTuple):
+class _RunDeliveries(NamedTuple):
     """What each channel has taken in this run, of all key sets."""
 
     people: Sequence[Bulletin]
@@ -106,20 +105,20 @@ class Announcements:
         mine = (*judgements[first:], *judgements[:first])
         history, machines, people = (_Channel(self._clock, errors) for _ in range(3))
         written = {_of(each) for each in history.tell(self._write, (each for j in mine for each in _to_write(j)))}
-        heard = _Deliveries(
+        heard = _RunDeliveries(
             routes=machines.tell(
-                self._announcer.route_changed, (r for j in mine for r in j.untold_machines if _of(r) in written)
+                self._announcer.route_changed, (r for j in mine for r in j.unpublished_to_machines if _of(r) in written)
             ),
             recovered=machines.tell(
                 lambda back: self._announcer.region_recovered(*back), (back for j in mine for back in _recovered(j))
             ),
             news=machines.tell(
                 self._announcer.readiness_changed,
-                (news for j in mine for news in j.news_untold_machines if _of(news) in written),
+                (news for j in mine for news in j.news_unpublished_to_machines if _of(news) in written),
             ),
             people=[
                 bulletin
-                for group in people.tell(self._announcer.tell_people, together([*_bulletins(mine, written)]))
+                for group in people.tell(self._announcer.publish_to_people, together([*_bulletins(mine, written)]))
                 for bulletin in group
             ],
         )
@@ -138,8 +137,8 @@ class Announcements:
 
     def _remember(self, judgement: Judgement, told: Deliveries, machines: _Channel, people: _Channel) -> None:
         left = judgement.without(told)
-        machines_left = left.untold_machines or left.recovered or left.news_untold_machines
-        people_left = left.untold_people or left.news_untold_people
+        machines_left = left.unpublished_to_machines or left.recovered or left.news_unpublished_to_machines
+        people_left = left.unpublished_to_people or left.news_unpublished_to_people
         for_want_of_time = (machines.is_well and bool(machines_left)) or (people.is_well and bool(people_left))
         self._put(judgement, told, ended=left.is_announced or for_want_of_time)
 
@@ -147,18 +146,13 @@ class Announcements:
         """`ended`: the next run goes on with what is left, or has come meanwhile; else one that comes much later."""
         if not any(told) and not ended:
             return
-        latest = judgement
-        for attempt in range(1, ATTEMPTS + 1):
+
+        def put(latest: Judgement) -> None:
             left = latest.without(told)
-            after = left.model_copy(update={"announcing_since": None}) if ended else left
-            try:
-                self._state.put_judgement(after.model_copy(update={"version": latest.version + 1}))
-            except WriteConflictError:
-                if attempt == ATTEMPTS:
-                    raise
-                latest = self._state.judgement(judgement.key_set) or judgement
-            else:
-                return
+            after = left.but(announcing_since=None) if ended else left
+            self._state.put_judgement(after.but(version=latest.version + 1))
+
+        write_over_conflicts(judgement, put, lambda: self._state.judgement(judgement.key_set) or judgement)
 
 
 def _of(change: Route | News) -> tuple[str, bool, int]:
@@ -178,7 +172,7 @@ def _recovered(judgement: Judgement) -> list[_Recovery]:
 
 def _bulletins(judgements: Sequence[Judgement], written: set[tuple[str, bool, int]]) -> Iterator[Bulletin]:
     for judgement in judgements:
-        routes = tuple(route for route in judgement.untold_people if _of(route) in written)
-        news = tuple(each for each in judgement.news_untold_people if _of(each) in written)
+        routes = tuple(route for route in judgement.unpublished_to_people if _of(route) in written)
+        news = tuple(each for each in judgement.news_unpublished_to_people if _of(each) in written)
         if routes or news:
             yield Bulletin(judgement.key_set, judgement.observer, routes, news, judgement.serving)

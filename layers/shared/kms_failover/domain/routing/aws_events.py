@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kms_failover.domain.event_fields import Fields, iso_8601, rfc_1123, shown
 from kms_failover.domain.key_set import MemberKey
-from kms_failover.domain.routing.health import Outcome, Source
+from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.errors import EventFormatError
 
 HEALTH_EVENT = "AWS Health Event"

@@ -8,15 +8,18 @@ from typing import NamedTuple, Protocol
 
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.routing.announcements import Announcements, Announcer
-from kms_failover.domain.routing.health import CLOCK_SKEW, Observation, RegionHealth, judge
+from kms_failover.domain.routing.health import RegionHealth
+from kms_failover.domain.routing.intent import Intent, in_force
 from kms_failover.domain.routing.judgement import Judgement, first_judgement, newest
-from kms_failover.domain.routing.readiness import Kind, News, Situation
-from kms_failover.domain.routing.route import MOST_COUNTED, Intent, Route, decide, in_force, returns_to
-from kms_failover.errors import WriteConflictError
+from kms_failover.domain.routing.observation import Observation
+from kms_failover.domain.routing.optimistic_write import write_over_conflicts
+from kms_failover.domain.routing.readiness import News, NewsKind, Situation
+from kms_failover.domain.routing.route import MOST_COUNTED, Route, decide, returns_to
+from kms_failover.domain.routing.verdict import judge
+from kms_failover.domain.timing import CLOCK_SKEW
 
-ATTEMPTS = 3  # another controller or a command may come between; the decision then starts from what they left
 ANNOUNCING_TAKES = timedelta(seconds=120)  # the function's own time-out and two clocks' skew: whoever began has ended
-ASKED_ANEW = timedelta(seconds=60)  # a question may be lost, and throttling is no answer
+KEY_CHECK_INTERVAL = timedelta(seconds=60)  # a question may be lost, and throttling is no answer
 
 
 class ControlState(Protocol):
@@ -110,16 +113,14 @@ class Controller:
         return _Snapshot(grouped, self._state.all_intents(), now)
 
     def _control(self, key_set: KeySet, stored: Judgement | None, known: _Snapshot) -> _Decision:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._decide(key_set, stored, known)
-            except WriteConflictError:
-                if attempt == ATTEMPTS:
-                    raise
-                stored = self._state.judgement(key_set.name)
-                intents = dict(known.intents) | {key_set.name: self._state.intents(key_set.name)}
-                known = replace(known, intents=intents)
-        raise AssertionError("the last attempt returns or raises")
+        """A decision that another run or a command comes between starts anew from what they left."""
+
+        def read_again() -> tuple[Judgement | None, _Snapshot]:
+            left = self._state.judgement(key_set.name)
+            intents = dict(known.intents) | {key_set.name: self._state.intents(key_set.name)}
+            return left, replace(known, intents=intents)
+
+        return write_over_conflicts((stored, known), lambda read: self._decide(key_set, *read), read_again)
 
     def _decide(self, key_set: KeySet, stored: Judgement | None, known: _Snapshot) -> _Decision:
         """What is to be announced and asked is written with the judgement, so that no other run does it too."""
@@ -129,10 +130,10 @@ class Controller:
         after = self._judge(key_set, before, known)
         announce = _is_mine_to_announce(before, after, known.now)
         if announce:
-            after = after.model_copy(update={"announcing_since": known.now})
-        ask = _are_keys_to_be_asked(after, known.now)
+            after = after.but(announcing_since=known.now)
+        ask = _is_key_check_due(after, known.now)
         if ask:
-            after = after.model_copy(update={"keys_asked_at": known.now})
+            after = after.but(key_check_requested_at=known.now)
         if after is not before or stored is None or stored.rescued:
             after = self._put(after, stored)
         return _Decision(after, announce, ask)
@@ -165,7 +166,7 @@ class Controller:
             "news_count": news[-1].number if news else before.news_count,
         }
         new = {name: value for name, value in after.items() if value != getattr(before, name)}
-        return before.model_copy(update=new) if new else before
+        return before.but(**new) if new else before
 
     def _verdicts(self, key_set: KeySet, before: Judgement, known: _Snapshot) -> tuple[RegionHealth, ...]:
         """In the key set's order."""
@@ -178,27 +179,26 @@ class Controller:
         return tuple(verdicts)
 
     def _put(self, judgement: Judgement, stored: Judgement | None) -> Judgement:
-        """EpochConflictError if somebody else has written since `stored` was read."""
-        judgement = judgement.model_copy(update={"version": stored.version + 1 if stored else 0, "rescued": False})
+        """WriteConflictError if somebody else has written since `stored` was read."""
+        judgement = judgement.but(version=stored.version + 1 if stored else 0, rescued=False)
         self._state.put_judgement(judgement)
         return judgement
 
 
 def _recovered(news: Sequence[News]) -> list[str]:
     """Machines begin with what a return asks of them when people are told of it, and not sooner."""
-    return [each.region for each in news if each.kind is Kind.RECOVERED]
+    return [each.region for each in news if each.kind is NewsKind.RECOVERED]
 
 
-def _are_keys_to_be_asked(decided: Judgement, now: datetime) -> bool:
+def _is_key_check_due(decided: Judgement, now: datetime) -> bool:
     """At once when there is something new to know, and again as long as it is not known."""
-    awaiting = [health for health in decided.verdicts if health.awaits_word(decided.route.moved_at)]
-    asked = decided.keys_asked_at
-    if not awaiting or asked is None or abs(now - asked) >= ASKED_ANEW:
+    awaiting = [health for health in decided.verdicts if health.needs_key_check(decided.route.moved_at)]
+    asked = decided.key_check_requested_at
+    if not awaiting or asked is None or abs(now - asked) >= KEY_CHECK_INTERVAL:
         return bool(awaiting)
     news = (decided.route.moved_at, *(health.returned_at for health in awaiting))
-    return any(
-        moment is not None and asked < moment <= now for moment in news
-    )  # of a clock that is fast when it is due
+    # of a clock that is fast, it is new when it is due
+    return any(moment is not None and asked < moment <= now for moment in news)
 
 
 def _is_mine_to_announce(before: Judgement, after: Judgement, now: datetime) -> bool:

@@ -10,18 +10,16 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import SECONDS_A_ROUND, Model, Rules
+from kms_failover.domain.key_set import Rules
+from kms_failover.domain.model import Model
+from kms_failover.domain.routing.rounds import Round
+from kms_failover.domain.timing import SECONDS_A_ROUND
 
 PAUSE = timedelta(seconds=3 * SECONDS_A_ROUND)  # callers with work report every 5 s; then they are new ones
 PAUSE_GROWS = 4  # each time: 30 s, 2 min, 8 min, 32 min
 MOST_WRONG = 5  # counted: then the pause is the longest
 FORGOTTEN_AFTER = timedelta(hours=1)  # without a word; and the longest pause
 KEPT_ANEW_AFTER = timedelta(seconds=60)  # each of which is a write; what came since is weighed again from the window
-
-
-class Round(NamedTuple):
-    at: datetime
-    fault: bool
 
 
 class Doubt(Model):

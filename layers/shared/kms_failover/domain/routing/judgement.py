@@ -7,12 +7,14 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from kms_failover.domain.key_set import KeySet, KeySetName, Model, Region
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import KeySetName, Model, Region
 from kms_failover.domain.routing.health import RegionHealth
 from kms_failover.domain.routing.readiness import LastNews, Leadership, News
 from kms_failover.domain.routing.route import Route, first_route
 
 MAX_PENDING = 100  # of the newest; the history has had many runs for what is older
+MAX_HISTORY = 50  # changes of the route, and news, that `status` shows
 MAX_PENDING_BYTES = 100_000  # of each kind: a DynamoDB item holds 400 KB, whatever its texts are
 
 
@@ -27,12 +29,13 @@ class Deliveries(NamedTuple):
 
 
 class Judgement(Model):
-    """`pending` are the changes, `recovered` the regions, `news` the news that not everybody has heard of yet.
+    """`pending` are the changes, `recovered` the regions, `news` the news that are not published everywhere yet.
 
-    `told_people` and `told_machines` are the epochs of those pending that these have heard of already, and the same of
-    news their numbers; `news_count` is the latest number. `said` is what news have said last.
-    `announcing_since` is when somebody began to: others leave it to them, and take over only if it takes too long.
-    `keys_asked_at` is when the probe was last told to ask the keys.
+    `published_to_people` and `published_to_machines` are the epochs of pending changes that SNS and EventBridge have
+    taken already, `news_published_to_...` the same of news, by number. `news_count` is the latest number, and `said`
+    what news have said last.
+    `announcing_since` is a lease: while it is younger than ANNOUNCING_TAKES, only the run that took it announces.
+    `key_check_requested_at` is when the probe was last told to check the keys.
     """
 
     key_set: KeySetName
@@ -41,16 +44,16 @@ class Judgement(Model):
     route: Route
     verdicts: tuple[RegionHealth, ...] = ()
     pending: tuple[Route, ...] = ()
-    told_people: tuple[int, ...] = ()
-    told_machines: tuple[int, ...] = ()
+    published_to_people: tuple[int, ...] = ()
+    published_to_machines: tuple[int, ...] = ()
     recovered: tuple[Region, ...] = ()
     said: tuple[LastNews, ...] = ()
     news: tuple[News, ...] = ()
     news_count: int = Field(0, ge=0)
-    people_told_of_news: tuple[int, ...] = ()
-    machines_told_of_news: tuple[int, ...] = ()
+    news_published_to_people: tuple[int, ...] = ()
+    news_published_to_machines: tuple[int, ...] = ()
     announcing_since: AwareDatetime | None = None
-    keys_asked_at: AwareDatetime | None = None
+    key_check_requested_at: AwareDatetime | None = None
     rescued: bool = Field(default=False, exclude=True)  # from an item that cannot be read: it is to be written anew
 
     @property
@@ -68,38 +71,36 @@ class Judgement(Model):
         return not self.pending and not self.recovered and not self.news
 
     @property
-    def untold_people(self) -> list[Route]:
-        return [route for route in self.pending if route.epoch not in self.told_people]
+    def unpublished_to_people(self) -> list[Route]:
+        return [route for route in self.pending if route.epoch not in self.published_to_people]
 
     @property
-    def untold_machines(self) -> list[Route]:
-        return [route for route in self.pending if route.epoch not in self.told_machines]
+    def unpublished_to_machines(self) -> list[Route]:
+        return [route for route in self.pending if route.epoch not in self.published_to_machines]
 
     @property
-    def news_untold_people(self) -> list[News]:
-        return [each for each in self.news if each.number not in self.people_told_of_news]
+    def news_unpublished_to_people(self) -> list[News]:
+        return [each for each in self.news if each.number not in self.news_published_to_people]
 
     @property
-    def news_untold_machines(self) -> list[News]:
-        return [each for each in self.news if each.number not in self.machines_told_of_news]
+    def news_unpublished_to_machines(self) -> list[News]:
+        return [each for each in self.news if each.number not in self.news_published_to_machines]
 
     def without(self, told: Deliveries) -> Self:
         """The same, with this announced."""
-        people, machines = {*self.told_people, *told.people}, {*self.told_machines, *told.machines}
+        people, machines = {*self.published_to_people, *told.people}, {*self.published_to_machines, *told.machines}
         pending = [route for route in self.pending if route.epoch not in people & machines]
-        of_news = {*self.people_told_of_news, *told.people_of_news}
-        machines_of_news = {*self.machines_told_of_news, *told.machines_of_news}
+        of_news = {*self.news_published_to_people, *told.people_of_news}
+        machines_of_news = {*self.news_published_to_machines, *told.machines_of_news}
         news = [each for each in self.news if each.number not in of_news & machines_of_news]
-        return self.model_copy(
-            update={
-                "pending": tuple(pending),
-                "told_people": tuple(route.epoch for route in pending if route.epoch in people),
-                "told_machines": tuple(route.epoch for route in pending if route.epoch in machines),
-                "recovered": tuple(region for region in self.recovered if region not in told.recovered),
-                "news": tuple(news),
-                "people_told_of_news": tuple(each.number for each in news if each.number in of_news),
-                "machines_told_of_news": tuple(each.number for each in news if each.number in machines_of_news),
-            }
+        return self.but(
+            pending=tuple(pending),
+            published_to_people=tuple(route.epoch for route in pending if route.epoch in people),
+            published_to_machines=tuple(route.epoch for route in pending if route.epoch in machines),
+            recovered=tuple(region for region in self.recovered if region not in told.recovered),
+            news=tuple(news),
+            news_published_to_people=tuple(each.number for each in news if each.number in of_news),
+            news_published_to_machines=tuple(each.number for each in news if each.number in machines_of_news),
         )
 
 

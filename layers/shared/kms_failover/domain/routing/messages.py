@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kms_failover.domain.naming import EVENT_SOURCE
 from kms_failover.domain.plain_text import shown
-from kms_failover.domain.routing.readiness import Kind, Leadership, News
+from kms_failover.domain.routing.readiness import Leadership, News, NewsKind
 from kms_failover.domain.routing.route import Route
 
 MAX_SUBJECT = 99  # SNS takes less than 100 characters of ASCII, from one line
@@ -20,8 +20,16 @@ MOST_REASONS = 8
 MOST_LINES = 16  # of evidence, and of earlier changes; a key set has eight member keys at most
 LONGEST_LINE = 400  # characters
 
-_WORST_FIRST = (Kind.ALL_LOST, Kind.NO_TARGET, Kind.HELD, Kind.LOST, Kind.NOT_READY, Kind.RECOVERED, Kind.READY)
-_STUCK = frozenset({Kind.ALL_LOST, Kind.NO_TARGET, Kind.HELD})
+_WORST_FIRST = (
+    NewsKind.ALL_LOST,
+    NewsKind.NO_TARGET,
+    NewsKind.HELD,
+    NewsKind.LOST,
+    NewsKind.NOT_READY,
+    NewsKind.RECOVERED,
+    NewsKind.READY,
+)
+_STUCK = frozenset({NewsKind.ALL_LOST, NewsKind.NO_TARGET, NewsKind.HELD})
 
 
 class Bulletin(NamedTuple):
@@ -47,9 +55,9 @@ class Bulletin(NamedTuple):
         return sorted([*self.routes, *self.news], key=_time)
 
     @property
-    def stuck(self) -> Kind | None:
+    def stuck(self) -> NewsKind | None:
         """Why the route leads to a lost region, if it does."""
-        return Kind(self.serving) if self.serving in _STUCK else None
+        return NewsKind(self.serving) if self.serving in _STUCK else None
 
     @property
     def who_serves(self) -> str:
@@ -105,13 +113,13 @@ def _headline(bulletins: Sequence[Bulletin]) -> str:
         return f"MOVED {whom} to {head}" if first.has_moved else f"REORDERED {whom}: {still}"
     regions = ", ".join(each.region for each in _latest(first) if each.kind is last.kind)
     return {
-        Kind.ALL_LOST: f"ALL LOST: no region can be used for {whom}",
-        Kind.NO_TARGET: f"LOST {regions} for {whom}: NO OTHER REGION ANSWERS",
-        Kind.HELD: f"LOST {regions} for {whom}: AN ORDER KEEPS IT THERE",
-        Kind.LOST: f"LOST {regions} for {whom}: {serves}",
-        Kind.NOT_READY: f"NOT READY {regions} for {whom}: {serves}",
-        Kind.RECOVERED: f"RECOVERED {regions} for {whom}: {serves}",
-        Kind.READY: f"READY AGAIN {regions} for {whom}: {serves}",
+        NewsKind.ALL_LOST: f"ALL LOST: no region can be used for {whom}",
+        NewsKind.NO_TARGET: f"LOST {regions} for {whom}: NO OTHER REGION ANSWERS",
+        NewsKind.HELD: f"LOST {regions} for {whom}: AN ORDER KEEPS IT THERE",
+        NewsKind.LOST: f"LOST {regions} for {whom}: {serves}",
+        NewsKind.NOT_READY: f"NOT READY {regions} for {whom}: {serves}",
+        NewsKind.RECOVERED: f"RECOVERED {regions} for {whom}: {serves}",
+        NewsKind.READY: f"READY AGAIN {regions} for {whom}: {serves}",
     }[last.kind]
 
 
@@ -130,7 +138,7 @@ def _latest(bulletin: Bulletin) -> Collection[News]:
     for each in bulletin.news:
         latest["" if each.kind in _STUCK else each.region] = each
     stuck = latest.get("")
-    if stuck is not None and stuck.region in latest and latest[stuck.region].kind is not Kind.LOST:
+    if stuck is not None and stuck.region in latest and latest[stuck.region].kind is not NewsKind.LOST:
         del latest[""]  # it is back meanwhile
     if stuck is not None and bulletin.regions[0] != stuck.region:
         latest.pop("", None)  # the route has left it meanwhile
@@ -156,13 +164,13 @@ def _text(bulletins: Sequence[Bulletin], sender: Sender) -> Iterator[str]:
     yield from (f"- {line}" for line in _seen(first))
 
 
-def _pressing(bulletin: Bulletin, last: News | None) -> Kind | None:
+def _pressing(bulletin: Bulletin, last: News | None) -> NewsKind | None:
     """What asks something of people: a route that leads to a lost region before any news of another one."""
     kind = last.kind if last is not None else None
     return kind if kind in _STUCK else bulletin.stuck or kind
 
 
-def _row(bulletin: Bulletin, kind: Kind | None) -> str:
+def _row(bulletin: Bulletin, kind: NewsKind | None) -> str:
     """Of the runbook's table."""
     if kind is not None:
         return kind.upper()
@@ -204,21 +212,21 @@ def _line(text: str) -> str:
     return shown(text, LONGEST_LINE)
 
 
-def _what_to_do(bulletin: Bulletin, kind: Kind | None, sender: Sender) -> str:
+def _what_to_do(bulletin: Bulletin, kind: NewsKind | None, sender: Sender) -> str:
     if kind is None:
         return "nothing, if this is what you or the service meant to do."
     reason = '--reason "..."'
     return {
-        Kind.ALL_LOST: "look from the other region too: the likelier culprit is this observer's own network. Callers"
-        " go on trying every region.",
-        Kind.NO_TARGET: "find out what the other regions lack; the route leaves as soon as one of them answers.",
-        Kind.HELD: f"let it move, unless you mean it to stay: {_command('release', bulletin, sender, reason)}",
-        Kind.LOST: "nothing for the callers: they are served. There is less to flee to until it is back. A key"
+        NewsKind.ALL_LOST: "look from the other region too: the likelier culprit is this observer's own network."
+        " Callers go on trying every region.",
+        NewsKind.NO_TARGET: "find out what the other regions lack; the route leaves as soon as one of them answers.",
+        NewsKind.HELD: f"let it move, unless you mean it to stay: {_command('release', bulletin, sender, reason)}",
+        NewsKind.LOST: "nothing for the callers: they are served. There is less to flee to until it is back. A key"
         " that is not usable is yours to mend.",
-        Kind.NOT_READY: "find out why it does not answer the probe; until it does no route flees to it.",
-        Kind.RECOVERED: "nothing, if the route is where it belongs or its failback is automatic; else, once nothing is"
-        f" owed: {_command('failback', bulletin, sender, reason)}",
-        Kind.READY: "nothing.",
+        NewsKind.NOT_READY: "find out why it does not answer the probe; until it does no route flees to it.",
+        NewsKind.RECOVERED: "nothing, if the route is where it belongs or its failback is automatic; else, once nothing"
+        f" is owed: {_command('failback', bulletin, sender, reason)}",
+        NewsKind.READY: "nothing.",
     }[kind]
 
 

@@ -1,33 +1,26 @@
 """Probe rounds: a real data key made and opened again in every region, from where this runs (docs/probe.md)."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pydantic import Field, ValidationError
-
-from kms_failover.domain.event_fields import json_object, problem_in
-from kms_failover.domain.key_set import SECONDS_A_ROUND, Code, KeySet, MemberKey, Model
-from kms_failover.domain.routing.health import CLOCK_SKEW, LEAST_BETWEEN_ROUNDS, Observation, Outcome, Source
-from kms_failover.domain.routing.probe_memory import LOOK_BACK, WATCHED, Attention, OwnKeyTurns, ProbeKeys
-from kms_failover.errors import EventFormatError
+from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.model import Code, Model
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.routing.pace import Pace
+from kms_failover.domain.routing.probe_memory import Attention, OwnKeyTurns, ProbeKeys
+from kms_failover.domain.routing.probe_request import ROUNDS
+from kms_failover.domain.routing.probe_run import ProbeRun, Tell
+from kms_failover.domain.timing import SECONDS_A_ROUND
 
 ROUND_SECONDS = SECONDS_A_ROUND
-ROUNDS = 6  # one invocation a minute, so that rounds follow each other without a gap
 JITTER_SECONDS = 1.0  # a round starts up to this late: observers must not ask a region in step
 DEADLINE_SECONDS = 8.0  # a round's, for all its calls; below ROUND_SECONDS
-CONFIRMING = timedelta(seconds=7)  # 11 s to the first fault, two more rounds, a time-out of 2 s: 27 s to a verdict
-FAULTS_TO_CONFIRM = 3  # the design's faults in a row without, and below with, another signal
-FAULTS_TO_CORROBORATE = 2
-LOOK_SECONDS = 1.0  # between two looks for reports
 REST_SECONDS = 2  # at the minute's end: the next invocation finds this environment free
 MAX_FAILED_WRITES = 2  # in a round, of a table that refuses
-SILENCE = timedelta(seconds=1)  # a failure that took as long is no refusal: the table does not answer
-LEFT_ALONE = timedelta(seconds=ROUND_SECONDS)  # what is silent is tried about once a round
 NOT_ASKED = "NotAsked"  # the code of a key for which there was no time
 
 
@@ -37,21 +30,6 @@ class RoundTrip(Model):
     outcome: Outcome
     code: Code = ""
     latency_ms: float = 0.0
-
-
-class ProbeRequest(Model):
-    """What an invocation may ask for: fewer rounds than a minute's, or one round for these key sets' own keys."""
-
-    rounds: int = Field(ROUNDS, ge=1, le=ROUNDS, strict=True)
-    key_sets: tuple[str, ...] = ()
-
-
-def probe_request(event: object) -> ProbeRequest:
-    """Nothing, as null or as an empty object, asks for a minute's rounds. EventFormatError names the field."""
-    try:
-        return ProbeRequest.model_validate(json_object({} if event is None else event), extra="ignore")
-    except ValidationError as error:
-        raise EventFormatError(problem_in(error)) from error
 
 
 class Prober(Protocol):
@@ -66,46 +44,6 @@ class ProbeState(Protocol):
     def add_observation(self, observation: Observation) -> None: ...
     def observations(self, since: datetime, until: datetime) -> tuple[Observation, ...]: ...
     def reports(self, since: datetime, until: datetime) -> tuple[Observation, ...]: ...
-
-
-type Tell = Callable[[Sequence[Observation]], None]
-
-
-@dataclass
-class _Run:
-    """One invocation: what it has seen, and what failed meanwhile. Nothing that fails stops the rounds after it."""
-
-    tell: Tell
-    clock: Callable[[], datetime]
-    observed: list[Observation] = field(default_factory=list)
-    errors: list[Exception] = field(default_factory=list)
-    state_is_left_alone_until: datetime | None = None
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001  # raised in `result`, when the other rounds are done
-            self.errors.append(error)
-
-    @contextmanager
-    def asking_the_state(self) -> Iterator[None]:
-        """A time-out makes the state be left alone for a while: the rounds must not wait for it again and again."""
-        failed, began = len(self.errors), self.clock()
-        with self.going_on():
-            yield
-        now = self.clock()
-        if len(self.errors) > failed and now - began >= SILENCE:
-            self.state_is_left_alone_until = now + LEFT_ALONE
-
-    @property
-    def state_is_left_alone(self) -> bool:
-        return self.state_is_left_alone_until is not None and self.clock() < self.state_is_left_alone_until
-
-    def result(self) -> list[Observation]:
-        if self.errors:
-            raise ExceptionGroup(f"{len(self.errors)} times a probe round was not done, written or told", self.errors)
-        return self.observed
 
 
 @dataclass(frozen=True)
@@ -150,15 +88,12 @@ class ProbeService:
         self._state = state
         self._wake_controller = wake_controller
         self._clock = clock
-        self._sleep = sleep
         self._jitter = jitter
         self._configured = configured or key_sets
         self._probe_keys = ProbeKeys()
         self._turns = OwnKeyTurns()
         self._attention = Attention()
-        self._started_at: datetime | None = None
-        self._faults: dict[str, int] = {}  # in a row, by region
-        self._urgent = 0  # rounds that reports ask for
+        self._pace = Pace(state, self._attention, clock, sleep)
 
     def run(self, rounds: int = ROUNDS, tell: Tell = lambda _: None) -> list[Observation]:
         """Rounds 10 s apart, and sooner where one has failed or the data plane reports a fault; `tell` hears of each.
@@ -166,21 +101,22 @@ class ProbeService:
         After each the controller is woken. No round starts after its minute, and fewer rounds than a minute's end with
         the last. An ExceptionGroup of all that failed, at the end.
         """
-        run = _Run(tell, self._clock)
+        run = ProbeRun(tell, self._clock)
         start = self._clock()
         end = start + timedelta(seconds=rounds * ROUND_SECONDS)
         for number in range(rounds):
-            self._wait(start + timedelta(seconds=number * ROUND_SECONDS + self._jitter() * JITTER_SECONDS), run)
+            due = start + timedelta(seconds=number * ROUND_SECONDS + self._jitter() * JITTER_SECONDS)
+            self._pace.wait(due, run, self._round)
             if number and self._clock() >= end:
                 break
             self._round(run)
         if rounds == ROUNDS:
-            self._wait(end - timedelta(seconds=REST_SECONDS), run, then_a_round=False)
+            self._pace.wait(end - timedelta(seconds=REST_SECONDS), run, self._round, then_a_round=False)
         return run.result()
 
     def ask(self, key_sets: Collection[str], tell: Tell = lambda _: None) -> list[Observation]:
         """Asks these key sets' own keys at once. Says nothing about a region: its verdict counts regular rounds."""
-        run = _Run(tell, self._clock)
+        run = ProbeRun(tell, self._clock)
         with run.going_on():
             asked = self._ask_regions(self._clock())
             self._ask_own_keys(asked, asked.members(key_sets).keys(), run)
@@ -192,55 +128,17 @@ class ProbeService:
         named = {region for key_set in self._configured() for region in key_set.regions}
         return [region for region in regions if region not in named]
 
-    # When
-
-    def _wait(self, due: datetime, run: _Run, *, then_a_round: bool = True) -> None:
-        """Until `due`, and until a round may follow the last one; rounds that are urgent are done meanwhile."""
-        everything = True
-        while True:
-            self._look(run, everything=everything)
-            everything = False
-            now = self._clock()
-            pause = self._pause()
-            soonest = max(now, self._started_at + (pause or LEAST_BETWEEN_ROUNDS)) if self._started_at else now
-            ready = max(due, soonest) if then_a_round else due
-            if now >= ready:
-                return
-            if pause and now >= soonest:
-                self._round(run)
-            else:
-                until = min(ready, soonest) if pause else ready
-                self._sleep(min(LOOK_SECONDS, (until - now).total_seconds()))
-
-    def _pause(self) -> timedelta | None:
-        """From one round's start to the next, where that should not wait for its regular time."""
-        if self._urgent:
-            return LEAST_BETWEEN_ROUNDS
-        return CONFIRMING if any(0 < faults < FAULTS_TO_CONFIRM for faults in self._faults.values()) else None
-
-    def _look(self, run: _Run, *, everything: bool) -> None:
-        """For reports, and for faults of keys once a round. A report of what two rounds have found asks for nothing."""
-        if run.state_is_left_alone:
-            return
-        with run.asking_the_state():
-            now = self._clock()
-            read, back = (self._state.observations, WATCHED) if everything else (self._state.reports, LOOK_BACK)
-            seen = read(now - back, now + CLOCK_SKEW)  # who reports chooses the time: what lies ahead would stay
-            reported = self._attention.read(seen, now)
-            if any(self._faults.get(region, 0) < FAULTS_TO_CORROBORATE for region in reported):
-                self._urgent = FAULTS_TO_CORROBORATE
-
     # A round
 
-    def _round(self, run: _Run) -> None:
+    def _round(self, run: ProbeRun) -> None:
         """The regions first: their verdict waits for no key set's own key."""
-        self._urgent = max(0, self._urgent - 1)
-        self._started_at = self._clock()
+        started_at = self._clock()
+        self._pace.round_begins(started_at)
         asked = None
         with run.going_on():
-            asked = self._ask_regions(self._started_at)
+            asked = self._ask_regions(started_at)
             faults = {region for region in asked.probe_keys if asked.answer_of(region).outcome is Outcome.REGION_FAULT}
-            self._faults = {region: self._faults.get(region, 0) + 1 for region in faults}
+            self._pace.round_found(faults)
             for region in faults:
                 self._attention.failed(region, asked.at)
             self._write([self._about_region(asked, region) for region in asked.probe_keys], run)
@@ -258,7 +156,7 @@ class ProbeService:
                 self._probe_keys.pass_on(region)
         return _ProbeRound(at, key_sets, probe_keys, trips)
 
-    def _own_keys_turn(self, asked: _ProbeRound, run: _Run) -> None:
+    def _own_keys_turn(self, asked: _ProbeRound, run: ProbeRun) -> None:
         arns = asked.members().keys()
         watched = asked.members(self._attention.watched(asked.at)).keys()
         observed, unanswered = self._ask_own_keys(asked, self._turns.due(arns, asked.at) | watched, run)
@@ -267,7 +165,7 @@ class ProbeService:
             self._wake(run)
 
     def _ask_own_keys(
-        self, asked: _ProbeRound, wanted: AbstractSet[str], run: _Run
+        self, asked: _ProbeRound, wanted: AbstractSet[str], run: ProbeRun
     ) -> tuple[list[Observation], AbstractSet[str]]:
         """What was seen, and the keys that have not answered, or whose region has not: they stay due."""
         members = asked.members()
@@ -291,7 +189,7 @@ class ProbeService:
         """A key that cannot be used says nothing about its region."""
         trip = asked.answer_of(region)
         outcome = Outcome.INCONCLUSIVE if trip.outcome in _OF_THE_KEY else trip.outcome
-        return self._observation(asked.at, region, trip.model_copy(update={"outcome": outcome}))
+        return self._observation(asked.at, region, trip.but(outcome=outcome))
 
     def _about_key(self, asked: _ProbeRound, key_set: KeySet, member: MemberKey, trip: RoundTrip) -> Observation:
         return self._observation(asked.at, member.region, trip, key_set.name, member.arn)
@@ -323,18 +221,18 @@ class ProbeService:
             subject=subject,
         )
 
-    def _write(self, observations: Sequence[Observation], run: _Run) -> None:
+    def _write(self, observations: Sequence[Observation], run: ProbeRun) -> None:
         run.observed += observations
         with run.going_on():
             run.tell(observations)
         failed = len(run.errors)
         for observation in observations:
-            if run.state_is_left_alone or len(run.errors) >= failed + MAX_FAILED_WRITES:
+            if run.state_is_backed_off or len(run.errors) >= failed + MAX_FAILED_WRITES:
                 return  # the state cannot be written, and each attempt takes time that the next round needs
             with run.asking_the_state():
                 self._state.add_observation(observation)
 
-    def _wake(self, run: _Run) -> None:
+    def _wake(self, run: ProbeRun) -> None:
         with run.going_on():
             self._wake_controller()
 

@@ -7,14 +7,17 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from kms_failover.domain.key_set import SECONDS_A_ROUND, KeySet, MemberKey
+from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.doubts import pause_after, times_wrong
-from kms_failover.domain.routing.health import Observation, Outcome, Source
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.timing import SECONDS_A_ROUND
 
 OWN_KEYS_SECONDS = 2400  # so that KMS costs below 10 dollars a month for 100 key sets (docs/probe.md; a test holds it)
 OWN_KEY_SLOTS = OWN_KEYS_SECONDS // SECONDS_A_ROUND
 FIRST_SLOTS = 60 // SECONDS_A_ROUND  # a process's first round covers the minute before it
-WATCHED = timedelta(seconds=300)  # since a key set's last key fault; longer than the rounds of a skipped minute take
+WATCH_PERIOD = timedelta(
+    seconds=300
+)  # since a key set's last key fault; longer than the rounds of a skipped minute take
 CONTRADICTED_AFTER = timedelta(seconds=60)  # the default of the rules: a region is asked for all key sets at once
 LOOK_BACK = timedelta(seconds=15)  # a report's time is up to 5 s before it is written, and writing takes its time
 
@@ -74,7 +77,7 @@ class Attention:
     def __init__(self) -> None:
         self._key_faults: dict[str, datetime] = {}  # the latest, by key set
         self._reports: AbstractSet[tuple[str, datetime]] = frozenset()
-        self._complaints: dict[str, _Complaints] = {}  # by region
+        self._complaints: dict[str, _ReportRun] = {}  # by region
 
     def read(self, observations: Sequence[Observation], now: datetime) -> set[str]:
         """Regions of which the data plane reports a fault that an earlier read did not show; all of LOOK_BACK is given.
@@ -92,21 +95,21 @@ class Attention:
         for region, at in sorted(new, key=lambda report: report[1]):
             heard_at = min(at, now)
             known = self._complaints.get(region)
-            self._complaints[region] = known.with_one(heard_at) if known else _Complaints(heard_at, heard_at)
+            self._complaints[region] = known.with_one(heard_at) if known else _ReportRun(heard_at, heard_at)
         return {region for region, _ in new if now - self._complaints[region].began < CONTRADICTED_AFTER}
 
     def failed(self, region: str, at: datetime) -> None:
         """A round has found what callers complain of."""
         if region in self._complaints:
-            self._complaints[region] = _Complaints(at, max(at, self._complaints[region].latest))
+            self._complaints[region] = _ReportRun(at, max(at, self._complaints[region].latest))
 
     def watched(self, now: datetime) -> set[str]:
         """Key sets whose keys are asked in every round."""
-        self._key_faults = {name: at for name, at in self._key_faults.items() if now - at <= WATCHED}
+        self._key_faults = {name: at for name, at in self._key_faults.items() if now - at <= WATCH_PERIOD}
         return set(self._key_faults)
 
 
-class _Complaints(NamedTuple):
+class _ReportRun(NamedTuple):
     """When they began, when the latest came, and how many times in succession no round has found what they say."""
 
     began: datetime

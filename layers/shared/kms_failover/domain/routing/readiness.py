@@ -12,17 +12,18 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Code, KeySet, KeySetName, Model, Reason, Region
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import Code, KeySetName, Model, Reason, Region
 from kms_failover.domain.routing.health import RegionHealth
-from kms_failover.domain.routing.route import Health, Intent, Mode, Route, prevented, reason_of_loss
+from kms_failover.domain.routing.intent import Intent, Mode
+from kms_failover.domain.routing.route import Health, Route, prevented, reason_of_loss
 
 SETTLED_AFTER = timedelta(seconds=120)  # a dozen rounds; a key that is new here has answered long before
-WELL_AFTER = timedelta(
-    seconds=600
-)  # as a lost region's by default: so whatever flaps is told ten times an hour at most
+# as a lost region's by default: so whatever flaps is told ten times an hour at most
+WELL_AFTER = timedelta(seconds=600)
 
 
-class Kind(StrEnum):
+class NewsKind(StrEnum):
     LOST = "lost"
     RECOVERED = "recovered"
     NOT_READY = "not ready"
@@ -75,15 +76,15 @@ class News(Model):
     key_set: KeySetName
     observer: Region
     number: int = Field(ge=1)
-    kind: Kind
+    kind: NewsKind
     region: Region
     regions: tuple[Region, ...]
     at: AwareDatetime
     reason: Reason
 
 
-class _Change(NamedTuple):
-    kind: Kind
+class _Occurrence(NamedTuple):
+    kind: NewsKind
     region: str
     reason: str
 
@@ -101,7 +102,7 @@ class Situation(NamedTuple):
         """What is said from now on, and what of it is new; the very same `said` where nothing is."""
         known = {each.of: each for each in said}
         after: list[LastNews] = []
-        changes: list[_Change] = []
+        changes: list[_Occurrence] = []
         for region in self.key_set.regions:
             if region in self.health:
                 before = known.get(region, LastNews(of=region, what=Eligibility.READY))
@@ -110,49 +111,48 @@ class Situation(NamedTuple):
         numbered = enumerate(changes, start=max(count + 1, int(self.now.timestamp())))
         return tuple(after), tuple(self._news(number, change) for number, change in numbered)
 
-    def _news(self, number: int, change: _Change) -> News:
+    def _news(self, number: int, change: _Occurrence) -> News:
         route = self.route
         said = {"key_set": route.key_set, "observer": route.observer, "regions": route.regions, "at": self.now}
         return News.model_validate({**said, "number": number, **change._asdict()})
 
-    def _of_region(self, health: RegionHealth, said: LastNews, changes: list[_Change]) -> LastNews:
+    def _of_region(self, health: RegionHealth, said: LastNews, changes: list[_Occurrence]) -> LastNews:
         if not health.routable:
             return self._of_a_loss(health, said, changes)
         found = Eligibility.AWAITED if said.what in _NOT_BACK else _standing(health)
         if found is Eligibility.AWAITED and health.key_has_answered:
-            changes.append(_Change(Kind.RECOVERED, health.region, self._recovery(health)))
+            changes.append(_Occurrence(NewsKind.RECOVERED, health.region, self._recovery(health)))
             return LastNews(of=health.region, what=Eligibility.READY)
         after = self._settled(said, found)
         if after.what != said.what:
-            kind = Kind.READY if found is Eligibility.READY else Kind.NOT_READY
-            changes.append(_Change(kind, health.region, health.in_words()))
+            kind = NewsKind.READY if found is Eligibility.READY else NewsKind.NOT_READY
+            changes.append(_Occurrence(kind, health.region, health.in_words()))
         return after
 
-    def _of_a_loss(self, health: RegionHealth, said: LastNews, changes: list[_Change]) -> LastNews:
+    def _of_a_loss(self, health: RegionHealth, said: LastNews, changes: list[_Occurrence]) -> LastNews:
         """One that follows a return which nobody was told of is a loss of its own, for a reason of its own."""
         if said.what == Eligibility.LOST and said.differs_since is None:
             return said
-        changes.append(_Change(Kind.LOST, health.region, reason_of_loss(health)))
+        changes.append(_Occurrence(NewsKind.LOST, health.region, reason_of_loss(health)))
         return LastNews(of=health.region, what=Eligibility.LOST)
 
-    def _of_route(self, said: LastNews, changes: list[_Change]) -> LastNews:
+    def _of_route(self, said: LastNews, changes: list[_Occurrence]) -> LastNews:
         found = self.serving()
         sudden = {Leadership.WELL, Leadership.ALL_LOST}.intersection({found, said.what})
         after = LastNews(of="", what=found) if sudden and found != said.what else self._settled(said, found)
-        if (
-            after.what != said.what and found is not Leadership.WELL
-        ):  # a route's move or a region's return tells of that
-            changes.append(_Change(Kind(found), self.route.regions[0], self._why_stuck(found)))
+        # a route's move or a region's return tells of that
+        if after.what != said.what and found is not Leadership.WELL:
+            changes.append(_Occurrence(NewsKind(found), self.route.regions[0], self._why_stuck(found)))
         return after
 
     def _settled(self, said: LastNews, found: str) -> LastNews:
         """The same until something else has lasted."""
         if found == said.what:
-            return said if said.differs_since is None else said.model_copy(update={"differs_since": None})
+            return said if said.differs_since is None else said.but(differs_since=None)
         since = said.differs_since or self.now
         if abs(self.now - since) >= (SETTLED_AFTER if found in _PRESSING else WELL_AFTER):
             return LastNews(of=said.of, what=found)
-        return said if said.differs_since else said.model_copy(update={"differs_since": since})
+        return said if said.differs_since else said.but(differs_since=since)
 
     def serving(self) -> Leadership:
         head = self.route.regions[0]

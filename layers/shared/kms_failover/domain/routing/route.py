@@ -2,53 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from itertools import combinations
-from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.key_set import Failback, KeySet, KeySetName, MemberKey, Model, Reason, Region, at_most
-from kms_failover.domain.routing.health import CLOCK_SKEW, RegionHealth, Verdict
+from kms_failover.domain.key_set import Failback, KeySet, MemberKey
+from kms_failover.domain.model import KeySetName, Model, Reason, Region
+from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.intent import Intent, Mode
+from kms_failover.domain.timing import CLOCK_SKEW
 
 type Health = Mapping[str, RegionHealth]
 
 AN_HOUR = timedelta(hours=1)
 MOST_COUNTED = 10_000  # objects owed, for the evidence of a return that an operator insists on
-
-
-class Mode(StrEnum):
-    AUTOMATIC = "automatic"
-    HOLD = "hold"
-    FORCE = "force"
-
-
-class Intent(Model):
-    """What an operator wants. The newest epoch wins in every region; of equal epochs the greater `written_in`.
-
-    `failback` approves one return to the preferred region, which `region` names. `insist` is for what the service
-    would not do by itself: stay in a forced region that is lost, return before the debt is repaid. After `expires_at`
-    it is as if released.
-    """
-
-    mode: Mode = Mode.AUTOMATIC
-    region: Region | None = None
-    failback: bool = False
-    insist: bool = False
-    epoch: int = Field(0, ge=0)
-    written_in: Region = ""
-    author: Annotated[str, at_most(256)] = ""
-    reason: Reason = ""
-    at: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
-
-    @property
-    def order(self) -> tuple[int, str]:
-        """Which of two intents is the newer, the same in every region."""
-        return self.epoch, self.written_in
-
-
-NOTHING_SAID = Intent()
 
 
 class Route(Model):
@@ -74,16 +41,6 @@ def in_order(key_set: KeySet, route: Route) -> list[MemberKey]:
     """Every member key in the route's order: one that the route does not know comes last, never not at all."""
     order = {region: at for at, region in enumerate(route.regions)}
     return sorted(key_set.members, key=lambda member: order.get(member.region, len(order)))
-
-
-def in_force(intents: Sequence[Intent], now: datetime) -> Intent:
-    """The newest intent; automatic where nobody has said anything, or where what was said has expired."""
-    newest = max(intents, key=lambda intent: intent.order, default=NOTHING_SAID)
-    if newest.expires_at is None or now < newest.expires_at:
-        return newest
-    return Intent(
-        epoch=newest.epoch, written_in=newest.written_in, reason=f"the {newest.mode} by {newest.author} has expired"
-    )
 
 
 def first_route(key_set: KeySet, observer: str, now: datetime) -> Route:
@@ -127,11 +84,11 @@ def decide(
     regions = _wanted(key_set, previous, health, intent, owed)
     moves = regions[0] != previous.regions[0]
     moved_at = now if moves else previous.moved_at
-    moved = previous.model_copy(update={"moved_at": moved_at}) if moves else previous  # which may end an approval
+    moved = previous.but(moved_at=moved_at) if moves else previous  # which may end an approval
     spent = _is_new(intent, previous) and not _still_to_come(key_set, moved, health, intent, regions)
     said = {"intent_epoch": intent.epoch, "intent_written_in": intent.written_in} if spent else {}
     if regions == previous.regions:
-        return previous.model_copy(update=said) if spent else previous
+        return previous.but(**said) if spent else previous
     recent = tuple(t for t in previous.changes if now - t < AN_HOUR)
     leaves = _must_leave(key_set, previous, health)
     ordered = spent and (not intent.failback or regions[0] == _target(key_set, intent))
@@ -140,17 +97,15 @@ def decide(
         if not ordered and not leaves:
             return previous  # flapping is worse than a route that is merely not the best
         reason += f" (change {len(recent) + 1} within the hour; {key_set.rules.changes_per_hour} are for preferences)"
-    return previous.model_copy(
-        update={
-            "regions": regions,
-            "epoch": previous.epoch + 1,
-            **said,
-            "decided_at": now,
-            "moved_at": moved_at,
-            "reason": reason,
-            "evidence": _evidence(key_set, health, owed if moves and not leaves else None, regions[0]),
-            "changes": (*recent, now),
-        }
+    return previous.but(
+        regions=regions,
+        epoch=previous.epoch + 1,
+        **said,
+        decided_at=now,
+        moved_at=moved_at,
+        reason=reason,
+        evidence=_evidence(key_set, health, owed if moves and not leaves else None, regions[0]),
+        changes=(*recent, now),
     )
 
 

@@ -8,9 +8,11 @@ from typing import Annotated, Protocol
 from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.event_fields import shown
-from kms_failover.domain.key_set import KeySet, Model, Reason
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import Model, Reason
 from kms_failover.domain.routing.aws_events import DRILL_SOURCE, Signal, event_time, read
-from kms_failover.domain.routing.health import CLOCK_SKEW, Observation, Outcome, Source
+from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.timing import CLOCK_SKEW
 from kms_failover.errors import LONGEST_SHOWN, EventFormatError, NotAskedError
 
 LONGEST_DELIVERY = timedelta(days=1)  # EventBridge tries for 24 hours (facts 8.2)

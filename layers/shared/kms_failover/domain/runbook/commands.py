@@ -7,14 +7,18 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from pydantic import ConfigDict, Field, field_validator
+from pydantic.alias_generators import to_pascal
 
 from kms_failover.domain.data_keys.accounts import refused_members
 from kms_failover.domain.key_material.plan import nothing_to_import
-from kms_failover.domain.key_set import KeySet, Model
-from kms_failover.domain.routing.health import CLOCK_SKEW, Observation
+from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.model import Model
+from kms_failover.domain.routing.intent import Intent, Mode, in_force
 from kms_failover.domain.routing.judgement import Judgement, first_judgement
-from kms_failover.domain.routing.route import Intent, Mode, in_force
+from kms_failover.domain.routing.observation import Observation
+from kms_failover.domain.routing.optimistic_write import write_over_conflicts
 from kms_failover.domain.runbook.status import MAX_DEBTS, ViewState, view
+from kms_failover.domain.timing import CLOCK_SKEW
 from kms_failover.errors import (
     IntentRefusedError,
     NotBegunError,
@@ -23,7 +27,6 @@ from kms_failover.errors import (
     WriteConflictError,
 )
 
-ATTEMPTS = 5  # controllers write a few times a minute
 LONGEST_EXPIRY_MINUTES = 30 * 24 * 60
 LONGEST_REASON = 1024  # characters; it stands in each status, message and change that the order makes
 LONGEST_AUTHOR = 256
@@ -45,18 +48,18 @@ CHANGES_INTENT = frozenset({ActionName.FAILOVER, ActionName.FAILBACK, ActionName
 class Command(Model):
     """What the runbook function is invoked with. Callers such as Automation may add fields of their own."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_pascal)
 
-    Action: ActionName
-    KeySet: str
-    Region: str | None = None
-    Reason: str = Field("", max_length=LONGEST_REASON)
-    Author: str = Field("", max_length=LONGEST_AUTHOR)
-    Insist: bool = False
-    ExpiresInMinutes: int | None = Field(None, ge=1, le=LONGEST_EXPIRY_MINUTES)
-    FailIfRefused: bool = True  # false: the caller looks for `Error` in the answer (decision 31)
+    action: ActionName
+    key_set: str
+    region: str | None = None
+    reason: str = Field("", max_length=LONGEST_REASON)
+    author: str = Field("", max_length=LONGEST_AUTHOR)
+    insist: bool = False
+    expires_in_minutes: int | None = Field(None, ge=1, le=LONGEST_EXPIRY_MINUTES)
+    fail_if_refused: bool = True  # false: the caller looks for `Error` in the answer (decision 31)
 
-    @field_validator("ExpiresInMinutes", mode="before")
+    @field_validator("expires_in_minutes", mode="before")
     @classmethod
     def _left_empty(cls, value: Any) -> Any:
         """Automation's parameters are texts, empty where nobody filled them in."""
@@ -109,13 +112,13 @@ class Runbook:
                 would do nothing.
             NotBegunError: something else failed before anything was written or begun.
         """
-        if command.Action is ActionName.STATUS:
-            return self._status(self._key_set(command.KeySet))
+        if command.action is ActionName.STATUS:
+            return self._status(self._key_set(command.key_set))
         with _nothing_done_yet():
-            key_set = self._key_set(command.KeySet)
-        if command.Action in CHANGES_INTENT:
+            key_set = self._key_set(command.key_set)
+        if command.action in CHANGES_INTENT:
             return self._order(command, key_set)
-        return self._reimport(key_set) if command.Action is ActionName.REIMPORT else self._sweep(key_set)
+        return self._reimport(key_set) if command.action is ActionName.REIMPORT else self._sweep(key_set)
 
     def _reimport(self, key_set: KeySet) -> dict[str, Any]:
         if key_set.imported_member_in(self._state.region) is None:
@@ -134,7 +137,7 @@ class Runbook:
         with self._state.noticing() as unreadable:
             self._state.key_sets()
             self._state.observations(now - key_set.rules.window, now + CLOCK_SKEW)
-            shown = view(self._state, key_set, now)
+            shown = view(self._state, key_set, now).json_ready()
         items = {error.item: error.reason for error in unreadable}
         unreadable_items = [{"Item": item, "Reason": reason} for item, reason in items.items()]
         return shown | {"Unreadable": unreadable_items, "RefusedMembers": self._refused_members(key_set)}
@@ -180,16 +183,14 @@ class Runbook:
 
     def _fence(self, key_set: KeySet) -> None:
         """A controller that has decided by older intents can no longer write: after the answer, a hold holds here."""
-        for attempt in range(1, ATTEMPTS + 1):
-            known = self._state.judgement(key_set.name)
-            fenced = known.model_copy(update={"version": known.version + 1}) if known else self._judgement(key_set)
-            try:
-                self._state.put_judgement(fenced)
-            except WriteConflictError:
-                if attempt == ATTEMPTS:
-                    raise
-            else:
-                return
+
+        def read() -> Judgement | None:
+            return self._state.judgement(key_set.name)
+
+        def put(known: Judgement | None) -> None:
+            self._state.put_judgement(known.but(version=known.version + 1) if known else self._first(key_set))
+
+        write_over_conflicts(read(), put, read)
 
     def _key_set(self, name: str) -> KeySet:
         key_sets = self._state.key_sets()
@@ -201,34 +202,36 @@ class Runbook:
         return found
 
     def _intent(self, command: Command, key_set: KeySet, intents: Iterable[Intent]) -> Intent:
-        if not command.Reason or not command.Author:
-            raise IntentRefusedError(f"{command.Action} needs Reason and Author: they are kept as evidence")
+        if not command.reason or not command.author:
+            raise IntentRefusedError(f"{command.action} needs Reason and Author: they are kept as evidence")
         now = self._clock()
         judgement = self._judgement(key_set)
         mode, region, failback = Mode.AUTOMATIC, None, False
-        if command.Action is ActionName.FAILOVER:
+        if command.action is ActionName.FAILOVER:
             mode, region = Mode.FORCE, _target(command, key_set, judgement)
-        elif command.Action is ActionName.HOLD:
+        elif command.action is ActionName.HOLD:
             mode = Mode.HOLD
-        elif command.Action is ActionName.FAILBACK:
+        elif command.action is ActionName.FAILBACK:
             failback, region = _may_return(key_set, judgement), key_set.regions[0]
-        lasts = command.ExpiresInMinutes
+        lasts = command.expires_in_minutes
         return Intent(
             mode=mode,
             region=region,
             failback=failback,
-            insist=command.Insist,
+            insist=command.insist,
             epoch=_next_epoch(intents, now),
             written_in=self._state.region,
-            author=command.Author,
-            reason=command.Reason,
+            author=command.author,
+            reason=command.reason,
             at=now,
             expires_at=now + timedelta(minutes=lasts) if lasts else None,
         )
 
     def _judgement(self, key_set: KeySet) -> Judgement:
-        known = self._state.judgement(key_set.name)
-        return known or first_judgement(key_set, self._state.region, self._clock())
+        return self._state.judgement(key_set.name) or self._first(key_set)
+
+    def _first(self, key_set: KeySet) -> Judgement:
+        return first_judgement(key_set, self._state.region, self._clock())
 
 
 @contextmanager
@@ -259,16 +262,16 @@ def _next_epoch(intents: Iterable[Intent], now: datetime) -> int:
 
 
 def _target(command: Command, key_set: KeySet, judgement: Judgement) -> str:
-    if command.Region not in key_set.regions:
-        raise IntentRefusedError(f"failover needs Region, one of {', '.join(key_set.regions)}; got {command.Region}")
-    health = judgement.health.get(command.Region)
-    if (health is None or not health.is_refuge) and not command.Insist:
+    if command.region not in key_set.regions:
+        raise IntentRefusedError(f"failover needs Region, one of {', '.join(key_set.regions)}; got {command.region}")
+    health = judgement.health.get(command.region)
+    if (health is None or not health.is_refuge) and not command.insist:
         why = health.in_words() if health else "nothing observed yet"
         raise IntentRefusedError(
-            f"a route may not lead to {command.Region} now ({why}). "
+            f"a route may not lead to {command.region} now ({why}). "
             "Insist (--insist) to have it lead there and stay all the same"
         )
-    return command.Region
+    return command.region
 
 
 def _may_return(key_set: KeySet, judgement: Judgement) -> bool:

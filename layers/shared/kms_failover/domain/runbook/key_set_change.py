@@ -14,7 +14,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, ValidationError
 
-from kms_failover.domain.key_set import KEY_ARN, KeySet, KeySetName, Model, Rules, at_most
+from kms_failover.domain.key_set import KEY_ARN, KeySet, Rules
+from kms_failover.domain.model import KeySetName, Model, at_most
 
 ANY_KEY_ARN = KEY_ARN.pattern.removesuffix(r"\Z")
 
@@ -122,7 +123,7 @@ def _details(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[De
 
 def _in_one_order(key_set: KeySet) -> KeySet:
     """The order of buckets says nothing."""
-    return key_set.model_copy(update={"buckets": tuple(sorted(key_set.buckets, key=lambda bucket: bucket.name))})
+    return key_set.but(buckets=tuple(sorted(key_set.buckets, key=lambda bucket: bucket.name)))
 
 
 def _beyond(said: Any, known: Any, path: str = "") -> Iterator[tuple[str, str]]:

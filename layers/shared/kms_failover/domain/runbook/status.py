@@ -11,24 +11,29 @@ from kms_failover.domain.key_set import Failback, KeySet, Origin
 from kms_failover.domain.objects.coverage import CoverageState, coverage
 from kms_failover.domain.objects.debt import Refusal
 from kms_failover.domain.routing.health import RegionHealth, Verdict
-from kms_failover.domain.routing.judgement import Judgement, first_judgement
+from kms_failover.domain.routing.intent import Intent, Mode, in_force
+from kms_failover.domain.routing.judgement import MAX_HISTORY, Judgement, first_judgement
 from kms_failover.domain.routing.readiness import News, Situation
-from kms_failover.domain.routing.route import AN_HOUR, Intent, Mode, Route, decide, in_force, returns_to, without_order
+from kms_failover.domain.routing.route import AN_HOUR, Route, decide, returns_to, without_order
 from kms_failover.domain.routing.signals import IgnoredEvent
+from kms_failover.domain.runbook.status_answer import (
+    CurrentRoute,
+    Drill,
+    MaterialStatus,
+    RefusedObject,
+    RegionVerdict,
+    RouteChange,
+    Status,
+    UnusableKeyVerdict,
+)
 from kms_failover.errors import UnreadableItemError
 
 MAX_DEBTS = 10_000  # counted, of each region: a few seconds' reading
 MAX_REFUSALS = 100  # shown; all are kept
 MAX_IGNORED_EVENTS = 10
-MAX_HISTORY = 50
 
 
-_NO_ROUTE = {
-    "Regions": [],
-    "Epoch": 0,
-    "Reason": "the route's item and its history cannot be read: see runbooks/README.md, items that cannot be read",
-    "DecidedAt": None,
-}
+UNREADABLE_ROUTE = "the route's item and its history cannot be read: see runbooks/README.md, items that cannot be read"
 
 
 class ViewState(CoverageState, Protocol):
@@ -46,10 +51,10 @@ class ViewState(CoverageState, Protocol):
     def ignored_events(self, at_most: int) -> tuple[IgnoredEvent, ...]: ...
 
 
-def view(state: ViewState, key_set: KeySet, now: datetime) -> dict[str, Any]:
-    """JSON-ready values; of what is too much to read within seconds, the beginning.
+def view(state: ViewState, key_set: KeySet, now: datetime) -> Status:
+    """Of what is too much to read within seconds, the beginning.
 
-    Debt is counted up to a bound, each region for itself: those that `DebtIsMore` names are owed this or more.
+    Debt is counted up to a bound, each region for itself: those that `debt_is_more` names are owed this or more.
     """
     history = state.history(key_set.name, MAX_HISTORY)  # before the route, so that it shows nothing newer
     known, route_is_known = _judgement(state, key_set.name)
@@ -58,37 +63,25 @@ def view(state: ViewState, key_set: KeySet, now: datetime) -> dict[str, Any]:
     most = max(MAX_DEBTS, key_set.rules.debt_allowed_to_return + 1)  # as far as the controller counts, if not further
     debt = {region: state.owed(key_set.name, region, most) for region in key_set.regions}
     more = [region for region, count in debt.items() if count >= most]
-    return {
-        "KeySet": key_set.name,
-        "Observer": state.region,
-        "Judged": known is not None and bool(known.verdicts),
-        "Route": (_route(judgement.route) if route_is_known else _NO_ROUTE)
-        | {
-            "Evidence": list(judgement.route.evidence),
-            "SecondsSinceChange": int((now - judgement.route.decided_at).total_seconds()),
-            "ChangesWithinTheHour": sum(now - t < AN_HOUR for t in judgement.route.changes),
-            "ChangesAllowed": key_set.rules.changes_per_hour,
-        },
-        "Intent": intent.model_dump(mode="json"),
-        "Verdicts": {region: _verdict(judgement.health.get(region), key_set) for region in key_set.regions},
-        "Debt": debt,
-        "DebtIsMore": more,
-        "Coverage": coverage(state, key_set, state.region, most),
-        "Prevented": _prevented(key_set, judgement, intent, debt, now) if route_is_known else None,
-        "Return": _Return(key_set, judgement, intent, debt, more, now).waits_for() if route_is_known else "unknown",
-        "Refusals": [
-            refusal.model_dump(mode="json", include={"bucket", "key", "reason"})
-            for refusal in islice(state.refusals(key_set.name), MAX_REFUSALS)
-        ],
-        "Material": {
-            member.region: _material(state, key_set.name, member.region, now)
-            for member in key_set.members
-            if member.origin is Origin.EXTERNAL
-        },
-        "History": [_route(route) for route in history],
-        "News": [news.model_dump(mode="json") for news in state.news(key_set.name, MAX_HISTORY)],
-        "IgnoredEvents": [event.model_dump(mode="json") for event in state.ignored_events(MAX_IGNORED_EVENTS)],
-    }
+    imported = [member.region for member in key_set.members if member.origin is Origin.EXTERNAL]
+    return Status(
+        key_set=key_set.name,
+        observer=state.region,
+        judged=known is not None and bool(known.verdicts),
+        route=_current_route(judgement.route, key_set, now, is_known=route_is_known),
+        intent=intent,
+        verdicts={region: _verdict(judgement.health.get(region), key_set) for region in key_set.regions},
+        debt=debt,
+        debt_is_more=tuple(more),
+        coverage=coverage(state, key_set, state.region, most),
+        prevented=_prevented(key_set, judgement, intent, debt, now) if route_is_known else None,
+        way_back=_Return(key_set, judgement, intent, debt, more, now).waits_for() if route_is_known else "unknown",
+        refusals=tuple(_refused(refusal) for refusal in islice(state.refusals(key_set.name), MAX_REFUSALS)),
+        material={region: _material(state, key_set.name, region, now) for region in imported},
+        history=tuple(RouteChange(**_route(route)) for route in history),
+        news=state.news(key_set.name, MAX_HISTORY),
+        ignored_events=state.ignored_events(MAX_IGNORED_EVENTS),
+    )
 
 
 def _judgement(state: ViewState, key_set: str) -> tuple[Judgement | None, bool]:
@@ -111,7 +104,7 @@ def _prevented(
 
 @dataclass(frozen=True)
 class _Return:
-    """To where the route belongs: to the region that an order names and that does not lead yet, else the preferred."""
+    """Why the route is not yet at the region that it should lead to: the forced one, else the preferred one."""
 
     key_set: KeySet
     judgement: Judgement
@@ -171,44 +164,56 @@ def _unsaid(key_set: KeySet, intent: Intent) -> str:
 
 
 def _route(route: Route) -> dict[str, Any]:
-    return {
-        "Regions": list(route.regions),
-        "Epoch": route.epoch,
-        "Reason": route.reason,
-        "DecidedAt": route.decided_at.isoformat(),
-    }
+    decided_at = route.decided_at.isoformat()
+    return {"regions": route.regions, "epoch": route.epoch, "reason": route.reason, "decided_at": decided_at}
 
 
-def _verdict(health: RegionHealth | None, key_set: KeySet) -> dict[str, Any]:
+def _current_route(route: Route, key_set: KeySet, now: datetime, *, is_known: bool) -> CurrentRoute:
+    unknown = {"regions": (), "epoch": 0, "reason": UNREADABLE_ROUTE, "decided_at": None}
+    return CurrentRoute(
+        **(_route(route) if is_known else unknown),
+        evidence=route.evidence,
+        seconds_since_change=int((now - route.decided_at).total_seconds()),
+        changes_within_the_hour=sum(now - t < AN_HOUR for t in route.changes),
+        changes_allowed=key_set.rules.changes_per_hour,
+    )
+
+
+def _verdict(health: RegionHealth | None, key_set: KeySet) -> RegionVerdict:
     if health is None:
-        unknown = {"Verdict": "unknown", "Since": None, "Reason": "nothing observed yet"}
-        key = {"KeyUsable": True, "KeyAnswers": None, "KeyHasAnsweredSince": False, "KeyHeardAt": None}
-        return unknown | key | {"Drill": None}
-    found = {
-        "Verdict": health.verdict.value,
-        "Since": health.since.isoformat(),
-        "Reason": health.reason,
-        "KeyUsable": health.key_usable,
-        "KeyAnswers": health.key_answers,
-        "KeyHasAnsweredSince": health.key_has_answered,
-        "KeyHeardAt": _iso(health.key_word_at),
-        "Drill": _drill(health, key_set),
-    }
+        return RegionVerdict(verdict="unknown", since=None, reason="nothing observed yet")
+    found = RegionVerdict(
+        verdict=health.verdict.value,
+        since=health.since.isoformat(),
+        reason=health.reason,
+        key_usable=health.key_usable,
+        key_answers=health.key_answers,
+        key_has_answered_since=health.key_has_answered,
+        key_heard_at=_iso(health.key_checked_at),
+        drill=_drill(health, key_set),
+    )
     if health.key_usable:
         return found
-    quiet = {"KeyFaultAt": _iso(health.last_key_fault_at), "KeyQuietSeconds": key_set.rules.key_usable_after_seconds}
-    return found | {"KeyReason": health.key_reason} | quiet
+    return UnusableKeyVerdict(
+        **dict(found),
+        key_reason=health.key_reason,
+        key_fault_at=_iso(health.last_key_fault_at),
+        key_quiet_seconds=key_set.rules.key_usable_after_seconds,
+    )
 
 
-def _drill(health: RegionHealth, key_set: KeySet) -> dict[str, Any] | None:
-    """Of one that is on: since when, and when it ends by itself at the latest."""
+def _drill(health: RegionHealth, key_set: KeySet) -> Drill | None:
     if health.drill_at is None:
         return None
     ends = health.drill_at + timedelta(seconds=key_set.rules.corroboration_seconds)
-    return {"Since": health.drill_at.isoformat(), "EndsBy": ends.isoformat()}
+    return Drill(since=health.drill_at.isoformat(), ends_by=ends.isoformat())
 
 
-def _material(state: ViewState, key_set: str, region: str, now: datetime) -> dict[str, Any] | None:
+def _refused(refusal: Refusal) -> RefusedObject:
+    return RefusedObject(bucket=refusal.bucket, key=refusal.key, reason=refusal.reason)
+
+
+def _material(state: ViewState, key_set: str, region: str, now: datetime) -> MaterialStatus | None:
     """None: no run has looked at this key yet. Of a record that cannot be read, no more than that."""
     try:
         record = state.material(key_set, region)
@@ -218,27 +223,23 @@ def _material(state: ViewState, key_set: str, region: str, now: datetime) -> dic
     return _looked_at(record, now) if record is not None else None
 
 
-def _looked_at(record: MaterialRecord, now: datetime) -> dict[str, Any]:
-    """What KMS showed at the last look, which may be long ago.
-
-    A record of an older version knows of an import only, and not what has become of it: `KeyState` is None.
-    """
+def _looked_at(record: MaterialRecord, now: datetime) -> MaterialStatus:
     gone = bool(record.state) and record.state not in PRESENT
     valid_to = None if gone else record.shown_valid_to if record.seen_at else record.valid_to
-    return {
-        "KeyMaterialId": record.key_material_id,
-        "KeyState": record.state or None,
-        "ValidTo": _iso(valid_to),
-        "DaysLeft": (valid_to - now).days if valid_to else None,
-        "ImportedAt": _iso(record.imported_at),
-        "SeenAt": _iso(record.seen_at),
-        "SecondsSinceSeen": int((now - record.seen_at).total_seconds()) if record.seen_at else None,
-        "Concern": record.concern,
-        "Reason": record.reason,
-        "Failure": record.failure,
-        "FailedAt": _iso(record.failed_at),
-        "FailuresInARow": record.failures,
-    }
+    return MaterialStatus(
+        key_material_id=record.key_material_id,
+        key_state=record.state or None,
+        valid_to=_iso(valid_to),
+        days_left=(valid_to - now).days if valid_to else None,
+        imported_at=_iso(record.imported_at),
+        seen_at=_iso(record.seen_at),
+        seconds_since_seen=int((now - record.seen_at).total_seconds()) if record.seen_at else None,
+        concern=record.concern,
+        reason=record.reason,
+        failure=record.failure,
+        failed_at=_iso(record.failed_at),
+        failures_in_a_row=record.failures,
+    )
 
 
 def _iso(at: datetime | None) -> str | None:
