@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ from tests.domain.strategies import (
     routes,
 )
 
-type Health = Mapping[str, RegionHealth]
+Health: TypeAlias = Mapping[str, RegionHealth]
 
 ORDERS = key_set(EAST, WEST)
 AUTOMATIC = Intent()

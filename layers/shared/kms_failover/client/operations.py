@@ -5,7 +5,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import ParamValidationError
 
@@ -42,8 +42,8 @@ _RE_ENCRYPT = frozenset(
     }
 )
 
-type Answer = dict[str, Any]
-type Operation = Callable[["Operations", Mapping[str, Any]], Answer]
+Answer: TypeAlias = dict[str, Any]
+Operation: TypeAlias = Callable[["Operations", Mapping[str, Any]], Answer]
 
 
 def _answers_as_named(operation: Operation) -> Operation:

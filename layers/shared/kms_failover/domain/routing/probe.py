@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from pydantic import Field, ValidationError
 
@@ -68,7 +68,7 @@ class ProbeState(Protocol):
     def reports(self, since: datetime, until: datetime) -> tuple[Observation, ...]: ...
 
 
-type Tell = Callable[[Sequence[Observation]], None]
+Tell: TypeAlias = Callable[[Sequence[Observation]], None]
 
 
 @dataclass

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import AwareDatetime, Field
 
 from kms_failover.domain.key_set import Failback, KeySet, KeySetName, MemberKey, Model, Reason, Region, at_most
 from kms_failover.domain.routing.health import CLOCK_SKEW, RegionHealth, Verdict
 
-type Health = Mapping[str, RegionHealth]
+Health: TypeAlias = Mapping[str, RegionHealth]
 
 AN_HOUR = timedelta(hours=1)
 MOST_COUNTED = 10_000  # objects owed, for the evidence of a return that an operator insists on
