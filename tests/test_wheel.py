@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CLIENTS_OWN = {"boto3", "botocore", "cryptography", "pydantic", "pyyaml"}
@@ -86,6 +87,15 @@ def test_lambda_gets_what_the_client_and_the_service_require(distribution: Distr
     required = {*requirements(distribution), *requirements(distribution, "service")}
 
     assert names_in(REPOSITORY / "layers/dependencies/requirements.in") == required
+
+
+def test_the_lowest_versions_that_are_allowed_are_those_that_the_tests_run_with(distribution: Distribution) -> None:
+    lock = (REPOSITORY / "tests/lowest/requirements.txt").read_text("utf-8")
+    locked = {name: Version(version) for name, version in re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock, re.MULTILINE)}
+
+    for name, requirement in requirements(distribution).items():
+        (bound,) = requirement.specifier
+        assert (bound.operator, Version(bound.version)) == (">=", locked[name]), name
 
 
 def test_the_client_is_imported_from_the_wheel_without_what_only_the_service_needs(installed: Path) -> None:
