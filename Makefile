@@ -74,7 +74,7 @@ check: $(VENV)/ready $(SAM)/ready ## the gate: format, lint, types, import contr
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy layers/shared/kms_failover functions deployment local proofs tests benchmarks
-	$(VENV)/bin/mypy --python-version 3.11 --exclude /cli layers/shared/kms_failover
+	$(VENV)/bin/mypy --python-version 3.11 --exclude '/cli[._]' layers/shared/kms_failover
 	$(VENV)/bin/lint-imports --no-cache
 	$(SAM)/bin/sam validate --lint
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks lock-to
