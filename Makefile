@@ -6,6 +6,9 @@ TOOLS := .venv-tools
 SAM := .venv-sam
 PEERS := .venv-peers
 CLIENTS := .venv-clients
+LOWEST := .venv-lowest
+# pyenv offers a python3.11 only where it is told to
+PYTHON311 ?= $(shell PYENV_VERSION=3.11 python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null)
 REGIONS ?= us-east-1 us-west-2
 STACK ?= kms-failover
 LOCK := pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -14,9 +17,9 @@ export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONPATH := $(CURDIR)/layers/shared:$(CURDIR)/command:$(CURDIR)
 
-LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt tests/clients/requirements.txt
+LOCKS := layers/dependencies/requirements.txt requirements-dev.txt local/requirements.txt local/sam-requirements.txt benchmarks/requirements.txt tests/clients/requirements.txt tests/lowest/requirements.txt
 
-.PHONY: help drill test clients simulate fuzz nightly trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy deploy-arguments cloud cloud-down clean python
+.PHONY: help drill test clients lowest python311 simulate fuzz nightly trials practice conformance bench fault-matrix moto-patch check format lock lock-to build deploy deploy-arguments cloud cloud-down clean python
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +32,12 @@ test: $(VENV)/ready ## all tests, on every processor; ARGS for pytest ("-n 0": i
 
 clients: $(CLIENTS)/ready ## real clients (Encryption SDK, S3 and DynamoDB Encryption Clients) through an outage; ARGS for pytest
 	@$(CLIENTS)/bin/python -m pytest tests/clients $(ARGS)
+
+# The wheel and not the tree: only the tests are found here
+lowest: $(VENV)/ready $(LOWEST)/ready ## the client's and the domain's tests on Python 3.11 with the lowest versions, from the wheel; ARGS for pytest
+	@rm -rf build/wheel && $(VENV)/bin/python -m hatchling build -t wheel -d build/wheel >/dev/null
+	@$(LOWEST)/bin/pip install --quiet --no-deps --force-reinstall build/wheel/*.whl
+	@env -u PYTHONPATH $(LOWEST)/bin/python -m pytest -n auto tests/domain tests/client tests/test_face.py $(ARGS)
 
 simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: RUNS=count, SEED=first, REPLAY=seed, DOCS=1, ARGS
 	@$(VENV)/bin/python -m proofs.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY)) $(if $(DOCS),--docs) $(ARGS)
@@ -65,6 +74,7 @@ check: $(VENV)/ready $(SAM)/ready ## the gate: format, lint, types, import contr
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy layers/shared/kms_failover command/kms_failover_command functions deployment local proofs tests benchmarks
+	$(VENV)/bin/mypy --python-version 3.11 layers/shared/kms_failover
 	$(VENV)/bin/lint-imports --no-cache
 	$(SAM)/bin/sam validate --lint
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks lock-to
@@ -76,7 +86,7 @@ format: $(VENV)/ready ## write the house format
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
 
-lock: $(VENV)/ready ## write the six locks anew from their inputs; UPGRADE=1 takes newer versions
+lock: $(VENV)/ready ## write the seven locks anew from their inputs; UPGRADE=1 takes newer versions
 	@$(MAKE) --no-print-directory LOCK_FOLDER=build/locks UPGRADE=$(UPGRADE) lock-to
 	@for lock in $(LOCKS); do cmp -s build/locks/$$(echo $$lock | tr / -) $$lock || cp build/locks/$$(echo $$lock | tr / -) $$lock; done
 
@@ -86,11 +96,12 @@ lock-to: $(VENV)/ready
 	@for lock in $(LOCKS); do \
 	  if [ -f $$lock ]; then cp $$lock $(LOCK_FOLDER)/$$(echo $$lock | tr / -); fi; done
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) layers/dependencies/requirements.in -o $(LOCK_FOLDER)/layers-dependencies-requirements.txt
-	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml command/pyproject.toml --no-emit-package kms-failover --group dev -c $(LOCK_FOLDER)/layers-dependencies-requirements.txt -o $(LOCK_FOLDER)/requirements-dev.txt
+	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml command/pyproject.toml --no-emit-package kms-failover --extra service --group dev -c $(LOCK_FOLDER)/layers-dependencies-requirements.txt -o $(LOCK_FOLDER)/requirements-dev.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/requirements.in -o $(LOCK_FOLDER)/local-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/sam-requirements.in -o $(LOCK_FOLDER)/local-sam-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) benchmarks/requirements.in -o $(LOCK_FOLDER)/benchmarks-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) tests/clients/requirements.in -o $(LOCK_FOLDER)/tests-clients-requirements.txt
+	@$(VENV)/bin/uv $(LOCK:3.13=3.11) $(if $(UPGRADE),--upgrade) --resolution lowest-direct pyproject.toml tests/lowest/requirements.in -o $(LOCK_FOLDER)/tests-lowest-requirements.txt
 
 build: .aws-sam/ready ## sam build
 
@@ -117,7 +128,7 @@ cloud-down: $(TOOLS)/ready ## end the local cloud
 
 clean: ## remove what the other commands made
 	@if [ -f build/cloud/cloud.json ] && [ -x $(TOOLS)/bin/python ]; then $(TOOLS)/bin/python -m local.cloud stop; fi
-	rm -rf $(VENV) $(TOOLS) $(SAM) $(PEERS) $(CLIENTS) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(SAM) $(PEERS) $(CLIENTS) $(LOWEST) .aws-sam build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 python:
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null \
@@ -152,6 +163,16 @@ $(CLIENTS)/ready: tests/clients/requirements.txt | python
 	@echo "setting up $(CLIENTS) (the clients that are given a FailoverKms)"
 	@"$(PYTHON)" -m venv $(CLIENTS)
 	@$(CLIENTS)/bin/pip install --quiet --require-hashes -r tests/clients/requirements.txt
+	@touch $@
+
+python311:
+	@test -n "$(PYTHON311)" && "$(PYTHON311)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 is needed: install it, or name it with make lowest PYTHON311=/path/to/python3.11"; exit 1; }
+
+$(LOWEST)/ready: tests/lowest/requirements.txt | python311
+	@echo "setting up $(LOWEST) (Python 3.11 and the lowest versions that the client takes)"
+	@"$(PYTHON311)" -m venv $(LOWEST)
+	@$(LOWEST)/bin/pip install --quiet --require-hashes -r tests/lowest/requirements.txt
 	@touch $@
 
 # sam looks for the runtime's own interpreter on the PATH, under its full name

@@ -12,6 +12,7 @@ import kms_failover
 from kms_failover.client import failover_kms
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+INSTALLED = Path(kms_failover.__file__).parents[1]  # the tree, or where the wheel is
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("runbooks/*.md")])
 WITHOUT_BOTO3 = {"boto3", "botocore", "pydantic", "cryptography", "yaml"}
 
@@ -19,7 +20,7 @@ WITHOUT_BOTO3 = {"boto3", "botocore", "pydantic", "cryptography", "yaml"}
 def loaded_by(code: str) -> set[str]:
     """The modules that a new process has after it ran `code`."""
     shown = f"{code}\nimport sys\nprint(*sys.modules)"
-    environment = {"PYTHONPATH": str(REPOSITORY / "layers/shared")}
+    environment = {"PYTHONPATH": str(INSTALLED)}
     ran = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True, env=environment)  # noqa: S603  # ours
     return set(ran.stdout.split())
 

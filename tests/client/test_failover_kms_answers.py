@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.domain.strategies import EAST, WEST
 
 HOUR = CacheLimits(max_age_seconds=3600)
 
-type Operation = Callable[[World, str], dict[str, Any]]
+Operation: TypeAlias = Callable[[World, str], dict[str, Any]]
 
 
 def _re_encrypt(world: World, key_id: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
+from typing import TypeVar
 
 from kms_failover.domain.key_material.material import LossKind, MaterialLoss, MaterialRecord
 from kms_failover.domain.key_set import KeySet
@@ -18,6 +19,8 @@ from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError, WriteConflictError
+
+R = TypeVar("R", bound=Debt | Refusal)
 
 
 class MemoryState:
@@ -212,5 +215,5 @@ class MemoryState:
             self._losses[loss.key_set, loss.region, loss.kind] = loss
 
 
-def held[R: Debt | Refusal](record: R) -> LedgerEntry[R]:
+def held(record: R) -> LedgerEntry[R]:
     return LedgerEntry(record.key_set, record.id, record.model_dump_json(), record)

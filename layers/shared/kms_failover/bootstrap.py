@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Protocol, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import boto3
 from botocore.config import Config
@@ -61,11 +61,15 @@ def deployment(context: LambdaContext) -> str:
     return Place.of_function(context.invoked_function_arn).deployment.name
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _once[**P, T](build: Callable[Concatenate[Place, P], T]) -> Callable[Concatenate[LambdaContext, P], T]:
+def _once(build: Callable[Concatenate[Place, P], T]) -> Callable[Concatenate[LambdaContext, P], T]:
     """Built when first asked for by a function of its place, and kept; `__wrapped__` is what keeps it."""
     kept = cast("Callable[Concatenate[Place, P], T]", functools.cache(build))
 

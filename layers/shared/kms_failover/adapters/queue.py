@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from itertools import batched
 from typing import TYPE_CHECKING
 
 from kms_failover.domain.objects.sweep import RewrapMessage
@@ -27,8 +26,8 @@ class SqsRewrapQueue:
 
     def send(self, messages: Sequence[RewrapMessage]) -> None:
         """All of them, or QueueError at the first batch that SQS keeps refusing; those before it are sent."""
-        for batch in batched(messages, MAX_BATCH, strict=False):
-            self._send_batch(batch)
+        for at in range(0, len(messages), MAX_BATCH):
+            self._send_batch(messages[at : at + MAX_BATCH])
 
     def _send_batch(self, batch: Sequence[RewrapMessage]) -> None:
         waiting = {str(at): json.dumps(asdict(message)) for at, message in enumerate(batch)}

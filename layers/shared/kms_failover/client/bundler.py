@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
 from kms_failover.client.call import FOR_NEWS_ONLY, News, wait_for
@@ -20,6 +20,8 @@ from kms_failover.errors import BundleError, ConfigurationError, RegionUnavailab
 
 FAILED = "it failed a moment ago"
 THROTTLE_BASE_SECONDS = 0.1  # doubled each turn, with full jitter, as botocore's (facts 3.4)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False)
@@ -191,7 +193,7 @@ class Bundler:
         deadline = time.monotonic() + self._settings.deadline_seconds
         return self._patiently(lambda: _answer_of_one(kms, operation, call, deadline), kms, deadline, region_attempts=1)
 
-    def _patiently[T](
+    def _patiently(
         self, ask: Callable[[], T], kms: RegionalKms, deadline: float, *, region_attempts: int | None = None
     ) -> T:
         """Ask again after a region's fault or a throttle, so many times in all, never after the deadline.

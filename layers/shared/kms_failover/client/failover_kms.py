@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from botocore.client import BaseClient
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
@@ -69,7 +69,11 @@ _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
 _STATUS = {"NotFoundException": 404, "DependencyTimeoutException": 503, "KMSInternalException": 500}  # facts 3.1
 
 
-def _raises_like_boto3[**P, R](method: Callable[P, R]) -> Callable[P, R]:
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _raises_like_boto3(method: Callable[P, R]) -> Callable[P, R]:
     """Our own errors become the ClientError that code written for boto3 already handles."""
 
     @functools.wraps(method)

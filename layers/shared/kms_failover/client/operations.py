@@ -5,7 +5,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import ParamValidationError
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 ARN = "arn:"
 
-type Response = dict[str, Any]
-type Operation = Callable[["Operations", Mapping[str, Any]], Response]
+Response: TypeAlias = dict[str, Any]
+Operation: TypeAlias = Callable[["Operations", Mapping[str, Any]], Response]
 
 
 def _answers_as_named(operation: Operation) -> Operation:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,7 +20,7 @@ REQUESTS_BEFORE_STOCK = 2
 
 logger = logging.getLogger(__name__)
 
-type Response = dict[str, Any]
+Response: TypeAlias = dict[str, Any]
 
 
 @dataclass(repr=False)

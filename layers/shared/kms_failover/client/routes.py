@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,6 +30,8 @@ NOT_APPLIED = (
 )
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,7 @@ class RouteReader:
     def _unknown(self) -> tuple[UnreadableItemError, ...]:
         return self._state.unknown_key_sets if self._state is not None else ()
 
-    def _remembered[T](self, what: str, read: Callable[[], T], known: T | None) -> StaleWhileRevalidate[T]:
+    def _remembered(self, what: str, read: Callable[[], T], known: T | None) -> StaleWhileRevalidate[T]:
         what = f"{what} in {self._region}'s state table"
         return StaleWhileRevalidate(what, read, self._thread, self._clock, self._refresh_seconds, known)
 

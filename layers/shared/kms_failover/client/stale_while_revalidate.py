@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,8 +16,10 @@ PATIENCE_SECONDS = 0.25  # how long a caller who could do with an old value wait
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 
-class StaleWhileRevalidate[T]:
+
+class StaleWhileRevalidate(Generic[T]):
     """Refreshed by `executor`, beside the caller's work. Only where nothing is known does a caller wait to the end.
 
     And then no more than half of the time: after a failure nobody tries for as long as it took. So a table that is

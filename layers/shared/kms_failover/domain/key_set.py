@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -217,7 +217,7 @@ class KeySet(Model):
         return (self.name, f"alias/{self.name}", *(member.arn for member in self.members))
 
 
-type Location = tuple[str | int, ...]
+Location: TypeAlias = tuple[str | int, ...]
 
 
 class KeySets(Model):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 MAX_NOTICED = 100  # unreadable items that are listed for people; all are counted
 MAX_EPOCH = 2**63  # an intent's is milliseconds since 1970, a judgement's counts writes
 
-type Item = Mapping[str, Any]
-type OnUnreadable = Callable[[Sequence[UnreadableItemError]], None]
-type Behind = Callable[[str], Iterable[Item]]
+Item: TypeAlias = Mapping[str, Any]
+OnUnreadable: TypeAlias = Callable[[Sequence[UnreadableItemError]], None]
+Behind: TypeAlias = Callable[[str], Iterable[Item]]
+
+F = TypeVar("F", bound=Model)
 
 
 class _MoreError(Exception):
@@ -117,7 +119,7 @@ class Items:
             self.tell([UnreadableItemError(partition, "", str(more))])
             yield from behind(last)
 
-    def facts[F: Model](
+    def facts(
         self, kind: type[F], items: Iterable[Item], belongs: Callable[[F, str], bool] = lambda _fact, _sort_key: True
     ) -> Iterator[F]:
         """Those that can be read, and that belong where they stand, by their sort key."""
@@ -133,7 +135,7 @@ class Items:
         finally:
             self.tell(unreadable)
 
-    def needed[F: Model](self, kind: type[F], item: Item, belongs: Callable[[F, str], bool]) -> F:
+    def needed(self, kind: type[F], item: Item, belongs: Callable[[F, str], bool]) -> F:
         """One without which its reader does nothing: UnreadableItemError, once it is told."""
         try:
             return fact(kind, item, belongs)
@@ -193,7 +195,7 @@ def _condition(otherwise: str) -> Iterator[None]:
         raise WriteConflictError(otherwise) from error
 
 
-def fact[F: Model](kind: type[F], item: Item, belongs: Callable[[F, str], bool] = lambda _fact, _sort_key: True) -> F:
+def fact(kind: type[F], item: Item, belongs: Callable[[F, str], bool] = lambda _fact, _sort_key: True) -> F:
     """UnreadableItemError where the item's body is none of this kind, or of one that belongs elsewhere."""
     partition, sort_key, body = str(item["pk"]), str(item["sk"]), item.get("body")
     if not isinstance(body, str):

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice, takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 from kms_failover.adapters.state_table.items import Item, ItemGroup, fact
 from kms_failover.domain.objects.backfill import Backfill, Phase
 from kms_failover.domain.objects.coverage import CoverageGap
 from kms_failover.domain.objects.debt import Debt, LedgerEntry, ObjectEntries, Refusal, debt_id, refusal_id
 from kms_failover.errors import UnreadableItemError, WriteConflictError
+
+F = TypeVar("F", bound=Debt | Refusal)
 
 
 class LedgerItems(ItemGroup):
@@ -160,7 +162,7 @@ class LedgerItems(ItemGroup):
                 adopted += 1
         return adopted
 
-    def _held[F: Debt | Refusal](self, kind: type[F], key_set: str, item: Item) -> LedgerEntry[F]:
+    def _held(self, kind: type[F], key_set: str, item: Item) -> LedgerEntry[F]:
         record = None
         try:
             record = fact(kind, item, _belongs)

@@ -4,15 +4,18 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from kms_failover.domain.data_keys.settings import CacheLimits
 
 SWEEP_SECONDS = 1.0
 DEGRADED_SECONDS = 5.0  # a bundle that lacks a wrap is given out no longer than a breaker stays open
 
+T = TypeVar("T")
+
 
 @dataclass(repr=False)
-class _Entry[T]:
+class _Entry(Generic[T]):
     answer: T
     made_at: float
     expires_at: float
@@ -20,7 +23,7 @@ class _Entry[T]:
     message_bytes: int = 0
 
 
-class DataKeyCache[T]:
+class DataKeyCache(Generic[T]):
     """Safe for threads. `clock` is the wall clock, in seconds: a key ages while its process is frozen."""
 
     def __init__(self, limits: CacheLimits, clock: Callable[[], float]) -> None:

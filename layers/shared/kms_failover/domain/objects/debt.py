@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -10,6 +10,8 @@ from kms_failover.domain.model import Code, KeySetName, Model, Reason, Region
 
 BucketName = Annotated[str, Field(max_length=255)]  # the oldest buckets have names so long
 ObjectKey = Annotated[str, Field(max_length=1024)]  # S3's own limit, in bytes
+
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Debt(Model):
@@ -58,7 +60,7 @@ class Refusal(Model):
 
 
 @dataclass(frozen=True)
-class LedgerEntry[R]:
+class LedgerEntry(Generic[R_co]):
     """A record as the ledger has it; `record` is None where this version cannot read it.
 
     It is cleared only while it is still stored like this: what another look has written since stays.
@@ -67,7 +69,7 @@ class LedgerEntry[R]:
     key_set: str
     id: str
     as_stored: object
-    record: R | None
+    record: R_co | None
 
 
 @dataclass(frozen=True)

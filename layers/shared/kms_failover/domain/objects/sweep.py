@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import batched, islice
+from itertools import islice
 from typing import Protocol
 
 from kms_failover.domain.key_set import KeySet
@@ -135,7 +135,8 @@ class SweepService:
         key_sets = self._chosen(key_set)
         runs = [self._read(chosen) for chosen in key_sets]
         due = [one for run in runs for one in run.due.values()]
-        queued = sum(self._send(batch) for batch in batched(self._fairly(due), BATCH, strict=False))
+        sendable = self._fairly(due)
+        queued = sum(self._send(sendable[at : at + BATCH]) for at in range(0, len(sendable), BATCH))
         owed = tuple(owed for of, run in zip(key_sets, runs, strict=True) for owed in self._owed(of, run))
         self._adopt(key_sets)
         dropped_of = tuple(dropped for run in runs for dropped in run.dropped)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from kms_failover.domain.routing.judgement import Deliveries, Judgement
 from kms_failover.domain.routing.messages import Bulletin, together
@@ -12,6 +12,8 @@ from kms_failover.domain.routing.route import Route
 
 BUDGET = timedelta(seconds=4)  # of a channel and run; what is left is the next run's
 MAX_FAILURES = 2  # of a channel and run, each some seconds long where it is silent
+
+T = TypeVar("T")
 
 
 class Announcer(Protocol):
@@ -44,7 +46,7 @@ class _Channel:
         """Whether what it has left is so for want of time alone."""
         return self._failures == 0
 
-    def tell[T](self, work: Callable[[T], None], news: Iterable[T]) -> list[T]:
+    def tell(self, work: Callable[[T], None], news: Iterable[T]) -> list[T]:
         """Those for which it succeeded."""
         told: list[T] = []
         for item in news:

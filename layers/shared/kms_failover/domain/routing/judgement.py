@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -16,6 +16,8 @@ from kms_failover.domain.routing.route import Route, first_route
 MAX_PENDING = 100  # of the newest; the history has had many runs for what is older
 MAX_HISTORY = 50  # changes of the route, and news, that `status` shows
 MAX_PENDING_BYTES = 100_000  # of each kind: a DynamoDB item holds 400 KB, whatever its texts are
+
+M = TypeVar("M", bound=Model)
 
 
 class Deliveries(NamedTuple):
@@ -104,7 +106,7 @@ class Judgement(Model):
         )
 
 
-def newest[M: Model](waiting: Sequence[M]) -> tuple[M, ...]:
+def newest(waiting: Sequence[M]) -> tuple[M, ...]:
     """Of what is to be announced, as much as is kept."""
     kept: list[M] = []
     size = 0
@@ -155,7 +157,7 @@ def rescued_judgement(
     )
 
 
-def _readable[F: Model](kind: type[F], values: object) -> list[F]:
+def _readable(kind: type[M], values: object) -> list[M]:
     found = []
     for value in values if isinstance(values, list) else ():
         with suppress(ValidationError):

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from kms_failover.domain.routing.observation import Observation
 from kms_failover.domain.timing import SECONDS_A_ROUND
 
 TIMEOUT_THRESHOLD = timedelta(seconds=1)  # a failure that took as long is no refusal: the table does not answer
 STATE_BACKOFF = timedelta(seconds=SECONDS_A_ROUND)  # what is silent is tried about once a round
-type Tell = Callable[[Sequence[Observation]], None]
+Tell: TypeAlias = Callable[[Sequence[Observation]], None]
 
 
 @dataclass

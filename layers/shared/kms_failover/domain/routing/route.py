@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
+from typing import TypeAlias
 
 from pydantic import AwareDatetime, Field
 
@@ -12,7 +13,7 @@ from kms_failover.domain.routing.health import RegionHealth, Verdict
 from kms_failover.domain.routing.intent import Intent, Mode
 from kms_failover.domain.timing import CLOCK_SKEW
 
-type Health = Mapping[str, RegionHealth]
+Health: TypeAlias = Mapping[str, RegionHealth]
 
 AN_HOUR = timedelta(hours=1)
 MOST_COUNTED = 10_000  # objects owed, for the evidence of a return that an operator insists on
