@@ -1,4 +1,7 @@
-"""The operator's commands: from SSM Automation, ARC Region switch, the CLI or a plain Invoke."""
+"""The operator's commands: from SSM Automation, ARC Region switch, the CLI or a plain Invoke.
+
+Who may order a failover: whoever IAM lets invoke this function. The stack itself allows nobody.
+"""
 
 from typing import Any
 

@@ -174,7 +174,7 @@ def _no_reason(*_: Any) -> str:
     return "because"
 
 
-def _flat_dwell(seconds: int, _losses: int) -> timedelta:
+def _flat_hold_down(seconds: int, _losses: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
@@ -227,7 +227,7 @@ MUTATIONS = (
         frozenset({"refuge"}),
         _patched((route, "_obeys", _goes_wherever_it_is_told)),
     ),
-    Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((verdict, "_dwell", _flat_dwell))),
+    Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((verdict, "hold_down", _flat_hold_down))),
     Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
     Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
     Mutation("a force forces nothing", frozenset({"force"}), _patched((route, "_wanted", _force_is_nothing))),
@@ -303,7 +303,7 @@ MUTATIONS = (
         "a doubled round counts twice", frozenset({"evidence"}), _patched((rounds, "LEAST_BETWEEN_ROUNDS", timedelta()))
     ),
     Mutation(
-        "no dwell", frozenset({"dwell"}), _patched((verdict, "_dwell", lambda _seconds, _losses: timedelta(days=-1)))
+        "no dwell", frozenset({"dwell"}), _patched((verdict, "hold_down", lambda _seconds, _losses: timedelta(days=-1)))
     ),
     Mutation(
         "any region is a refuge",

@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable
 
 from kms_failover.domain.key_set import Failback, Rules
+from kms_failover.domain.routing.hold_down import LOSSES_FOLLOW_WITHIN, MAX_DOUBLINGS
 from kms_failover.domain.routing.observation import Outcome, Source
-from kms_failover.domain.routing.verdict import LOSSES_FOLLOW_WITHIN, MAX_DOUBLINGS
 from kms_failover.domain.runbook.commands import ActionName
 from proofs.simulation.violation import Violation
 from proofs.simulation.world import Observer, World

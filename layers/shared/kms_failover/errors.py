@@ -108,7 +108,10 @@ class ObjectChangedError(KmsFailoverError):
 
 
 class RegionUnavailableError(KmsFailoverError):
-    """One region's KMS, or its member key, cannot be used now; another may. Carries the region and the AWS code."""
+    """One region's KMS, or its member key, cannot be used now; another may. Carries the region and the AWS code.
+
+    Where all regions were silent to the deadline, `region` names them all.
+    """
 
     another_region_may_succeed = True
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.routing.key_check_schedule import OWN_KEY_SLOTS, OWN_KEYS_SECONDS
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.probe import (
     NOT_ASKED,
@@ -14,7 +15,6 @@ from kms_failover.domain.routing.probe import (
     ProbeService,
     RoundTrip,
 )
-from kms_failover.domain.routing.probe_memory import OWN_KEY_SLOTS, OWN_KEYS_SECONDS
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import EAST, NOON, WEST, arn
 

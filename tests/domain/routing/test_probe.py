@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kms_failover.domain.routing.key_check_schedule import OWN_KEYS_SECONDS
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.probe import JITTER_SECONDS, MAX_FAILED_WRITES, REST_SECONDS, ROUND_SECONDS, RoundTrip
-from kms_failover.domain.routing.probe_memory import OWN_KEYS_SECONDS, ProbeKeys
+from kms_failover.domain.routing.probe_memory import ProbeKeys
 from kms_failover.domain.routing.probe_request import ROUNDS
 from kms_failover.domain.routing.rounds import LEAST_BETWEEN_ROUNDS
 from tests.domain.routing.probe_world import (

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kms_failover.domain.routing.key_check_schedule import OWN_KEY_SLOTS, OWN_KEYS_SECONDS, KeyCheckSchedule
 from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.domain.routing.probe import DEADLINE_SECONDS, REST_SECONDS, ROUND_SECONDS, RoundTrip
-from kms_failover.domain.routing.probe_memory import OWN_KEY_SLOTS, OWN_KEYS_SECONDS, WATCH_PERIOD, OwnKeyTurns
+from kms_failover.domain.routing.probe_memory import WATCH_PERIOD
 from kms_failover.domain.routing.probe_request import ROUNDS
 from tests.domain.memory_state import MemoryState
 from tests.domain.routing.probe_world import (
@@ -62,7 +63,7 @@ arn_sets = st.sets(st.from_regex(r"[a-f0-9]{8}", fullmatch=True), min_size=1, ma
 def test_every_key_has_its_turn_once_a_cycle_whatever_is_late_or_skipped(
     arns: set[str], pauses: list[float], started: int
 ) -> None:
-    turns, now, end = OwnKeyTurns(), NOON + timedelta(seconds=started), timedelta()
+    turns, now, end = KeyCheckSchedule(), NOON + timedelta(seconds=started), timedelta()
     turns.due(arns, now)
     turns.taken(arns, now)
     counts = dict.fromkeys(arns, 0)
@@ -80,7 +81,7 @@ def test_every_key_has_its_turn_once_a_cycle_whatever_is_late_or_skipped(
 
 @given(arns=arn_sets, cycles=st.integers(1, 3))
 def test_regular_rounds_ask_every_key_exactly_once_a_cycle(arns: set[str], cycles: int) -> None:
-    turns = OwnKeyTurns()
+    turns = KeyCheckSchedule()
     asked: list[str] = []
     turns.due(arns, NOON)
     turns.taken(arns, NOON)
@@ -94,7 +95,7 @@ def test_regular_rounds_ask_every_key_exactly_once_a_cycle(arns: set[str], cycle
 
 @given(arns=arn_sets, away=st.integers(OWN_KEYS_SECONDS, 10 * OWN_KEYS_SECONDS))
 def test_after_a_whole_cycle_without_a_round_every_key_is_due_once(arns: set[str], away: int) -> None:
-    turns = OwnKeyTurns()
+    turns = KeyCheckSchedule()
     turns.taken(arns, NOON)
 
     assert turns.due(arns, NOON + timedelta(seconds=away)) == arns
@@ -105,7 +106,7 @@ def test_two_processes_agree_on_a_keys_turn_and_the_next_one_covers_a_minute_tha
     arns: set[str], seconds: int
 ) -> None:
     now = NOON + timedelta(seconds=seconds)
-    first, other = OwnKeyTurns(), OwnKeyTurns()
+    first, other = KeyCheckSchedule(), KeyCheckSchedule()
     first.taken(arns, now - timedelta(seconds=60))
 
     assert other.due(arns, now) == first.due(arns, now)
@@ -113,7 +114,7 @@ def test_two_processes_agree_on_a_keys_turn_and_the_next_one_covers_a_minute_tha
 
 @given(arns=arn_sets, back=st.integers(1, 10**5))
 def test_a_clock_that_is_put_back_makes_nothing_due(arns: set[str], back: int) -> None:
-    turns = OwnKeyTurns()
+    turns = KeyCheckSchedule()
     turns.taken(arns, NOON)
 
     assert turns.due(arns, NOON - timedelta(seconds=back)) == set()

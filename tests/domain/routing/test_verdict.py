@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from kms_failover.domain.key_set import KeySet, Rules
 from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.hold_down import MAX_DOUBLINGS
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
-from kms_failover.domain.routing.verdict import LONGEST_REASON, MAX_DOUBLINGS, judge
+from kms_failover.domain.routing.verdict import LONGEST_REASON, judge
 from kms_failover.domain.timing import CLOCK_SKEW
 from tests.domain.routing.health_world import FAULT, KEY_FAULT, NEW, OK, THROTTLED, impaired, own, probes
 from tests.domain.strategies import NOON, RULES, healths, key_sets, observation, observations

@@ -31,6 +31,8 @@ _OUTCOMES = {
     FaultClass.REGION: Outcome.REGION_FAULT,
     FaultClass.KEY: Outcome.KEY_FAULT,
     FaultClass.CALLER: Outcome.REFUSED,
+    FaultClass.THROTTLE: Outcome.INCONCLUSIVE,  # a throttle is no outage: neither a fault nor an answer
+    FaultClass.CIPHERTEXT: Outcome.INCONCLUSIVE,
 }
 
 
@@ -101,7 +103,7 @@ def _round_trip(client: "KMSClient", member: MemberKey, start: float) -> RoundTr
                 raise
             again = fault is FaultClass.REGION and not isinstance(error, TIMEOUTS) and attempt < ROUND_TRIP_ATTEMPTS
             if not again:
-                outcome = _OUTCOMES.get(fault, Outcome.INCONCLUSIVE)
+                outcome = _OUTCOMES[fault]
                 return RoundTrip(outcome=outcome, code=code_of(error), latency_ms=_since(start))
     raise AssertionError("the last attempt returns or raises")
 

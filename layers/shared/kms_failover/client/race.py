@@ -102,7 +102,7 @@ class _Race:
                 break
             if self._waiting and (ended or self._may_overtake()):
                 self._begin_next()
-        raise self._verdict()
+        raise self._error_when_all_failed()
 
     def give_up(self) -> None:
         """What still waits for a thread would be called for nobody."""
@@ -179,16 +179,16 @@ class _Race:
             rival.kms.overtaken(call)
         return Answer(region, response, silent, self._failed)
 
-    def _verdict(self) -> BaseException:
-        """The error to raise when nobody answered well: what may pass comes first, then what is worst."""
+    def _error_when_all_failed(self) -> BaseException:
+        """What the caller sees when no region answered well: what may pass comes first, then what is worst."""
         errors = list(self._failed.values())
         if self._running:
             errors.append(no_answer(self._running))
-        verdict = min(errors, key=_rank)
+        first = min(errors, key=_rank)
         for other in errors:
-            if other is not verdict:
-                verdict.add_note(f"another region failed as well: {other}")
-        return verdict
+            if other is not first:
+                first.add_note(f"another region failed as well: {other}")
+        return first
 
 
 def no_answer(calls: Collection[Call]) -> RegionUnavailableError | NotSentError:

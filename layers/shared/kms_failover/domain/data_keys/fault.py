@@ -7,7 +7,7 @@ HTTP_SERVER_ERROR = 500
 
 class FaultClass(StrEnum):
     REGION = "region fault"  # evidence that a region is impaired: another region may succeed
-    THROTTLE = "throttle"  # failing over would double the load elsewhere
+    THROTTLE = "throttle"  # no outage: KMS answers, and failing over would double the load elsewhere
     KEY = "key fault"  # this member key cannot be used; another region's may
     CALLER = "caller fault"  # the same anywhere
     CIPHERTEXT = "ciphertext fault"  # these bytes do not open under that key

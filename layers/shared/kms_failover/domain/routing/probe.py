@@ -9,9 +9,10 @@ from typing import Protocol
 
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.model import Code, Model
+from kms_failover.domain.routing.key_check_schedule import KeyCheckSchedule
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.pace import Pace
-from kms_failover.domain.routing.probe_memory import Attention, OwnKeyTurns, ProbeKeys
+from kms_failover.domain.routing.probe_memory import Attention, ProbeKeys
 from kms_failover.domain.routing.probe_request import ROUNDS
 from kms_failover.domain.routing.probe_run import ProbeRun, Tell
 from kms_failover.domain.timing import SECONDS_A_ROUND
@@ -91,7 +92,7 @@ class ProbeService:
         self._jitter = jitter
         self._configured = configured or key_sets
         self._probe_keys = ProbeKeys()
-        self._turns = OwnKeyTurns()
+        self._turns = KeyCheckSchedule()
         self._attention = Attention()
         self._pace = Pace(state, self._attention, clock, sleep)
 

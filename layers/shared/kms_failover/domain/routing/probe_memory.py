@@ -1,6 +1,5 @@
-"""What the probe remembers from one round to the next: which key stands for a region, whose turn it is, what is new."""
+"""What the probe remembers from one round to the next: which key stands for a region, and what is new."""
 
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -10,14 +9,8 @@ from typing import NamedTuple, Self
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.routing.doubts import pause_after, times_wrong
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
-from kms_failover.domain.timing import SECONDS_A_ROUND
 
-OWN_KEYS_SECONDS = 2400  # so that KMS costs below 10 dollars a month for 100 key sets (docs/probe.md; a test holds it)
-OWN_KEY_SLOTS = OWN_KEYS_SECONDS // SECONDS_A_ROUND
-FIRST_SLOTS = 60 // SECONDS_A_ROUND  # a process's first round covers the minute before it
-WATCH_PERIOD = timedelta(
-    seconds=300
-)  # since a key set's last key fault; longer than the rounds of a skipped minute take
+WATCH_PERIOD = timedelta(seconds=300)  # since a key set's last key fault; longer than a skipped minute's rounds take
 CONTRADICTED_AFTER = timedelta(seconds=60)  # the default of the rules: a region is asked for all key sets at once
 LOOK_BACK = timedelta(seconds=15)  # a report's time is up to 5 s before it is written, and writing takes its time
 
@@ -42,33 +35,6 @@ class ProbeKeys:
 
     def pass_on(self, region: str) -> None:
         self._passed_on[region] += 1
-
-
-class OwnKeyTurns:
-    """When each key is asked for its own key sets' sake: once in OWN_KEYS_SECONDS, in the slot that its ARN gives it.
-
-    A round covers all slots since the previous one, so that what is late or skipped loses no key; a process's first
-    round covers the minute before it, which another process may have left undone.
-    """
-
-    def __init__(self) -> None:
-        self._slot: int | None = None
-        self._taken: AbstractSet[str] = frozenset()
-
-    def due(self, arns: AbstractSet[str], at: datetime) -> AbstractSet[str]:
-        """Also a key that is new, or has not answered when it was its turn."""
-        slot = _slot(at)
-        covered = FIRST_SLOTS if self._slot is None else slot - self._slot
-        owed = arns - self._taken if self._slot is not None else frozenset()
-        return {arn for arn in arns if (slot - zlib.crc32(arn.encode())) % OWN_KEY_SLOTS < covered} | owed
-
-    def taken(self, arns: AbstractSet[str], at: datetime) -> None:
-        """These need not be asked before their next slot."""
-        self._slot, self._taken = _slot(at), arns
-
-
-def _slot(at: datetime) -> int:
-    return int(at.timestamp()) // SECONDS_A_ROUND
 
 
 class Attention:

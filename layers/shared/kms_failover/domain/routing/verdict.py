@@ -8,13 +8,12 @@ from kms_failover.domain.plain_text import shown
 from kms_failover.domain.routing.complaints import doubts_to_store, is_answered, is_believed, run_began, weighed
 from kms_failover.domain.routing.findings import Findings, findings_of, in_time
 from kms_failover.domain.routing.health import RegionHealth, Verdict
+from kms_failover.domain.routing.hold_down import hold_down, loss_or_return
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.rounds import Round
 from kms_failover.domain.timing import CLOCK_SKEW
 
 LONGEST_REASON = 600  # letters: it may name what a stranger reports
-MAX_DOUBLINGS = 4  # repeated losses within an hour lengthen the way back, up to 16 times
-LOSSES_FOLLOW_WITHIN = timedelta(hours=1)  # of a return; a later loss is a first one again
 
 
 def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Rules, now: datetime) -> RegionHealth:
@@ -42,18 +41,10 @@ def judge(previous: RegionHealth, observations: Sequence[Observation], rules: Ru
         "last_key_fault_at": found.last_key_fault_at,
         "doubts": doubts_to_store(previous, found),
         "drill_at": next((o.at for o in _reported(found, rules, now) if o.source is Source.DRILL), None),
-        **_losses(previous, now, routable=routable),
+        **loss_or_return(previous, now, routable=routable),
     }
     new = {name: value for name, value in known.items() if getattr(previous, name) != value}
     return previous.but(**new) if new else previous
-
-
-def _losses(previous: RegionHealth, now: datetime, *, routable: bool) -> dict[str, object]:
-    """What a loss or a return changes."""
-    if previous.routable and not routable:
-        follows = previous.returned_at is not None and now - previous.returned_at < LOSSES_FOLLOW_WITHIN
-        return {"losses": previous.losses + 1 if follows else 1, "lost_at": now}
-    return {"returned_at": now} if routable and not previous.routable else {}
 
 
 _REASON_MAY_CHANGE = frozenset({Verdict.IMPAIRED, Verdict.UNKNOWN})  # of the others, why it came to be is told
@@ -109,11 +100,11 @@ def _reported(found: Findings, rules: Rules, now: datetime) -> list[Observation]
 
 
 def _recovery(previous: RegionHealth, found: Findings, rules: Rules, now: datetime) -> tuple[Verdict, str]:
-    dwell = _dwell(rules.healthy_after_seconds, previous.losses)
+    time = hold_down(rules.healthy_after_seconds, previous.losses)
     reference = found.last_fault_at or previous.since
     fresh = _is_fresh(found.rounds, rules, now)
-    if fresh and not found.rounds[0].fault and found.rounds[0].at > reference and now - reference >= dwell:
-        return Verdict.HEALTHY, f"{int(dwell.total_seconds())} s without a region fault"
+    if fresh and not found.rounds[0].fault and found.rounds[0].at > reference and now - reference >= time:
+        return Verdict.HEALTHY, f"{int(time.total_seconds())} s without a region fault"
     return Verdict.IMPAIRED, previous.reason
 
 
@@ -126,8 +117,8 @@ def _key(previous: RegionHealth, found: Findings, rules: Rules, now: datetime) -
         event = next((o for o in found.reports if o.outcome is Outcome.KEY_FAULT), None)
         after = f", after {event.code}" if event else ""
         return False, f"{len(latest)} probes of it in a row failed with {latest[0].code}{after}"
-    dwell = _dwell(rules.key_usable_after_seconds, previous.losses)
-    quiet = found.last_key_fault_at is None or now - found.last_key_fault_at >= dwell
+    time = hold_down(rules.key_usable_after_seconds, previous.losses)
+    quiet = found.last_key_fault_at is None or now - found.last_key_fault_at >= time
     return (True, "") if quiet and _key_answers(previous, found) is True else (False, previous.key_reason)
 
 
@@ -144,10 +135,6 @@ def _key_answers(previous: RegionHealth, found: Findings) -> bool | None:
     if found.refused:
         return None
     return not found.key_rounds[0].fault if found.key_rounds else previous.key_answers
-
-
-def _dwell(seconds: int, losses: int) -> timedelta:
-    return timedelta(seconds=seconds * 2 ** min(max(losses - 1, 0), MAX_DOUBLINGS))
 
 
 def _is_fresh(rounds: Sequence[Round], rules: Rules, now: datetime) -> bool:

@@ -1,4 +1,7 @@
-"""The runbook's actions: what an operator can ask for, and what the answer shows."""
+"""The runbook's actions: what an operator can ask for, and what the answer shows.
+
+IAM decides who may order a failover: whoever may invoke the runbook function. `Author` is evidence, not a check.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
