@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).parents[1]
 PROJECT = REPOSITORY / "pyproject.toml"
 LINTER: dict[str, Any] = tomllib.loads(PROJECT.read_text("utf-8"))["tool"]["importlinter"]
 CONTRACTS: dict[str, dict[str, Any]] = {contract["name"]: contract for contract in LINTER["contracts"]}
+HOMES = ("layers/shared", "command", ".")  # where packages lie
 COMMAND = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
@@ -27,8 +28,7 @@ class Tree:
         self._folder = folder
         shutil.copy(PROJECT, folder)
         for package in LINTER["root_packages"]:
-            shared = REPOSITORY / "layers" / "shared" / package
-            source = shared if shared.exists() else REPOSITORY / package
+            source = next(REPOSITORY / home / package for home in HOMES if (REPOSITORY / home / package).exists())
             shutil.copytree(source, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
 
     def add_import(self, importer: str, imported: str) -> None:
