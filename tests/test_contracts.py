@@ -71,12 +71,16 @@ def imports_against(contract: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if contract["type"] == "forbidden":
         yield from itertools.product(contract["source_modules"], contract["forbidden_modules"])
         return
-    layers = [re.split(r"\s*[|:]\s*", layer) for layer in contract["layers"]]
-    for upper, lower in itertools.pairwise(layers):
-        yield from itertools.product(lower, upper)
-    for layer, text in zip(layers, contract["layers"], strict=True):
-        if "|" in text:
-            yield from itertools.pairwise(layer)
+    for container in contract.get("containers", [""]):
+        layers = [
+            [f"{container}.{part}".removeprefix(".") for part in re.split(r"\s*[|:]\s*", layer)]
+            for layer in contract["layers"]
+        ]
+        for upper, lower in itertools.pairwise(layers):
+            yield from itertools.product(lower, upper)
+        for layer, text in zip(layers, contract["layers"], strict=True):
+            if "|" in text:
+                yield from itertools.pairwise(layer)
 
 
 def test_the_code_keeps_every_contract(tree: Tree) -> None:
