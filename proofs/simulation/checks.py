@@ -178,7 +178,7 @@ class Checks:
         """Since the latest fault the least time has passed, doubled for each loss that followed a return."""
         longer = 2 ** min(max(ways.losses(region) - 1, 0), MOST_DOUBLINGS)
         if fault is not None and now - fault < timedelta(seconds=seconds * longer):
-            raise Violation("dwell", f"{region} usable again {now - fault} after a fault, {longer} x {seconds} s")
+            raise Violation("hold-down", f"{region} usable again {now - fault} after a fault, {longer} x {seconds} s")
 
     def _flees_to_an_answer(self, observer: Observable, before: Judgement, after: Judgement, now: datetime) -> None:
         was, head = before.route.regions[0], after.route.regions[0]
@@ -194,14 +194,14 @@ class Checks:
         """What nothing hurries waits for the key: it may have been lost while its region was."""
         word = self._heard[observer.region, region].key_checked_at
         if back is not None and (word is None or word < back):
-            raise Violation("refuge", f"returned to {region}, whose key has said nothing since {back}")
+            raise Violation("target", f"returned to {region}, whose key has said nothing since {back}")
 
     def expect_answers(self, observer: Observable, region: str, now: datetime) -> None:
         """One of the latest rounds was answered, of those that say something, and so was the key's last word."""
         rounds = _rounds((s.at, s.outcome) for s in observer.seen.get(region, ()) if s.outcome in SAID)
         answers = sum(outcome is Outcome.OK for _, outcome in rounds[: 2 * self._rules.minimum_answers])
         if answers < self._rules.minimum_answers or not self._learn(observer, region, now).key_answers:
-            raise Violation("refuge", f"moved to {region}, which did not answer, or its key did not")
+            raise Violation("target", f"moved to {region}, which did not answer, or its key did not")
 
     def _learn(self, observer: Observable, region: str, now: datetime) -> _Knowledge:
         """What a run at this moment can know, and what earlier ones have written: nobody looks back beyond the window.

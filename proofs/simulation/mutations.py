@@ -220,14 +220,14 @@ MUTATIONS = (
         "a busy key is a fault", frozenset({"evidence"}), _patched((verdict, "findings_of", _busy_keys_are_faults))
     ),
     Mutation(
-        "a refused key is a refuge", frozenset({"refuge"}), _patched((verdict, "_key_answers", _refusals_are_forgotten))
+        "a refused key makes an eligible target", frozenset({"target"}), _patched((verdict, "_key_answers", _refusals_are_forgotten))
     ),
     Mutation(
-        "a force goes where nobody answers",
-        frozenset({"refuge"}),
+        "a forced failover goes where nobody answers",
+        frozenset({"target"}),
         _patched((route, "_obeys", _goes_wherever_it_is_told)),
     ),
-    Mutation("the dwell does not grow", frozenset({"dwell"}), _patched((verdict, "hold_down", _flat_hold_down))),
+    Mutation("the hold-down does not grow", frozenset({"hold-down"}), _patched((verdict, "hold_down", _flat_hold_down))),
     Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
     Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
     Mutation("a force forces nothing", frozenset({"force"}), _patched((route, "_wanted", _force_is_nothing))),
@@ -251,8 +251,8 @@ MUTATIONS = (
     ),
     Mutation("people are not told of returns", frozenset({"announced"}), _patched((Situation, "news", _no_returns))),
     Mutation(
-        "a key has the word of the one that it replaces",
-        frozenset({"refuge"}),
+        "a key has the answer of the one that it replaces",
+        frozenset({"target"}),
         _patched((RegionHealth, "with_key", lambda health, arn: health.but(key_arn=arn))),
     ),
     Mutation(
@@ -267,8 +267,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a key need not have answered",
-        frozenset({"refuge"}),
-        _patched((RegionHealth, "is_refuge", property(lambda h: h.routable and h.ready and h.verdict != "unknown"))),
+        frozenset({"target"}),
+        _patched((RegionHealth, "is_eligible_target", property(lambda h: h.routable and h.ready and h.verdict != "unknown"))),
     ),
     Mutation(
         "history is not written",
@@ -303,12 +303,12 @@ MUTATIONS = (
         "a doubled round counts twice", frozenset({"evidence"}), _patched((rounds, "LEAST_BETWEEN_ROUNDS", timedelta()))
     ),
     Mutation(
-        "no dwell", frozenset({"dwell"}), _patched((verdict, "hold_down", lambda _seconds, _losses: timedelta(days=-1)))
+        "no hold-down", frozenset({"hold-down"}), _patched((verdict, "hold_down", lambda _seconds, _losses: timedelta(days=-1)))
     ),
     Mutation(
-        "any region is a refuge",
-        frozenset({"refuge"}),
-        _patched((RegionHealth, "is_refuge", property(lambda h: h.routable))),
+        "any region is an eligible target",
+        frozenset({"target"}),
+        _patched((RegionHealth, "is_eligible_target", property(lambda h: h.routable))),
     ),
     Mutation(
         "callers are never contradicted",
@@ -316,10 +316,10 @@ MUTATIONS = (
         _patched((verdict, "is_believed", lambda *_: True)),
     ),
     Mutation(
-        "a return takes the key's word from before",
-        frozenset({"refuge"}),
+        "a return takes the key's answer from before",
+        frozenset({"target"}),
         _patched(
-            (RegionHealth, "may_be_returned_to", property(lambda h: h.is_refuge and h.verdict is Verdict.HEALTHY))
+            (RegionHealth, "may_be_returned_to", property(lambda h: h.is_eligible_target and h.verdict is Verdict.HEALTHY))
         ),
     ),
     Mutation(

@@ -91,7 +91,7 @@ class OrderChecks:
         if left and not ways.is_lost(head):
             return
         if ways.is_lost(head):
-            raise Violation("refuge", f"moved to {head}, which is lost")
+            raise Violation("target", f"moved to {head}, which is lost")
         target = intent.region if intent.mode is Mode.FORCE else self._key_set.regions[0]
         if head != target:
             raise Violation("evidence", f"moved to {head} for no reason")

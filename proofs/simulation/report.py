@@ -8,8 +8,8 @@ from proofs.simulation.mutations import MUTATIONS
 INVARIANTS = {
     "usable": "never routed to a region known unusable while another is usable; silence is noticed",
     "evidence": "no region or key is given up without as many failed rounds as the rules say; every change says why",
-    "dwell": "nothing is usable again before its quiet time is over",
-    "refuge": "a route flees only to a region that answers, and returns to one whose key has since",
+    "hold-down": "nothing is usable again before its quiet time is over",
+    "target": "a route flees only to a region that answers, and returns to one whose key has since",
     "rate": "at most the allowed changes an hour, but for an operator's order and for leaving a lost region",
     "hold": "a hold is never broken",
     "intent": "the newest order wins, and none is lost",
@@ -17,7 +17,7 @@ INVARIANTS = {
     "refusal": "a failback to a region that is not healthy is refused, a force to an unusable one unless insisted on",
     "failback": "a held route returns only when an operator has said so, and to a region that answers",
     "debt": "no return before the debt is repaid, unless an operator insists",
-    "agreement": "once faults stop, all regions agree within the longest dwell, an hour of changes and a few rounds",
+    "agreement": "once faults stop, all regions agree within the longest hold-down, an hour of changes and a few rounds",
     "opens": "a ciphertext made at any moment opens whenever one of its regions is up",
     "history": "each change stands in the history once",
     "announced": "each change, each loss, each return when its key has answered and not sooner, and each route that"

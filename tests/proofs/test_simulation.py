@@ -45,7 +45,7 @@ def test_every_invariant_has_a_guard_whose_absence_shows_it() -> None:
 
 
 def test_a_failing_seed_fails_again_in_the_same_way() -> None:
-    missing = next(m for m in MUTATIONS if m.name == "any region is a refuge")
+    missing = next(m for m in MUTATIONS if m.name == "any region is an eligible target")
 
     def told(seed: int) -> tuple[str, list[str]]:
         schedule = Schedule(seed)

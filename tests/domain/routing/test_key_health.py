@@ -92,9 +92,9 @@ def test_a_key_that_refuses_has_not_answered_and_one_that_is_throttled_has_said_
     refused = judge(answered, [*probes(OK), *own(Outcome.REFUSED)], RULES, NOON)
     throttled = judge(answered, [*probes(OK), *own(THROTTLED)], RULES, NOON)
 
-    assert (refused.key_answers, refused.routable, refused.is_refuge) == (None, True, False)
+    assert (refused.key_answers, refused.routable, refused.is_eligible_target) == (None, True, False)
     assert refused.in_words().endswith("; its key has not answered")
-    assert throttled.is_refuge
+    assert throttled.is_eligible_target
 
 
 def test_what_a_key_said_that_has_been_replaced_is_not_its_successors_word() -> None:

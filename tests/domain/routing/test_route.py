@@ -83,7 +83,7 @@ def test_never_led_by_an_unusable_region_while_another_answers(
 ) -> None:
     after = decide(orders, before, seen, intent, NOON)
 
-    others = [h for h in seen.values() if h.is_refuge]
+    others = [h for h in seen.values() if h.is_eligible_target]
     assert seen[after.regions[0]].routable or not others
 
 
@@ -149,7 +149,7 @@ def test_nothing_returns_to_a_region_that_is_not_healthy_yet() -> None:
 
 
 @pytest.mark.parametrize("verdict", [Verdict.SUSPECT, Verdict.UNKNOWN])
-def test_a_region_that_does_not_answer_its_probe_is_no_refuge(verdict: Verdict) -> None:
+def test_a_region_that_does_not_answer_its_probe_is_no_eligible_target(verdict: Verdict) -> None:
     west = health(WEST, verdict).but(ready=False)
     seen = {EAST: health(EAST, Verdict.IMPAIRED), WEST: west}
 

@@ -145,11 +145,11 @@ def test_a_probe_that_is_silent_for_too_long_leaves_a_region_unknown() -> None:
 
 def test_a_lost_region_is_healthy_again_after_ten_minutes_without_a_fault_and_not_before() -> None:
     lost = NOON - timedelta(seconds=RULES.healthy_after_seconds)
-    after_dwell = impaired().but(last_fault_at=lost)
-    before_dwell = impaired().but(last_fault_at=lost + timedelta(seconds=1))
+    after_hold_down = impaired().but(last_fault_at=lost)
+    before_hold_down = impaired().but(last_fault_at=lost + timedelta(seconds=1))
 
-    assert judge(after_dwell, probes(OK), RULES, NOON).verdict is Verdict.HEALTHY
-    assert judge(before_dwell, probes(OK), RULES, NOON).verdict is Verdict.IMPAIRED
+    assert judge(after_hold_down, probes(OK), RULES, NOON).verdict is Verdict.HEALTHY
+    assert judge(before_hold_down, probes(OK), RULES, NOON).verdict is Verdict.IMPAIRED
 
 
 def test_a_lost_region_that_nobody_asks_stays_lost() -> None:
@@ -278,20 +278,20 @@ def test_a_closing_update_takes_its_opening_one_back_in_whatever_order_they_come
     assert judge(NEW, [*rounds, closed, opened, another], RULES, NOON).verdict is Verdict.IMPAIRED
 
 
-def test_a_refuge_has_answered_its_latest_rounds_as_many_as_the_key_set_wants() -> None:
+def test_an_eligible_target_has_answered_its_latest_rounds_as_many_as_the_key_set_wants() -> None:
     careful = Rules(minimum_answers=2)
 
-    assert not judge(NEW, [*own(OK), *probes(FAULT, OK)], careful, NOON).is_refuge
-    assert judge(NEW, [*own(OK), *probes(FAULT, OK)], RULES, NOON).is_refuge
-    assert judge(NEW, [*own(OK), *probes(FAULT, OK, OK)], careful, NOON).is_refuge
-    assert not judge(NEW, own(OK), RULES, NOON).is_refuge
+    assert not judge(NEW, [*own(OK), *probes(FAULT, OK)], careful, NOON).is_eligible_target
+    assert judge(NEW, [*own(OK), *probes(FAULT, OK)], RULES, NOON).is_eligible_target
+    assert judge(NEW, [*own(OK), *probes(FAULT, OK, OK)], careful, NOON).is_eligible_target
+    assert not judge(NEW, own(OK), RULES, NOON).is_eligible_target
 
 
 @pytest.mark.parametrize("outcomes", [(), (THROTTLED,), (OK, KEY_FAULT), (OK, FAULT)])
-def test_no_refuge_is_where_the_key_set_own_key_has_not_answered_when_it_was_asked_last(
+def test_no_eligible_target_is_where_the_key_set_own_key_has_not_answered_when_it_was_asked_last(
     outcomes: tuple[Outcome, ...],
 ) -> None:
-    assert not judge(NEW, [*probes(OK), *own(*outcomes)], RULES, NOON).is_refuge
+    assert not judge(NEW, [*probes(OK), *own(*outcomes)], RULES, NOON).is_eligible_target
 
 
 def test_nothing_new_gives_the_very_same_verdict() -> None:

@@ -112,7 +112,7 @@ class Rules(Model):
     key_faults_to_leave: int = Field(2, ge=1, le=60)  # in a row: disabled, deleted, without material
     key_silences_to_leave: int = Field(6, ge=1, le=60)  # in a row: this key fails while its region answers
     key_usable_after_seconds: int = Field(60, ge=1, le=86_400)
-    minimum_answers: int = Field(1, ge=1, le=60)  # probe rounds in a row that a refuge has answered
+    minimum_answers: int = Field(1, ge=1, le=60)  # probe rounds in a row that an eligible target has answered
     debt_allowed_to_return: int = Field(0, ge=0)  # objects owed to a region that may be returned to
     changes_per_hour: int = Field(6, ge=1, le=60)
 

@@ -50,7 +50,7 @@ class RegionHealth(Model):
         return self.key_usable and self.verdict is not Verdict.IMPAIRED
 
     @property
-    def is_refuge(self) -> bool:
+    def is_eligible_target(self) -> bool:
         """Whether a route may flee to this region: it answered its latest probe rounds, and the key when it was asked.
 
         Whatever others report of it.
@@ -65,7 +65,7 @@ class RegionHealth(Model):
     @property
     def may_be_returned_to(self) -> bool:
         """A flight takes the latest check of the key, however old; a return waits for one since the region is back."""
-        return self.is_refuge and self.verdict is Verdict.HEALTHY and self.key_has_answered
+        return self.is_eligible_target and self.verdict is Verdict.HEALTHY and self.key_has_answered
 
     def needs_key_check(self, since: datetime) -> bool:
         """Whether the key was not checked since then, or since its region is back, and its region answers."""

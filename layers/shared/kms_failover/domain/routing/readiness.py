@@ -1,7 +1,7 @@
 """What has become of a key set's readiness: a region lost or back, a route that cannot leave, said once each.
 
 Pure: from what was said before, the verdicts, the route and the order in force to what is new. A loss is said at once,
-a return as soon as the key has answered: the rules' dwell keeps both rare. What can flap with each round is said when
+a return as soon as the key has answered: the hold-down time keeps both rare. What can flap with each round is said when
 it has lasted for a while.
 """
 
@@ -195,4 +195,4 @@ def order_in_words(intent: Intent) -> str:
 
 def _standing(health: RegionHealth) -> Eligibility:
     """Of one that is not lost."""
-    return Eligibility.READY if health.is_refuge else Eligibility.NOT_READY
+    return Eligibility.READY if health.is_eligible_target else Eligibility.NOT_READY

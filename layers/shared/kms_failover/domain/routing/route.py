@@ -150,7 +150,7 @@ def _head(key_set: KeySet, previous: Route, health: Health, intent: Intent, owed
     head = _current(key_set, previous)[0]
     if head in health and not health[head].routable:
         order = _to_front(_target(key_set, intent), key_set.regions)
-        return next((r for r in order if r in health and health[r].is_refuge), head)
+        return next((r for r in order if r in health and health[r].is_eligible_target), head)
     target = returns_to(key_set, previous, health, intent)
     if target is None or owed is None:
         return head
@@ -203,7 +203,7 @@ def _obeys(intent: Intent, previous: Route, health: Health) -> bool:
     region = intent.region or ""
     if previous.regions[0] == region:
         return region not in health or health[region].routable
-    return _is_new(intent, previous) and region in health and health[region].is_refuge
+    return _is_new(intent, previous) and region in health and health[region].is_eligible_target
 
 
 def _is_approved(intent: Intent, previous: Route, health: RegionHealth | None) -> bool:

@@ -268,7 +268,7 @@ def _target(command: Command, key_set: KeySet, judgement: Judgement) -> str:
     if command.region not in key_set.regions:
         raise IntentRefusedError(f"failover needs Region, one of {', '.join(key_set.regions)}; got {command.region}")
     health = judgement.health.get(command.region)
-    if (health is None or not health.is_refuge) and not command.insist:
+    if (health is None or not health.is_eligible_target) and not command.insist:
         why = health.in_words() if health else "nothing observed yet"
         raise IntentRefusedError(
             f"a route may not lead to {command.region} now ({why}). "
@@ -282,7 +282,7 @@ def _may_return(key_set: KeySet, judgement: Judgement) -> bool:
     health = judgement.health.get(preferred)
     if health is None or not health.may_be_returned_to:
         why = health.in_words() if health else "nothing observed yet"
-        insisting = "" if health and health.is_refuge else ", if you insist (--insist)"
+        insisting = "" if health and health.is_eligible_target else ", if you insist (--insist)"
         raise IntentRefusedError(
             f"no return to {preferred} yet ({why}). Say it again when the status shows under return that an operator "
             f"is waited for; failover leads there all the same, whatever is owed{insisting}"

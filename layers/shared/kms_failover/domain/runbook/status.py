@@ -148,7 +148,7 @@ class _Return:
         health, route = self.judgement.health.get(region), self.judgement.route
         forced = self.intent.mode is Mode.FORCE
         new = forced and self.intent.order > (route.intent_epoch, route.intent_written_in)
-        if health is not None and (health.is_refuge if new else health.may_be_returned_to):
+        if health is not None and (health.is_eligible_target if new else health.may_be_returned_to):
             return ""
         enough = {Verdict.HEALTHY, Verdict.SUSPECT} if new else {Verdict.HEALTHY}
         if health is not None and health.ready and health.verdict in enough:
