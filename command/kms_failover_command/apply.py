@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kms_failover.adapters.key_look import look
 from kms_failover.adapters.key_set_journal import WRITE, KeySetJournal
 from kms_failover.adapters.key_sets_file import read_key_sets
-from kms_failover.adapters.sent import Sent
+from kms_failover.adapters.sent_requests import SentRequests
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.naming import Deployment
-from kms_failover.domain.runbook.key_set_plan import Plan, unreadable_secrets
+from kms_failover.domain.runbook.key_set_plan import KeySetPlan, unreadable_secrets
 from kms_failover.domain.runbook.member_check import Look
 from kms_failover.errors import ConfigurationError, UnreadableItemError, WriteConflictError
 from kms_failover_command.apply_text import difference_lines, former_line, listed, words_of
@@ -91,7 +91,7 @@ def valid_key_sets(file: Path, deployment: str) -> list[str]:
 # What is in force
 
 
-def _plan(request: ApplyRequest, wanted: Sequence[KeySet], regions: Sequence[str]) -> tuple[Plan, Journals]:
+def _plan(request: ApplyRequest, wanted: Sequence[KeySet], regions: Sequence[str]) -> tuple[KeySetPlan, Journals]:
     journals: Journals = {}
     in_force = {}
     for region in regions:
@@ -102,8 +102,8 @@ def _plan(request: ApplyRequest, wanted: Sequence[KeySet], regions: Sequence[str
         except AWS_ERRORS as error:
             raise _unread(request, region, regions, error) from error
     if request.key_set is not None:
-        return Plan((_former(request, request.key_set, journals),), in_force, whole=False), journals
-    return Plan(tuple(wanted), in_force), journals
+        return KeySetPlan((_former(request, request.key_set, journals),), in_force, whole=False), journals
+    return KeySetPlan(tuple(wanted), in_force), journals
 
 
 def _journal(deployment: str, region: str) -> KeySetJournal:
@@ -144,7 +144,7 @@ def _former(request: ApplyRequest, name: str, journals: Journals) -> KeySet:
 # Whether it may be written
 
 
-def _refuse(request: ApplyRequest, plan: Plan) -> None:
+def _refuse(request: ApplyRequest, plan: KeySetPlan) -> None:
     """CommandError with every reason there is."""
     members = plan.members
     with notice(f"looking at {len(members)} keys in {listed(sorted({m.region for m in members}))}"):
@@ -183,7 +183,7 @@ def _problem(one: Look) -> Iterator[str]:
         yield one.objection()
 
 
-def _agree(request: ApplyRequest, plan: Plan) -> None:
+def _agree(request: ApplyRequest, plan: KeySetPlan) -> None:
     if request.yes:
         return
     answer = {"Difference": plan.difference_as_json}
@@ -199,8 +199,8 @@ def _agree(request: ApplyRequest, plan: Plan) -> None:
 # Writing
 
 
-def _write(request: ApplyRequest, plan: Plan, journals: Journals, author: str) -> None:
-    now, done, sent = datetime.now(UTC), 0, Sent()
+def _write(request: ApplyRequest, plan: KeySetPlan, journals: Journals, author: str) -> None:
+    now, done, sent = datetime.now(UTC), 0, SentRequests()
 
     def ended(code: str, why: str, status: int, *, may_have_arrived: bool) -> CommandError:
         words = words_of(plan.writes, done, may_have_arrived=may_have_arrived)
@@ -208,7 +208,7 @@ def _write(request: ApplyRequest, plan: Plan, journals: Journals, author: str) -
 
     try:
         for write in plan.writes:
-            sent = Sent()
+            sent = SentRequests()
             sent.watch(journals[write.region].client, WRITE)
             with notice(f"writing {write}"):
                 journals[write.region].replace(write.key_set, write.seen, now, author)

@@ -3,25 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kms_failover.domain.runbook.key_set_change import Change, Detail, FormerKeySet, Kind
+from kms_failover.domain.runbook.key_set_change import ChangeKind, FieldChange, FormerKeySet, KeySetChange
 from kms_failover.domain.runbook.key_set_plan import Write
 from kms_failover_command.times import in_utc
 
 _KINDS = {
-    Kind.NEW: "new, in {where}",
-    Kind.CHANGED: "changes in {where}",
-    Kind.UNREADABLE: "in force in {where}, and this version cannot read it: it is replaced by",
-    Kind.UNCHANGED: "unchanged in {where}",
-    Kind.STAYS: "in force in {where} and not in the file: it stays as it is",
+    ChangeKind.NEW: "new, in {where}",
+    ChangeKind.CHANGED: "changes in {where}",
+    ChangeKind.UNREADABLE: "in force in {where}, and this version cannot read it: it is replaced by",
+    ChangeKind.UNCHANGED: "unchanged in {where}",
+    ChangeKind.STAYS: "in force in {where} and not in the file: it stays as it is",
 }
 
 
-def difference_lines(difference: Iterable[tuple[Change, Sequence[str]]], asked: Sequence[str]) -> list[str]:
+def difference_lines(difference: Iterable[tuple[KeySetChange, Sequence[str]]], asked: Sequence[str]) -> list[str]:
     """`asked` are all regions that the command names: there is a stack in each, or it could not read its table."""
     return [line for change, regions in difference for line in _change_lines(change, regions, asked)]
 
 
-def _change_lines(change: Change, regions: Sequence[str], asked: Sequence[str]) -> Iterator[str]:
+def _change_lines(change: KeySetChange, regions: Sequence[str], asked: Sequence[str]) -> Iterator[str]:
     yield f"{change.key_set}: {_KINDS[change.kind].format(where=listed(regions))}"
     yield from (f"  {_detail(detail)}" for detail in change.details)
     if change.accounts:
@@ -34,7 +34,7 @@ def _change_lines(change: Change, regions: Sequence[str], asked: Sequence[str]) 
     yield from _of_buckets(change, asked)
 
 
-def _of_buckets(change: Change, asked: Sequence[str]) -> Iterator[str]:
+def _of_buckets(change: KeySetChange, asked: Sequence[str]) -> Iterator[str]:
     """What a new one needs: without it nothing happens in it, and nothing rings."""
     new = {
         detail.field.removeprefix("bucket "): detail.after
@@ -50,7 +50,7 @@ def _of_buckets(change: Change, asked: Sequence[str]) -> Iterator[str]:
             yield "    is ever brought under that region's key, and no alarm rings"
 
 
-def _detail(detail: Detail) -> str:
+def _detail(detail: FieldChange) -> str:
     if detail.before is None:
         return f"+ {detail.field}: {detail.after}"
     if detail.after is None:

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.adapters.sent import Sent
+from kms_failover.adapters.sent_requests import SentRequests
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.runbook.commands import CHANGES_INTENT, ActionName
 from kms_failover.errors import CommandRefusedError, NotBegunError, WorkFailedError
@@ -60,7 +60,7 @@ def order(given: Order) -> dict[str, Any]:
         CommandError: refused, not sent, failed, or nobody knows what became of it.
     """
     payload = json.dumps(payload_of(given)).encode()
-    sent = Sent()
+    sent = SentRequests()
     name = Deployment(given.deployment).function("runbook")
     try:
         functions = _client(given.region)
@@ -122,7 +122,7 @@ def _function_error(given: Order, name: str, body: dict[str, Any]) -> CommandErr
     return CommandError("FunctionError", f"{name} failed before it answered ({why}): {_unknown(given)}", EXIT_FAILED)
 
 
-def _failed(given: Order, sent: Sent, error: Exception) -> str:
+def _failed(given: Order, sent: SentRequests, error: Exception) -> str:
     """Why it failed, and what became of the order."""
     why = explained(error, given.deployment, given.region)
     if given.action in READS:
@@ -133,7 +133,7 @@ def _failed(given: Order, sent: Sent, error: Exception) -> str:
     return f"{why}. {became}: {_nothing(given)}"
 
 
-def _interrupted(given: Order, sent: Sent, error: BaseException) -> str:
+def _interrupted(given: Order, sent: SentRequests, error: BaseException) -> str:
     if given.action in READS:
         return "interrupted"
     if sent.may_have_arrived(error):

@@ -37,7 +37,7 @@ def lambda_handler(event: object, context: LambdaContext) -> list[dict[str, str 
         _count_run(deployment)
     if not run.results:
         logger.info("no key looked at: another run is at work, or no key set has this key here", key_id=request.key_id)
-    for error in run.untold:
+    for error in run.unpublished:
         logger.error("people could not be told; the next run tells them", exc_info=error)
     _raise(run, ordered=request.force)
     return [_answer(result) for result in run.results]
@@ -47,8 +47,8 @@ def _raise(run: Run, *, ordered: bool) -> None:
     failed = [result for result in run.results if result.error is not None and (ordered or result.may_pass)]
     if failed:
         raise _not_reimported(failed)
-    if run.untold and not ordered:  # an order that was carried out has not failed
-        raise ExceptionGroup("people could not be told", run.untold)
+    if run.unpublished and not ordered:  # an order that was carried out has not failed
+        raise ExceptionGroup("people could not be told", run.unpublished)
 
 
 def _not_reimported(failed: Sequence[Reimport]) -> ExceptionGroup[Exception]:

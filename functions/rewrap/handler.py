@@ -36,7 +36,7 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
 def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) -> dict[str, Any]:
     counts: Counter[RewrapOutcome] = Counter()
 
-    def take(record: SQSRecord) -> None:
+    def rewrap_record(record: SQSRecord) -> None:
         name = None
         try:
             name = from_message(record.body)
@@ -52,7 +52,7 @@ def _from_queue(service: RewrapService, event: dict[str, Any], deployment: str) 
                 raise
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    answer = process_partial_response(event=event, record_handler=take, processor=processor)
+    answer = process_partial_response(event=event, record_handler=rewrap_record, processor=processor)
     _emit(counts, deployment)
     return dict(answer)
 

@@ -16,7 +16,7 @@ logger = Logger(service=EVENT_SOURCE)
 @logger.inject_lambda_context
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """An event that nobody knows would be as unknown at a retry: it is logged, counted and answered, not raised."""
-    taken = bootstrap.signals(context).take(event, context)
+    taken = bootstrap.signals(context).handle(event, context)
     if taken.ignored is None:
         return {"observations": taken.observations}
     _announce(taken.ignored, bootstrap.deployment(context))

@@ -76,10 +76,10 @@ class IntakeOnly:
     def __init__(self, service: SignalService) -> None:
         self._service = service
 
-    def take(self, event: object, _context: object) -> Intake:
+    def handle(self, event: object, _context: object) -> Intake:
         expect(isinstance(repeat_key(event), str), "an event has a key to know its repeats by, or none")
         self._service.is_premature(event)
-        return self._service.take(event)
+        return self._service.handle(event)
 
 
 @contextmanager

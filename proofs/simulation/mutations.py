@@ -220,14 +220,18 @@ MUTATIONS = (
         "a busy key is a fault", frozenset({"evidence"}), _patched((verdict, "findings_of", _busy_keys_are_faults))
     ),
     Mutation(
-        "a refused key makes an eligible target", frozenset({"target"}), _patched((verdict, "_key_answers", _refusals_are_forgotten))
+        "a refused key makes an eligible target",
+        frozenset({"target"}),
+        _patched((verdict, "_key_answers", _refusals_are_forgotten)),
     ),
     Mutation(
         "a forced failover goes where nobody answers",
         frozenset({"target"}),
         _patched((route, "_obeys", _goes_wherever_it_is_told)),
     ),
-    Mutation("the hold-down does not grow", frozenset({"hold-down"}), _patched((verdict, "hold_down", _flat_hold_down))),
+    Mutation(
+        "the hold-down does not grow", frozenset({"hold-down"}), _patched((verdict, "hold_down", _flat_hold_down))
+    ),
     Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
     Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
     Mutation("a force forces nothing", frozenset({"force"}), _patched((route, "_wanted", _force_is_nothing))),
@@ -268,7 +272,9 @@ MUTATIONS = (
     Mutation(
         "a key need not have answered",
         frozenset({"target"}),
-        _patched((RegionHealth, "is_eligible_target", property(lambda h: h.routable and h.ready and h.verdict != "unknown"))),
+        _patched(
+            (RegionHealth, "is_eligible_target", property(lambda h: h.routable and h.ready and h.verdict != "unknown"))
+        ),
     ),
     Mutation(
         "history is not written",
@@ -303,7 +309,9 @@ MUTATIONS = (
         "a doubled round counts twice", frozenset({"evidence"}), _patched((rounds, "LEAST_BETWEEN_ROUNDS", timedelta()))
     ),
     Mutation(
-        "no hold-down", frozenset({"hold-down"}), _patched((verdict, "hold_down", lambda _seconds, _losses: timedelta(days=-1)))
+        "no hold-down",
+        frozenset({"hold-down"}),
+        _patched((verdict, "hold_down", lambda _seconds, _losses: timedelta(days=-1))),
     ),
     Mutation(
         "any region is an eligible target",
@@ -319,7 +327,11 @@ MUTATIONS = (
         "a return takes the key's answer from before",
         frozenset({"target"}),
         _patched(
-            (RegionHealth, "may_be_returned_to", property(lambda h: h.is_eligible_target and h.verdict is Verdict.HEALTHY))
+            (
+                RegionHealth,
+                "may_be_returned_to",
+                property(lambda h: h.is_eligible_target and h.verdict is Verdict.HEALTHY),
+            )
         ),
     ),
     Mutation(

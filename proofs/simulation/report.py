@@ -17,7 +17,7 @@ INVARIANTS = {
     "refusal": "a failback to a region that is not healthy is refused, a force to an unusable one unless insisted on",
     "failback": "a held route returns only when an operator has said so, and to a region that answers",
     "debt": "no return before the debt is repaid, unless an operator insists",
-    "agreement": "once faults stop, all regions agree within the longest hold-down, an hour of changes and a few rounds",
+    "agreement": "once faults stop, all regions agree within the longest hold-down, an hour and a few rounds",
     "opens": "a ciphertext made at any moment opens whenever one of its regions is up",
     "history": "each change stands in the history once",
     "announced": "each change, each loss, each return when its key has answered and not sooner, and each route that"

@@ -181,7 +181,7 @@ def _material(name: str) -> MaterialRecord:
         "absent_since",
     )
     moments = dict.fromkeys(named, NOON)
-    seen = dict.fromkeys(("state", "present_state", "failure", "concern", "told"), "s")
+    seen = dict.fromkeys(("state", "present_state", "failure", "concern", "published_concern"), "s")
     texts = {"key_set": name, "region": WEST, "key_arn": arn(WEST), "key_material_id": "i", "sentinel": "s"}
     return MaterialRecord.model_validate({**texts, **moments, **seen, "failures": 1, "reason": "r"})
 

@@ -22,7 +22,7 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import SeveralMaterialsError, UnreadableItemError
 from local.strict_kms import Installation, ReusedPairs, mock_strict_kms, settle_all
 from local.strict_kms.owner import import_material
-from tests.domain.key_material.reimport_world import WorldPeople
+from tests.domain.key_material.reimport_world import WorldTopic
 
 REGION = "eu-west-1"
 BYTES = b"the secret bytes of orders' key."
@@ -50,13 +50,13 @@ class Cloud:
         self.table = table = _table()
         table.meta.client.meta.events.register("before-call.dynamodb.PutItem", lambda **_: self.writes.append(1))
         self.state = StateTable(table, REGION)
-        self.people = WorldPeople()
+        self.topic = WorldTopic()
         no_sleep = lambda _seconds: None  # noqa: E731  # there is nothing to wait for
         self.keys = ImportableKeys(self.kms, REGION, sleep=no_sleep)
         custody = SecretsManagerCustody(self.secrets, REGION)
         ports = Ports(self.state, custody, self.keys, REGION, lambda: self.now)
         lease = TableLease(table, REGION, "reimport", lambda: self.now)
-        self.service = ReimportService(lambda: (key_set,), ports, lease, self.people, no_sleep, no_sleep)
+        self.service = ReimportService(lambda: (key_set,), ports, lease, self.topic, no_sleep, no_sleep)
 
     def run(self, request: ReimportRequest = EVERY_KEY) -> Reimport:
         (result,) = self.service.run(request, lambda: 100.0).results

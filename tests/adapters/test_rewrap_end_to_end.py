@@ -20,7 +20,7 @@ from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.rewrap import RewrapService
 from kms_failover.domain.objects.rewrap_result import RewrapOutcome
-from kms_failover.domain.objects.s3_envelope import commit
+from kms_failover.domain.objects.s3_envelope import envelope_commitment
 from kms_failover.domain.routing.route import first_route
 from local.strict_kms import mock_strict_kms
 
@@ -70,7 +70,7 @@ class Cloud:
             "x-amz-c": "115",
             "x-amz-w": "12",
             "x-amz-3": base64.b64encode(wrapped_key).decode(),
-            "x-amz-d": base64.b64encode(commit(data_key, MESSAGE_ID)).decode(),
+            "x-amz-d": base64.b64encode(envelope_commitment(data_key, MESSAGE_ID)).decode(),
             "x-amz-i": base64.b64encode(MESSAGE_ID).decode(),
             "x-amz-t": json.dumps(CONTEXT),
         }

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
-from kms_failover.client.call import Call, News
+from kms_failover.client.call import Call, Wakeup
 from kms_failover.client.race import Answer, Attempt, Terms, race
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.domain.data_keys.budget import Budget
@@ -33,9 +33,9 @@ class Runner(RegionalKms):
     def is_out(self, key_arn: str) -> bool:
         return self.region in self.course.out
 
-    def submit(self, operation: str, parameters: dict[str, Any], news: News | None = None) -> Call:
+    def submit(self, operation: str, parameters: dict[str, Any], wakeup: Wakeup | None = None) -> Call:
         self.course.asked.append(self.region)
-        call = Call(self.region, self.breaker.openings, news)
+        call = Call(self.region, self.breaker.openings, wakeup)
         call.has_thread = self.region not in self.course.queued
         call.future = Future()
         if self.region in self.course.sends:
@@ -44,8 +44,8 @@ class Runner(RegionalKms):
             call.future.set_exception(self.outcome)
         elif self.outcome is not None:
             call.future.set_result(self.outcome)
-        if news is not None:
-            call.future.add_done_callback(news.tell)
+        if wakeup is not None:
+            call.future.add_done_callback(wakeup.wake)
         self._under_way.add(call)
         self.course.then.pop(self.region, lambda: None)()
         return call

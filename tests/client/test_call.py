@@ -3,66 +3,66 @@
 import time
 from concurrent.futures import Future
 
-from kms_failover.client.call import FOR_NEWS_ONLY, Call, News, wait_for
+from kms_failover.client.call import UNTIL_WOKEN, Call, Wakeup, wait_for
 from tests.client.kms_world import AT_ONCE, FOREVER
 
 
-def under_way(news: News) -> Call:
-    call = Call("us-east-1", news=news)
+def under_way(wakeup: Wakeup) -> Call:
+    call = Call("us-east-1", wakeup=wakeup)
     call.future = Future()
     return call
 
 
-def wait(calls: list[Call], news: News, looks: dict[Call, list[float | None]], seconds: float = FOREVER) -> None:
-    """`looks`: what is said of each call at one look after the other; every look is news for the next."""
+def wait(calls: list[Call], wakeup: Wakeup, looks: dict[Call, list[float | None]], seconds: float = FOREVER) -> None:
+    """`looks`: what is said of each call at one look after the other; every look wakes for the next."""
 
     def look(call: Call) -> float | None:
-        news.tell()
+        wakeup.wake()
         return looks[call].pop(0)
 
-    wait_for(calls, news, time.monotonic() + seconds, FOR_NEWS_ONLY, look)
+    wait_for(calls, wakeup, time.monotonic() + seconds, UNTIL_WOKEN, look)
 
 
 def test_a_call_that_has_ended_is_waited_for_no_longer() -> None:
-    news = News()
-    call = under_way(news)
+    wakeup = Wakeup()
+    call = under_way(wakeup)
     call.future.set_result({})
-    news.tell()
+    wakeup.wake()
 
-    wait([call], news, {call: []})
+    wait([call], wakeup, {call: []})
 
     assert call.future.done()
 
 
 def test_what_is_not_worth_waiting_for_is_not_looked_at_again_while_others_are() -> None:
-    news = News()
-    hopeless, hopeful = under_way(news), under_way(news)
+    wakeup = Wakeup()
+    hopeless, hopeful = under_way(wakeup), under_way(wakeup)
     looks: dict[Call, list[float | None]] = {hopeless: [None, 1.0], hopeful: [FOREVER, None]}
-    news.tell()
+    wakeup.wake()
 
-    wait([hopeless, hopeful], news, looks)
+    wait([hopeless, hopeful], wakeup, looks)
 
     assert looks == {hopeless: [1.0], hopeful: []}
 
 
 def test_it_looks_again_after_the_shortest_pause_of_any_call_without_news() -> None:
-    news = News()
-    patient, impatient = under_way(news), under_way(news)
+    wakeup = Wakeup()
+    patient, impatient = under_way(wakeup), under_way(wakeup)
     looks: dict[Call, list[float | None]] = {patient: [FOREVER, None], impatient: [AT_ONCE, None]}
 
     began = time.monotonic()
-    wait_for([patient, impatient], news, began + FOREVER, AT_ONCE, lambda call: looks[call].pop(0))
+    wait_for([patient, impatient], wakeup, began + FOREVER, AT_ONCE, lambda call: looks[call].pop(0))
 
     assert time.monotonic() - began < FOREVER / 2
     assert looks == {patient: [], impatient: []}
 
 
 def test_nothing_is_waited_for_beyond_the_deadline_whatever_a_look_says() -> None:
-    news = News()
-    call = under_way(news)
+    wakeup = Wakeup()
+    call = under_way(wakeup)
 
     began = time.monotonic()
-    wait([call], news, {call: [FOREVER] * 1000}, seconds=AT_ONCE)
+    wait([call], wakeup, {call: [FOREVER] * 1000}, seconds=AT_ONCE)
 
     assert AT_ONCE <= time.monotonic() - began < FOREVER
     assert not call.future.done()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from kms_failover.client.call import Call, News
+from kms_failover.client.call import Call, Wakeup
 from kms_failover.domain.data_keys.budget import Budget
 from kms_failover.errors import CommitmentError, NotSentError, RegionUnavailableError
 from tests.client.course import GOOD, Course
@@ -319,8 +319,8 @@ def test_the_refusal_of_an_overtaking_region_does_not_spoil_the_first_ones_answe
     course.runners["a"].submit = started  # type: ignore[method-assign]  # it answers later
     hedge = course.runners["b"].submit
 
-    def answer_both(operation: str, parameters: dict[str, Any], news: News | None = None) -> Call:
-        call = hedge(operation, parameters, news)
+    def answer_both(operation: str, parameters: dict[str, Any], wakeup: Wakeup | None = None) -> Call:
+        call = hedge(operation, parameters, wakeup)
         slow.future.set_result(GOOD)
         return call
 

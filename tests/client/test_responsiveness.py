@@ -5,7 +5,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from kms_failover.client.call import News
+from kms_failover.client.call import Wakeup
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.domain.data_keys.latency import SEVERAL
 from kms_failover.domain.data_keys.settings import Settings
@@ -188,7 +188,7 @@ def test_an_answer_too_late_for_any_wrap_is_a_fault_like_silence(world: World, c
     assert kms.breaker.is_open
 
 
-# Our own stalls, and what is no news
+# Our own stalls, and what is no wakeup
 
 
 def test_a_time_out_after_a_stall_of_our_own_is_no_fault(
@@ -240,11 +240,11 @@ def test_a_call_that_was_not_sent_is_never_silent(world: World, kms: RegionalKms
 
 def test_whoever_waits_for_a_thread_is_told_when_the_region_is_late_and_when_it_is_heard_again(world: World) -> None:
     kms = RegionalKms(EAST, client_of(world), Settings(threads_per_region=1))
-    started, news = start_silent(world, kms), News()
-    waiting = kms.submit("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"}, news)
+    started, wakeup = start_silent(world, kms), Wakeup()
+    waiting = kms.submit("encrypt", {"KeyId": world.arn(EAST), "Plaintext": b"m"}, wakeup)
 
     kms.late(started)
-    news.wait(FOREVER)
+    wakeup.wait(FOREVER)
     passed_over = kms.passes_over(waiting)
     world.kms[EAST].silent = False
     world.kms[EAST].release.set()
@@ -257,12 +257,12 @@ def test_whoever_waits_for_a_thread_is_told_when_the_region_is_late_and_when_it_
 
 def test_whoever_waits_is_told_when_the_region_goes_out(world: World, kms: RegionalKms) -> None:
     world.kms[EAST].silent = True
-    news = News()
-    before = kms.submit("encrypt", {"KeyId": "k"}, news)
+    wakeup = Wakeup()
+    before = kms.submit("encrypt", {"KeyId": "k"}, wakeup)
     for _ in range(2):
         kms._fault("test")
 
-    news.wait(FOREVER)
+    wakeup.wait(FOREVER)
     after = kms.submit("encrypt", {"KeyId": "k"})
 
     assert (kms.went_out(before), kms.went_out(after)) == (True, False)
@@ -337,7 +337,7 @@ def test_who_waits_is_told_when_a_region_goes_out_again_in_the_moment_in_which_i
     world.kms[EAST].fails = None
     waiting = start_silent(world, kms)
     told: list[object] = []
-    monkeypatch.setattr(waiting, "tell", lambda: told.append(waiting))
+    monkeypatch.setattr(waiting, "wake", lambda: told.append(waiting))
     faulted = kms.breaker.faulted
 
     def after_an_answer(now: float) -> bool:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit
+from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, bundle_commitment
 from kms_failover.domain.key_set import Failback, KeySet, MemberKey, Rules
 from kms_failover.domain.routing.doubts import Doubt
 from kms_failover.domain.routing.health import RegionHealth, Verdict
@@ -54,7 +54,7 @@ def bundles(draw: st.DrawFn) -> tuple[Bundle, bytes, Mapping[str, str]]:
     """A bundle with the key and the context that it was made for."""
     key, context, name, kind = draw(data_keys), draw(contexts), draw(key_names), draw(st.sampled_from(Kind))
     unique = draw(st.lists(wraps, min_size=1, max_size=8, unique_by=lambda wrap: wrap.key_arn))
-    return Bundle(name, kind, commit(key, name, kind, context), tuple(unique)), key, context
+    return Bundle(name, kind, bundle_commitment(key, name, kind, context), tuple(unique)), key, context
 
 
 key_sets = st.builds(

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 
 from kms_failover.domain.key_set import Bucket
-from kms_failover.domain.objects.s3_envelope import commit
+from kms_failover.domain.objects.s3_envelope import envelope_commitment
 from tests.domain.strategies import EAST, WEST
 from tests.functions.lambdas import Stack
 
@@ -22,7 +22,7 @@ def envelope(made: Any) -> dict[str, str]:
         "x-amz-c": "115",
         "x-amz-w": "12",
         "x-amz-3": base64.b64encode(made["CiphertextBlob"]).decode(),
-        "x-amz-d": base64.b64encode(commit(made["Plaintext"], MESSAGE_ID)).decode(),
+        "x-amz-d": base64.b64encode(envelope_commitment(made["Plaintext"], MESSAGE_ID)).decode(),
         "x-amz-i": base64.b64encode(MESSAGE_ID).decode(),
         "x-amz-t": json.dumps(CONTEXT),
     }

@@ -80,7 +80,7 @@ def test_what_waits_for_people_is_told_to_them_and_does_not_fail_the_function(wo
     answer = invoke({})
 
     assert [entry["concern"] for entry in answer] == ["failing", ""]
-    assert len(world.people.told) == 1
+    assert len(world.topic.published) == 1
     assert world.keys.imports == [(arn("invoices"), True)]
 
 
@@ -128,7 +128,7 @@ def test_an_unknown_event_is_an_error_and_touches_nothing(world: World) -> None:
 def test_a_topic_that_is_away_hides_no_material_at_risk(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     invoke({})
     world.keys.lose()
-    world.people.error = RuntimeError("SNS is away")
+    world.topic.error = RuntimeError("SNS is away")
     capsys.readouterr()
 
     with pytest.raises(ExceptionGroup, match="people could not be told"):
@@ -142,14 +142,14 @@ def test_a_topic_that_is_away_fails_no_order(world: World) -> None:
     invoke({})
     world.keys.lose()
     invoke({})
-    world.people.error = RuntimeError("SNS is away")
+    world.topic.error = RuntimeError("SNS is away")
 
     answer = invoke({"key_set": "orders", "force": True})
 
     assert [(entry["key_set"], entry["action"]) for entry in answer] == [("orders", "restore")]
-    world.people.error = None
+    world.topic.error = None
     invoke({})
-    assert [subject.partition(": ")[2] for subject, _ in world.people.told] == [
+    assert [subject.partition(": ")[2] for subject, _ in world.topic.published] == [
         "1 of your keys needs you",
         "kept by the service again",
     ]

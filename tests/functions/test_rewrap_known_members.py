@@ -9,7 +9,7 @@ import pytest
 
 from functions.rewrap.handler import lambda_handler as rewrap
 from kms_failover.adapters.key_set_journal import KeySetJournal
-from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit
+from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, bundle_commitment
 from kms_failover.domain.key_set import Bucket, KeySet, MemberKey
 from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.objects.object_record import KEY_SET_UNREAD, NOT_ALLOWED
@@ -43,7 +43,7 @@ def put_under_east(prod: Stack, *, bundled: bool) -> None:
     key = prod.arns[EAST]
     blob = prod.kms[EAST].encrypt(KeyId=key, Plaintext=DATA_KEY, EncryptionContext=CONTEXT)["CiphertextBlob"]
     if bundled:
-        commitment = commit(DATA_KEY, "orders", Kind.DATA_KEY, CONTEXT)
+        commitment = bundle_commitment(DATA_KEY, "orders", Kind.DATA_KEY, CONTEXT)
         blob = bytes(Bundle("orders", Kind.DATA_KEY, commitment, (Wrap(key, blob),)))
     boto3.client("s3", region_name=WEST).put_object(Bucket=BUCKET, Key="k", Body=b"x" * 7, Metadata=v3(blob))
 

@@ -137,7 +137,7 @@ def test_what_another_region_has_taken_is_taken_here_too(prod: World) -> None:
 
 def test_an_event_that_failed_is_taken_by_its_retry(prod: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(SignalService, "take", fail)
+        broken.setattr(SignalService, "handle", fail)
         with pytest.raises(ZeroDivisionError):
             lambda_handler(event("aws-health-kms-open"), CONTEXT)
 
@@ -164,7 +164,7 @@ def test_an_event_whose_invocation_was_killed_is_taken_by_its_retry_and_not_besi
 
 
 def test_a_killed_invocations_record_counts_until_its_own_end(prod: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SignalService, "take", lambda *_: exit_now())
+    monkeypatch.setattr(SignalService, "handle", lambda *_: exit_now())
 
     with pytest.raises(SystemExit):
         lambda_handler(event("aws-health-kms-open"), CONTEXT)

@@ -17,8 +17,8 @@ from functions.rewrap.handler import lambda_handler as rewrap
 from functions.runbook.handler import lambda_handler as runbook
 from functions.signals.handler import lambda_handler as signals
 from functions.sweep.handler import lambda_handler as sweep
+from kms_failover.adapters.idempotent_signals import _as_stored
 from kms_failover.adapters.map_runs import StepFunctionsMapRuns
-from kms_failover.adapters.once import _as_stored
 from kms_failover.adapters.state_table import StateTable
 from kms_failover.domain.model import Model
 from kms_failover.domain.objects.backfill import Phase, RunCounts

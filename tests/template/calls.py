@@ -167,7 +167,12 @@ def _probe(stack: Stack) -> Iterator[Call]:
 
 
 def _signals(stack: Stack) -> Iterator[Call]:
-    for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem"):  # Powertools' record, adapters/once.py
+    for action in (
+        "GetItem",
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+    ):  # Powertools' record, adapters/idempotent_signals.py
         yield Call(f"dynamodb:{action}", _table(stack.place), {PARTITION: f"idempotency#{stack.region}"})
     yield _function(stack.place, "controller")
     yield _function(stack.place, "probe")

@@ -39,9 +39,9 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
     "signals": {
         "dynamodb:Query": ("kms_failover.adapters.state_table.items", ".query("),
         "dynamodb:PutItem": ("kms_failover.adapters.state_table.items", ".put_item("),
-        "dynamodb:GetItem": ("kms_failover.adapters.once", "DynamoDBPersistenceLayer("),
-        "dynamodb:UpdateItem": ("kms_failover.adapters.once", "DynamoDBPersistenceLayer("),
-        "dynamodb:DeleteItem": ("kms_failover.adapters.once", "DynamoDBPersistenceLayer("),
+        "dynamodb:GetItem": ("kms_failover.adapters.idempotent_signals", "DynamoDBPersistenceLayer("),
+        "dynamodb:UpdateItem": ("kms_failover.adapters.idempotent_signals", "DynamoDBPersistenceLayer("),
+        "dynamodb:DeleteItem": ("kms_failover.adapters.idempotent_signals", "DynamoDBPersistenceLayer("),
         "lambda:InvokeFunction": ("kms_failover.adapters.waker", ".invoke("),
     },
     "controller": {
@@ -104,7 +104,7 @@ CALLS: dict[str, dict[str, tuple[str, str]]] = {
         "dynamodb:UpdateItem": ("kms_failover.adapters.lease", "_table.update_item,"),
         "dynamodb:DeleteItem": ("kms_failover.adapters.lease", "_table.delete_item,"),
         "lambda:InvokeFunction": ("kms_failover.adapters.waker", ".invoke("),
-        "sns:Publish": ("kms_failover.adapters.people", ".publish("),
+        "sns:Publish": ("kms_failover.adapters.sns_topic", ".publish("),
     },
     "runbook": {
         "dynamodb:Query": ("kms_failover.adapters.state_table.items", ".query("),

@@ -25,7 +25,7 @@ from kms_failover.domain.naming import Place
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
-    from kms_failover.adapters.once import OnceEach
+    from kms_failover.adapters.idempotent_signals import IdempotentSignals
     from kms_failover.client.data_key_api import DataKeyApi
     from kms_failover.domain.key_material.reimport import ReimportService
     from kms_failover.domain.objects.backfill import BackfillService
@@ -113,13 +113,13 @@ def probe(place: Place) -> "ProbeService":
 
 
 @_once
-def signals(place: Place) -> "OnceEach":
-    from kms_failover.adapters.once import OnceEach
+def signals(place: Place) -> "IdempotentSignals":
+    from kms_failover.adapters.idempotent_signals import IdempotentSignals
     from kms_failover.domain.routing.signals import SignalService
 
     state = _state(place)
     service = SignalService(place.region, RecentKeySets(state), state, _waker(place), _key_probers(place), now)
-    return OnceEach(service, place.deployment.state_table, place.region, _client("dynamodb", place))
+    return IdempotentSignals(service, place.deployment.state_table, place.region, _client("dynamodb", place))
 
 
 @_once
@@ -178,7 +178,7 @@ def reimport_service(place: Place) -> "ReimportService":
     from kms_failover.adapters.custody import SecretsManagerCustody
     from kms_failover.adapters.key_import import ImportableKeys
     from kms_failover.adapters.lease import TableLease
-    from kms_failover.adapters.people import SnsPeople
+    from kms_failover.adapters.sns_topic import SnsTopic
     from kms_failover.adapters.waker import FunctionWaker
     from kms_failover.domain.key_material.ports import Ports
     from kms_failover.domain.key_material.reimport import ReimportService
@@ -188,11 +188,11 @@ def reimport_service(place: Place) -> "ReimportService":
     custody = SecretsManagerCustody(_client("secretsmanager", place), place.region)
     keys = ImportableKeys(_client("kms", place), place.region)
     ports = Ports(state, custody, keys, place.region, now)
-    people = SnsPeople(_impatient("sns", place), place.changes_topic)
+    topic = SnsTopic(_impatient("sns", place), place.changes_topic)
     myself = FunctionWaker(_client("lambda", place), place.deployment.function("reimport"))
     lease = TableLease(_table(place), place.region, "reimport", now)
     key_sets = _permitted(place, state.key_sets)
-    return ReimportService(key_sets, ports, lease, people, lambda nth: myself(continued=nth), time.sleep)
+    return ReimportService(key_sets, ports, lease, topic, lambda nth: myself(continued=nth), time.sleep)
 
 
 @_once

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.data_keys.bundle import MAGIC, MAX_BUNDLE_BYTES, Bundle, Kind, Wrap, commit, is_bundle
+from kms_failover.domain.data_keys.bundle import (
+    MAGIC,
+    MAX_BUNDLE_BYTES,
+    Bundle,
+    Kind,
+    Wrap,
+    bundle_commitment,
+    is_bundle,
+)
 from kms_failover.errors import BundleError, CommitmentError
 from tests.domain.strategies import (
     EAST,
@@ -107,9 +115,9 @@ def test_a_commitment_fixes_key_key_set_kind_and_context(
     kind: Kind,
     other_kind: Kind,
 ) -> None:
-    first = commit(key, name, kind, context)
+    first = bundle_commitment(key, name, kind, context)
 
-    second = commit(other_key, other_name, other_kind, other_context)
+    second = bundle_commitment(other_key, other_name, other_kind, other_context)
 
     assert (first == second) == ((key, name, kind, context) == (other_key, other_name, other_kind, other_context))
 
@@ -128,7 +136,7 @@ def test_another_key_is_refused(made: tuple[Bundle, bytes, dict[str, str]], othe
 def test_the_order_of_a_context_does_not_matter(context: dict[str, str]) -> None:
     backwards = dict(reversed(context.items()))
 
-    assert commit(VECTOR_KEY, "orders", Kind.DATA_KEY, context) == commit(
+    assert bundle_commitment(VECTOR_KEY, "orders", Kind.DATA_KEY, context) == bundle_commitment(
         VECTOR_KEY, "orders", Kind.DATA_KEY, backwards
     )
 
@@ -143,13 +151,13 @@ def test_the_order_of_a_context_does_not_matter(context: dict[str, str]) -> None
     ],
 )
 def test_contexts_that_look_alike_commit_differently(context: dict[str, str], neighbour: dict[str, str]) -> None:
-    one, other = (commit(VECTOR_KEY, "orders", Kind.DATA_KEY, c) for c in (context, neighbour))
+    one, other = (bundle_commitment(VECTOR_KEY, "orders", Kind.DATA_KEY, c) for c in (context, neighbour))
 
     assert one != other
 
 
 def test_a_commitment_does_not_contain_its_key() -> None:
-    assert VECTOR_KEY[:8] not in commit(VECTOR_KEY, "orders", Kind.DATA_KEY, {})
+    assert VECTOR_KEY[:8] not in bundle_commitment(VECTOR_KEY, "orders", Kind.DATA_KEY, {})
 
 
 @given(bundles())
@@ -265,7 +273,7 @@ def test_the_documented_vectors_are_bundles_of_the_keys_that_they_are_said_to_be
 
 
 def test_the_format_never_changes() -> None:
-    commitment = commit(VECTOR_KEY, "orders", Kind.DATA_KEY, VECTOR_CONTEXT)
+    commitment = bundle_commitment(VECTOR_KEY, "orders", Kind.DATA_KEY, VECTOR_CONTEXT)
 
     bundle = Bundle("orders", Kind.DATA_KEY, commitment, VECTOR_WRAPS)
 

@@ -151,7 +151,7 @@ class WorldLease:
     held: bool = False
     taken_for: list[float] = field(default_factory=list)  # seconds
 
-    def take(self, seconds: float) -> bool:
+    def acquire(self, seconds: float) -> bool:
         self.taken_for.append(seconds)
         self.held = not self.held_by_another
         return self.held
@@ -170,14 +170,14 @@ class WorldLease:
 
 
 @dataclass
-class WorldPeople:
-    told: list[tuple[str, str]] = field(default_factory=list)
+class WorldTopic:
+    published: list[tuple[str, str]] = field(default_factory=list)
     error: Exception | None = None
 
-    def tell(self, subject: str, text: str) -> None:
+    def publish(self, subject: str, text: str) -> None:
         if self.error is not None:
             raise self.error
-        self.told.append((subject, text))
+        self.published.append((subject, text))
 
 
 class World:
@@ -185,7 +185,7 @@ class World:
         self.key_sets = key_sets or (key_set(),)
         self.keys = WorldKeys({arn(ks.name): WorldKey() for ks in self.key_sets})
         self.custody = WorldCustody({f"material-of-{ks.name}": SECRET_BYTES for ks in self.key_sets})
-        self.ledger, self.lease, self.people = WorldLedger(), WorldLease(), WorldPeople()
+        self.ledger, self.lease, self.topic = WorldLedger(), WorldLease(), WorldTopic()
         self.now = NOW
         self.passed = 0.0  # seconds of this run
         self.slept: list[float] = []
@@ -193,7 +193,7 @@ class World:
         self.keys.pass_seconds = self.pass_seconds
         ports = Ports(self.ledger, self.custody, self.keys, HERE, lambda: self.now)
         self.service = ReimportService(
-            lambda: self.key_sets, ports, self.lease, self.people, self.continued.append, self.sleep
+            lambda: self.key_sets, ports, self.lease, self.topic, self.continued.append, self.sleep
         )
 
     def run(self, request: ReimportRequest = EVERY_KEY) -> list[Reimport]:

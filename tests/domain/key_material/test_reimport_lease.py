@@ -71,8 +71,8 @@ class OneLease(WorldLease):
         super().__init__()
         self.is_waited_for, self.is_back = Event(), Event()
 
-    def take(self, seconds: float) -> bool:
-        return not self.held and super().take(seconds)
+    def acquire(self, seconds: float) -> bool:
+        return not self.held and super().acquire(seconds)
 
     def release(self) -> bool:
         released = super().release()

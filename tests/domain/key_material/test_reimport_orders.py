@@ -26,7 +26,7 @@ def test_an_order_restores_it_and_people_hear_that_it_is_well() -> None:
     (result,) = world.run(FORCE)
 
     assert (result.action, result.concern) == (Action.RESTORE, Concern.NONE)
-    assert [subject for subject, _ in world.people.told] == [
+    assert [subject for subject, _ in world.topic.published] == [
         f"Key material in {HERE}: 1 of your keys needs you",
         f"Key material in {HERE}: kept by the service again",
     ]
@@ -80,7 +80,7 @@ def test_an_order_for_a_key_that_takes_no_material_has_failed_and_the_key_has_no
     world.keys.keys[arn("orders")].state = state
     (by_schedule,) = world.run()
     before = world.ledger.records["orders"]
-    told = len(world.people.told)
+    told = len(world.topic.published)
 
     results = [world.run(FORCE)[0] for _ in range(5)]
 
@@ -90,7 +90,7 @@ def test_an_order_for_a_key_that_takes_no_material_has_failed_and_the_key_has_no
         assert f"nothing was imported: the key is {state}. KMS takes material in" in result.reason
     after = world.ledger.records["orders"]
     assert (after.failures, after.failure, after.concern) == (before.failures, before.failure, before.concern)
-    assert len(world.people.told) == told
+    assert len(world.topic.published) == told
 
 
 def test_an_order_for_a_replica_that_waits_for_its_primary_has_failed() -> None:

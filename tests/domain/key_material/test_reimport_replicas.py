@@ -40,7 +40,7 @@ def test_a_replica_that_has_waited_for_an_hour_is_peoples_business_and_told_once
         world.now += timedelta(minutes=15)
 
     assert at_risk == [0, 0, 0, 0, 1, 1, 1, 1]
-    ((subject, text),) = world.people.told
+    ((subject, text),) = world.topic.published
     assert subject == f"Key material in {HERE}: 1 of your keys needs you"
     assert "waits for the primary key" in text
 
@@ -57,7 +57,7 @@ def test_a_replica_whose_primary_has_its_material_at_last_needs_nobody_any_more(
     results = [world.whole_run() for _ in range(2)]
 
     assert [run.at_risk for run in results] == [0, 0]
-    assert [text.endswith("kept by the service again") for _, text in world.people.told] == [False, True]
+    assert [text.endswith("kept by the service again") for _, text in world.topic.published] == [False, True]
     assert world.ledger.records["orders"].absent_since is None
 
 
@@ -73,7 +73,7 @@ def test_a_key_that_opens_nothing_for_an_hour_concerns_people_whatever_its_state
         concerns += [result.concern for result in world.run()]
 
     assert concerns == [Concern.NONE, Concern.NONE, Concern.FAILING, Concern.FAILING]
-    assert len(world.people.told) == 1
+    assert len(world.topic.published) == 1
 
 
 def test_a_replica_whose_primary_has_material_does_not_wait_for_it_but_has_other_bytes() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit, is_bundle
+from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, bundle_commitment, is_bundle
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.objects.debt import Debt, LedgerEntry, Refusal
 from kms_failover.domain.objects.rewrap import RewrapService
-from kms_failover.domain.objects.s3_envelope import commit as commit_v3
+from kms_failover.domain.objects.s3_envelope import envelope_commitment
 from kms_failover.domain.objects.stored_object import StoredObject
 from kms_failover.errors import (
     BundleError,
@@ -52,7 +52,7 @@ def blob_under(region: str, data_key: bytes = DATA_KEY, context: Mapping[str, st
 
 def bundle_under(*regions: str, data_key: bytes = DATA_KEY, name: str = "orders") -> bytes:
     wraps = tuple(Wrap(arn(region), blob_under(region, data_key)) for region in regions)
-    return bytes(Bundle(name, Kind.DATA_KEY, commit(data_key, name, Kind.DATA_KEY, CONTEXT), wraps))
+    return bytes(Bundle(name, Kind.DATA_KEY, bundle_commitment(data_key, name, Kind.DATA_KEY, CONTEXT), wraps))
 
 
 def v3(wrapped_key: bytes, **changes: str) -> dict[str, str]:
@@ -62,7 +62,7 @@ def v3(wrapped_key: bytes, **changes: str) -> dict[str, str]:
         "x-amz-c": "115",
         "x-amz-w": "12",
         "x-amz-3": base64.b64encode(wrapped_key).decode(),
-        "x-amz-d": base64.b64encode(commit_v3(DATA_KEY, MESSAGE_ID)).decode(),
+        "x-amz-d": base64.b64encode(envelope_commitment(DATA_KEY, MESSAGE_ID)).decode(),
         "x-amz-i": base64.b64encode(MESSAGE_ID).decode(),
         "x-amz-t": json.dumps(CONTEXT),
     } | changes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kms_failover.domain.objects.s3_envelope import Envelope, Version, commit
+from kms_failover.domain.objects.s3_envelope import Envelope, Version, envelope_commitment
 from kms_failover.errors import CommitmentError, ObjectFormatError
 from tests.domain.objects.rewrap_world import CONTEXT, DATA_KEY, THERE, blob_under, v2, v3
 
@@ -26,7 +26,7 @@ STOCK_V3_DATA_KEY = bytes.fromhex("7dbdb749810c11451af1ba7a26d8c233969a3ed490f97
 
 def test_the_commitment_is_the_stock_clients() -> None:
     """S3EC specification, key-derivation.md#hkdf-operation; the value is from the stock client's `derive_keys`."""
-    derived = commit(bytes(range(32)), bytes(range(100, 128)))
+    derived = envelope_commitment(bytes(range(32)), bytes(range(100, 128)))
 
     assert derived.hex() == "2d59a480d136f5982791c93a93d760ceade5011ccf465dbfc303c597"
 

@@ -67,9 +67,9 @@ class World:
     def wake(self) -> None:
         self.wakes += 1
 
-    def take(self, *events: Any) -> "World":
+    def handle(self, *events: Any) -> "World":
         for one in events:
-            self.service.take(one)
+            self.service.handle(one)
         return self
 
     @property

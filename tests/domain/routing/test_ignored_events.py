@@ -58,7 +58,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
 def test_an_event_of_another_shape_is_recorded_and_nothing_else(name: str, change: dict[str, Any]) -> None:
     world = World()
 
-    taken = world.service.take(event(name) | change)
+    taken = world.service.handle(event(name) | change)
 
     assert taken.ignored is not None
     assert taken.ignored.reason
@@ -69,7 +69,7 @@ def test_an_event_of_another_shape_is_recorded_and_nothing_else(name: str, chang
 def test_an_ignored_event_is_known_by_its_envelope_and_never_by_its_content() -> None:
     stranger = event("cloudtrail-disable-key") | {"detail": {"eventName": "PutSecret", "requestParameters": "hunter2"}}
 
-    ignored = World(NOON + timedelta(hours=2)).take(stranger).ignored[0]
+    ignored = World(NOON + timedelta(hours=2)).handle(stranger).ignored[0]
 
     assert (ignored.id, ignored.source) == (stranger["id"], "aws.kms")
     assert (ignored.detail_type, ignored.at) == ("AWS API Call via CloudTrail", NOON)
@@ -80,7 +80,7 @@ def test_an_ignored_event_is_known_by_its_envelope_and_never_by_its_content() ->
     "time", [None, 5, "noon", "2001-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "2026-11-23T12:00:00"]
 )
 def test_an_ignored_event_without_a_time_that_can_be_true_is_of_now(time: Any) -> None:
-    ignored = World(LATE).take({"source": "aws.ec2", "time": time}).ignored
+    ignored = World(LATE).handle({"source": "aws.ec2", "time": time}).ignored
 
     assert [one.at for one in ignored] == [LATE]
 
@@ -100,7 +100,7 @@ def test_an_ignored_event_without_a_time_that_can_be_true_is_of_now(time: Any) -
     ],
 )
 def test_whatever_comes_is_recorded_once_and_can_be_stored(stranger: Any) -> None:
-    world = World().take(stranger, stranger)
+    world = World().handle(stranger, stranger)
 
     assert len(world.ignored) == 1
     assert len(world.ignored[0].model_dump_json().encode()) < 2000
@@ -140,7 +140,7 @@ def test_whatever_is_wrong_in_an_event_it_is_taken_or_recorded(name: str, data: 
         target = target[step]
     target[last] = value
 
-    taken = world.service.take(broken)
+    taken = world.service.handle(broken)
 
     assert len(world.written) == taken.observations
     assert bool(world.ignored) is (taken.ignored is not None)
@@ -151,7 +151,7 @@ def test_whatever_is_wrong_in_an_event_it_is_taken_or_recorded(name: str, data: 
 
 @given(json_values)
 def test_any_json_at_all_is_recorded(value: Any) -> None:
-    assert World().service.take(value).ignored is not None
+    assert World().service.handle(value).ignored is not None
 
 
 @given(
@@ -168,7 +168,7 @@ def test_a_drill_of_a_region_that_nobody_has_a_key_in_is_ignored_loudly() -> Non
     drill = event("drill-region-impaired")
     drill["detail"] = drill["detail"] | {"region": "us-wset-1"}
 
-    world = World().take(drill)
+    world = World().handle(drill)
 
     assert [one.reason for one in world.ignored] == ["no key set has a key in us-wset-1"]
     assert world.written == set()

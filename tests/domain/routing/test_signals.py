@@ -44,7 +44,7 @@ def test_any_order_any_number_of_times_and_hours_late_is_the_same_knowledge_and_
     shuffled = [*taken, *taken, *taken[:3]]
     random.shuffle(shuffled)
 
-    once, often = World().take(*taken), World(LATE).take(*shuffled)
+    once, often = World().handle(*taken), World(LATE).handle(*shuffled)
 
     assert often.written == once.written
     assert often.verdict(now, *TWO_FAULTS) == once.verdict(now, *TWO_FAULTS)
@@ -64,9 +64,9 @@ def test_any_order_any_number_of_times_and_hours_late_is_the_same_knowledge_and_
 def test_what_ends_a_signal_takes_it_back_whichever_comes_first(opening: Any, closing: Any) -> None:
     later = NOON + timedelta(seconds=50)
 
-    assert World().take(opening).verdict(later, *TWO_FAULTS).verdict is Verdict.IMPAIRED
-    assert World().take(opening, closing).verdict(later, *TWO_FAULTS).verdict is Verdict.SUSPECT
-    assert World().take(closing, opening).verdict(later, *TWO_FAULTS).verdict is Verdict.SUSPECT
+    assert World().handle(opening).verdict(later, *TWO_FAULTS).verdict is Verdict.IMPAIRED
+    assert World().handle(opening, closing).verdict(later, *TWO_FAULTS).verdict is Verdict.SUSPECT
+    assert World().handle(closing, opening).verdict(later, *TWO_FAULTS).verdict is Verdict.SUSPECT
 
 
 def test_an_alarm_that_rings_makes_a_region_suspect_and_one_that_is_calm_again_does_not() -> None:
@@ -74,14 +74,14 @@ def test_an_alarm_that_rings_makes_a_region_suspect_and_one_that_is_calm_again_d
     calm["detail"]["state"]["timestamp"] = "2026-11-23T12:00:20.000+0000"
     later, answered = NOON + timedelta(seconds=50), probe(40, Outcome.OK)
 
-    assert World().take(event("cloudwatch-alarm")).verdict(later, answered).verdict is Verdict.SUSPECT
-    assert World().take(calm, event("cloudwatch-alarm")).verdict(later, answered).verdict is Verdict.HEALTHY
+    assert World().handle(event("cloudwatch-alarm")).verdict(later, answered).verdict is Verdict.SUSPECT
+    assert World().handle(calm, event("cloudwatch-alarm")).verdict(later, answered).verdict is Verdict.HEALTHY
 
 
 def test_who_puts_an_event_chooses_its_time_so_what_comes_from_the_future_is_ignored_loudly() -> None:
     ahead = event("drill-region-impaired") | {"time": "2036-11-23T12:00:00Z"}
 
-    world = World().take(ahead)
+    world = World().handle(ahead)
 
     assert (world.written, world.wakes) == (set(), 0)
     assert [one.reason for one in world.ignored] == ["an event from the future, 2036-11-23T12:00:00+00:00"]
@@ -91,7 +91,7 @@ def test_ending_one_drill_does_not_end_another() -> None:
     first = changed("drill-region-impaired", drill="a")
     second = changed("drill-region-impaired", drill="b", recovered=True) | {"id": "2"}
 
-    world = World().take(first, second)
+    world = World().handle(first, second)
 
     assert world.verdict(NOON + timedelta(seconds=50), *TWO_FAULTS).verdict is Verdict.IMPAIRED
 
@@ -99,7 +99,7 @@ def test_ending_one_drill_does_not_end_another() -> None:
 def test_every_page_and_every_copy_of_a_communication_is_the_same_item() -> None:
     world = World()
 
-    world.take(*map(event, ["aws-health-kms-open", "aws-health-page-2-of-2", "aws-health-backup-copy"]))
+    world.handle(*map(event, ["aws-health-kms-open", "aws-health-page-2-of-2", "aws-health-backup-copy"]))
 
     assert len(world.written) == 1
 
@@ -110,7 +110,7 @@ def test_every_page_and_every_copy_of_a_communication_is_the_same_item() -> None
 def test_the_region_that_delivered_a_health_event_is_not_the_impaired_one() -> None:
     delivered_by_backup = event("aws-health-kms-open")
 
-    world = World().take(delivered_by_backup)
+    world = World().handle(delivered_by_backup)
 
     assert delivered_by_backup["region"] == WEST
     assert {(one.region, one.observer, one.key_set) for one in world.written} == {(EAST, WEST, "")}
@@ -120,8 +120,8 @@ def test_a_health_events_time_is_its_updates_and_else_its_envelopes() -> None:
     late_copy = event("aws-health-kms-open") | {"time": "2026-11-23T15:00:00Z"}
     without = changed("aws-health-kms-open", lastUpdatedTime="soon") | {"time": "2026-11-23T15:00:00Z"}
 
-    assert {one.at for one in World().take(late_copy).written} == {NOON}
-    assert {one.at for one in World().take(without).written} == {NOON + timedelta(hours=3)}
+    assert {one.at for one in World().handle(late_copy).written} == {NOON}
+    assert {one.at for one in World().handle(without).written} == {NOON + timedelta(hours=3)}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_health_events_time_is_its_updates_and_else_its_envelopes() -> None:
     ],
 )
 def test_only_an_open_issue_of_ours_speaks_against_a_region(change: dict[str, Any]) -> None:
-    assert World().take(changed("aws-health-kms-open", **change)).outcomes == {Outcome.INCONCLUSIVE}
+    assert World().handle(changed("aws-health-kms-open", **change)).outcomes == {Outcome.INCONCLUSIVE}
 
 
 @pytest.mark.parametrize(
@@ -149,14 +149,14 @@ def test_only_an_open_issue_of_ours_speaks_against_a_region(change: dict[str, An
     ],
 )
 def test_an_open_issue_of_everybody_or_of_this_account_counts(change: dict[str, Any]) -> None:
-    assert World().take(changed("aws-health-kms-open", **change)).outcomes == {Outcome.REGION_FAULT}
+    assert World().handle(changed("aws-health-kms-open", **change)).outcomes == {Outcome.REGION_FAULT}
 
 
 def test_another_accounts_copy_neither_stands_for_ours_nor_takes_it_back() -> None:
     ours = changed("aws-health-kms-open", eventScopeCode="ACCOUNT_SPECIFIC")
     theirs = changed("aws-health-kms-open", eventScopeCode="ACCOUNT_SPECIFIC", affectedAccount="444455556666")
 
-    world = World().take(ours, theirs)
+    world = World().handle(ours, theirs)
 
     assert repeat_key(ours) != repeat_key(theirs)
     assert world.outcomes == {Outcome.REGION_FAULT, Outcome.INCONCLUSIVE}
@@ -171,14 +171,14 @@ def test_only_an_alarm_that_rings_speaks_against_a_region(value: str) -> None:
     calm = event("cloudwatch-alarm")
     calm["detail"]["state"]["value"] = value
 
-    assert World().take(calm).outcomes == {Outcome.INCONCLUSIVE}
+    assert World().handle(calm).outcomes == {Outcome.INCONCLUSIVE}
 
 
 def test_a_contributor_of_an_alarm_is_noted_and_its_alarm_decides() -> None:
     well = event("cloudwatch-alarm-contributor")
     well["detail"]["state"]["value"] = "OK"
 
-    noted, both = World().take(event("cloudwatch-alarm-contributor")), World().take(event("cloudwatch-alarm"), well)
+    noted, both = World().handle(event("cloudwatch-alarm-contributor")), World().handle(event("cloudwatch-alarm"), well)
 
     assert noted.outcomes == {Outcome.INCONCLUSIVE}
     assert both.verdict(NOON + timedelta(seconds=50), probe(40, Outcome.OK)).verdict is Verdict.SUSPECT
@@ -201,7 +201,7 @@ HARMFUL = {  # with whose key each example names
 @pytest.mark.parametrize("name", HARMFUL)
 @pytest.mark.parametrize("now", [NOON, LATE])
 def test_the_keys_that_may_be_gone_are_asked_at_once_however_late_the_event_is(name: str, now: datetime) -> None:
-    world = World(now).take(event(name))
+    world = World(now).handle(event(name))
 
     concerned = [key_set for key_set in world.key_sets if key_set.name in HARMFUL[name]]
     others = sorted({region for key_set in concerned for region in key_set.regions} - {WEST})
@@ -214,14 +214,14 @@ def test_the_keys_that_may_be_gone_are_asked_at_once_however_late_the_event_is(n
 
 @pytest.mark.parametrize("name", sorted(set(OWN) - set(HARMFUL)))
 def test_nothing_else_has_a_key_asked(name: str) -> None:
-    world = World().take(event(name))
+    world = World().handle(event(name))
 
     assert world.asked == []
 
 
 @pytest.mark.parametrize("name", HARMFUL)
 def test_an_event_alone_makes_no_key_unusable_and_no_region_worse(name: str) -> None:
-    world = World().take(event(name))
+    world = World().handle(event(name))
 
     after = world.verdict(NOON + timedelta(seconds=50), probe(40, Outcome.OK))
     assert after.key_usable
@@ -233,7 +233,7 @@ def test_a_call_that_failed_has_done_nothing() -> None:
     unnamed = changed("cloudtrail-disable-key", errorCode="AccessDenied", requestParameters=None, resources=None)
     unnamed["detail"]["responseElements"] = None
 
-    world = World().take(denied, unnamed)
+    world = World().handle(denied, unnamed)
 
     assert world.outcomes == {Outcome.INCONCLUSIVE}
     assert (world.asked, world.ignored) == ([], ())
@@ -245,7 +245,7 @@ def test_a_key_is_found_wherever_and_however_it_is_named(place: str, key: str) -
     nowhere = dict.fromkeys(["requestParameters", "responseElements", "serviceEventDetails", "resources"])
     named = {place: [{"ARN": key}] if place == "resources" else {"keyId": key}}
 
-    world = World().take(changed("cloudtrail-disable-key", **(nowhere | named)))
+    world = World().handle(changed("cloudtrail-disable-key", **(nowhere | named)))
 
     assert {one.key_set for one in world.written} == {"orders", "invoices"}
 
@@ -253,7 +253,7 @@ def test_a_key_is_found_wherever_and_however_it_is_named(place: str, key: str) -
 def test_a_key_id_that_two_regions_share_means_the_key_of_the_events_own() -> None:
     bare = {"requestParameters": {"keyId": MULTI_REGION_ID}, "responseElements": None, "resources": None}
 
-    world = World().take(changed("cloudtrail-disable-key", **bare))
+    world = World().handle(changed("cloudtrail-disable-key", **bare))
 
     assert {(one.key_set, one.region) for one in world.written} == {("related", EAST)}
 
@@ -262,20 +262,20 @@ def test_somebody_elses_key_is_nothing_of_ours() -> None:
     world = World()
     world.key_sets = (key_set(EAST, WEST),)
 
-    taken = world.service.take(event("cloudtrail-disable-key"))
+    taken = world.service.handle(event("cloudtrail-disable-key"))
 
     assert taken == Intake()
     assert (world.written, world.wakes, world.asked) == (set(), 0, [])
 
 
 def test_a_signal_about_a_region_without_keys_wakes_nobody() -> None:
-    world = World().take(changed("cloudwatch-alarm", alarmName="kms-failover-kms-impaired-af-south-1"))
+    world = World().handle(changed("cloudwatch-alarm", alarmName="kms-failover-kms-impaired-af-south-1"))
 
     assert (world.written, world.wakes, world.ignored) == (set(), 0, ())
 
 
 def test_a_signal_wakes_the_controller_once() -> None:
-    assert World().take(event("cloudtrail-disable-key")).wakes == 1
+    assert World().handle(event("cloudtrail-disable-key")).wakes == 1
 
 
 # What nobody knows
@@ -285,5 +285,5 @@ def test_the_signals_source_of_each_example_is_its_own() -> None:
     sources = {"aws.health": Source.HEALTH_EVENT, "aws.cloudwatch": Source.ALARM, "aws.kms": Source.KMS_EVENT}
 
     for name in OWN:
-        written = World().take(event(name)).written
+        written = World().handle(event(name)).written
         assert {one.source for one in written} <= {sources.get(event(name)["source"], Source.DRILL)}

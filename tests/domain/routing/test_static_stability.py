@@ -124,7 +124,7 @@ class West:
         """How long the probe's invocation took."""
         start = self.now
         try:
-            self.probe.run(tell=lambda observed: self.measured.extend(o for o in observed if not o.key_set))
+            self.probe.run(on_observed=lambda observed: self.measured.extend(o for o in observed if not o.key_set))
         except ExceptionGroup:
             self.failed_minutes = getattr(self, "failed_minutes", 0) + 1
         took = self.now - start

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kms_failover.domain.key_set import Bucket, Failback, KeySet, MemberKey
-from kms_failover.domain.runbook.key_set_change import AppliedKeySet, Kind, changes
-from kms_failover.domain.runbook.key_set_plan import MOST_NAMED, Plan
+from kms_failover.domain.runbook.key_set_change import AppliedKeySet, ChangeKind, changes
+from kms_failover.domain.runbook.key_set_plan import MOST_NAMED, KeySetPlan
 from tests.domain.strategies import ACCOUNT, EAST, IRELAND, WEST, key_set, key_sets, member, related_key_set
 
 
@@ -19,8 +19,8 @@ def in_force(*there: KeySet) -> dict[str, AppliedKeySet]:
 def test_there_is_a_detail_exactly_where_something_differs(before: KeySet, after: KeySet) -> None:
     (change,) = changes(in_force(before), [after], whole=True)
 
-    assert (change.kind is Kind.UNCHANGED) == (not change.details)
-    assert change.kind is Kind.UNCHANGED or before != after
+    assert (change.kind is ChangeKind.UNCHANGED) == (not change.details)
+    assert change.kind is ChangeKind.UNCHANGED or before != after
     assert all(detail.before != detail.after for detail in change.details)
 
 
@@ -28,7 +28,7 @@ def test_there_is_a_detail_exactly_where_something_differs(before: KeySet, after
 def test_another_order_is_a_change_and_loses_no_member(order: list[str]) -> None:
     (change,) = changes(in_force(key_set(EAST, WEST, IRELAND)), [key_set(*order)], whole=True)
 
-    assert change.kind is (Kind.UNCHANGED if order == [EAST, WEST, IRELAND] else Kind.CHANGED)
+    assert change.kind is (ChangeKind.UNCHANGED if order == [EAST, WEST, IRELAND] else ChangeKind.CHANGED)
     assert not change.lost
 
 
@@ -38,7 +38,7 @@ def test_the_order_of_buckets_is_no_change() -> None:
 
     (change,) = changes(in_force(before), [after], whole=True)
 
-    assert change.kind is Kind.UNCHANGED
+    assert change.kind is ChangeKind.UNCHANGED
 
 
 def test_what_a_newer_version_has_put_into_force_is_shown_to_go_when_it_is_written_anew() -> None:
@@ -54,7 +54,7 @@ def test_what_a_newer_version_has_put_into_force_is_shown_to_go_when_it_is_writt
         "rules.patience": None,
         "callers": None,
     }
-    assert not_written.kind is Kind.UNCHANGED
+    assert not_written.kind is ChangeKind.UNCHANGED
 
 
 def test_a_member_is_lost_unless_a_related_key_opens_what_it_has_wrapped() -> None:
@@ -63,7 +63,7 @@ def test_a_member_is_lost_unless_a_related_key_opens_what_it_has_wrapped() -> No
     (related,) = changes(in_force(related_key_set()), [one_left], whole=True)
     (single,) = changes(in_force(key_set(EAST, WEST)), [key_set(EAST)], whole=True)
 
-    assert related.kind is Kind.CHANGED
+    assert related.kind is ChangeKind.CHANGED
     assert not related.lost
     assert single.lost == (member(WEST).arn,)
 
@@ -77,7 +77,7 @@ def test_members_of_several_accounts_are_told_when_one_comes() -> None:
     (there,) = changes(in_force(mixed), [held], whole=True)
 
     assert come.accounts == (ACCOUNT, "999999999999")
-    assert there.kind is Kind.CHANGED
+    assert there.kind is ChangeKind.CHANGED
     assert not there.accounts
 
 
@@ -92,13 +92,13 @@ def test_what_stays_beside_a_file_is_told_and_beside_a_former_version_is_not() -
 
 def test_only_what_is_new_in_some_region_is_looked_at_as_new() -> None:
     wider = key_set(EAST, WEST, IRELAND)
-    plan = Plan(
+    plan = KeySetPlan(
         (wider, key_set(name="payments")), {EAST: in_force(key_set(), key_set(name="payments")), WEST: in_force(wider)}
     )
 
     assert [str(write) for write in plan.writes] == [f"orders in {EAST}", f"payments in {WEST}"]
     assert plan.members == {member(EAST): True, member(WEST): True, member(IRELAND): True}
-    assert Plan((wider,), {EAST: in_force(key_set())}).members == {
+    assert KeySetPlan((wider,), {EAST: in_force(key_set())}).members == {
         member(EAST): False,
         member(WEST): False,
         member(IRELAND): True,
@@ -107,7 +107,7 @@ def test_only_what_is_new_in_some_region_is_looked_at_as_new() -> None:
 
 def test_a_member_whose_ciphertexts_a_related_key_opens_may_be_named_as_one_that_goes() -> None:
     related = related_key_set()
-    plan = Plan((related.but(members=related.members[:1]),), {WEST: in_force(related)})
+    plan = KeySetPlan((related.but(members=related.members[:1]),), {WEST: in_force(related)})
 
     assert plan.lost == ()
     assert list(plan.not_removed([related.members[1].arn])) == []
@@ -115,7 +115,7 @@ def test_a_member_whose_ciphertexts_a_related_key_opens_may_be_named_as_one_that
 
 def test_of_many_members_in_force_the_first_are_named() -> None:
     there = [key_set(name=f"set-{number}").but(members=(member(EAST, f"{number}"),)) for number in range(20)]
-    (line,) = Plan(tuple(there), {WEST: in_force(*there)}).not_removed(["arn"])
+    (line,) = KeySetPlan(tuple(there), {WEST: in_force(*there)}).not_removed(["arn"])
 
     assert line.count("arn:aws:kms:") == MOST_NAMED
     assert line.endswith(f" and {20 - MOST_NAMED} more")
@@ -123,7 +123,7 @@ def test_of_many_members_in_force_the_first_are_named() -> None:
 
 def test_a_member_may_go_from_one_key_set_and_stay_in_another() -> None:
     both, other = key_set(), key_set(name="payments")
-    plan = Plan((both.but(members=both.members[:1]), other), {WEST: in_force(both, other)})
+    plan = KeySetPlan((both.but(members=both.members[:1]), other), {WEST: in_force(both, other)})
 
     assert plan.lost == (both.members[1].arn,)
     assert list(plan.not_removed(plan.lost)) == []

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 
-class Detail(BaseModel):
+class EventDetail(BaseModel):
     """An EventBridge detail: camel case on the wire, as in AWS's own events."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
 
 
-class RouteChanged(Detail):
+class RouteChanged(EventDetail):
     """Detail of `KMS Route Changed`; an example is events/kms-route-changed.json."""
 
     deployment: str
@@ -36,7 +36,7 @@ class RouteChanged(Detail):
     decided_at: AwareDatetime
 
 
-class ReadinessChanged(Detail):
+class ReadinessChanged(EventDetail):
     """Detail of `KMS Readiness Changed`; an example is events/kms-readiness-changed.json."""
 
     deployment: str
@@ -50,7 +50,7 @@ class ReadinessChanged(Detail):
     at: AwareDatetime
 
 
-class RegionRecovered(Detail):
+class RegionRecovered(EventDetail):
     """Detail of `KMS Region Recovered`: debt owed to the region can be repaid now."""
 
     deployment: str
@@ -92,7 +92,7 @@ class SnsAndEventBridge:
         detail = RegionRecovered(deployment=self._sender.deployment, key_set=key_set, region=region, observer=observer)
         self._put_event("KMS Region Recovered", detail)
 
-    def _put_event(self, detail_type: str, detail: Detail) -> None:
+    def _put_event(self, detail_type: str, detail: EventDetail) -> None:
         answer = self._events.put_events(
             Entries=[{"Source": EVENT_SOURCE, "DetailType": detail_type, "Detail": detail.model_dump_json()}]
         )

@@ -29,7 +29,7 @@ class TableLease:
         self._holder = ""
         self._knocks = 0
 
-    def take(self, seconds: float) -> bool:
+    def acquire(self, seconds: float) -> bool:
         now = self._clock().timestamp()
         holder = str(uuid.uuid4())
         until = int(now + seconds + MARGIN_SECONDS) + 1

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.client.call import FOR_NEWS_ONLY, News, wait_for
+from kms_failover.client.call import UNTIL_WOKEN, Wakeup, wait_for
 from kms_failover.client.race import Answer, Attempt, Terms, no_answer, race
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.client.wraps import Wraps
-from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, commit
+from kms_failover.domain.data_keys.bundle import Bundle, Kind, Wrap, bundle_commitment
 from kms_failover.domain.data_keys.fault import FaultClass
 from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet, MemberKey
@@ -70,7 +70,7 @@ class Bundler:
             self._by_route(key_set, route), "generate_data_key", lambda member: call | {"KeyId": member.arn}
         )
         plaintext: bytes = answer.response["Plaintext"]
-        commitment = commit(plaintext, key_set.name, Kind.DATA_KEY, context)
+        commitment = bundle_commitment(plaintext, key_set.name, Kind.DATA_KEY, context)
         return self._made(key_set, Kind.DATA_KEY, plaintext, commitment, context, answer)
 
     def seal(
@@ -246,9 +246,9 @@ class Bundler:
 
 def _answer_of_one(kms: RegionalKms, operation: str, parameters: dict[str, Any], deadline: float) -> dict[str, Any]:
     """RegionUnavailableError as soon as the region is known to be out, whoever found that out."""
-    news = News()
-    call = kms.submit(operation, parameters, news)
-    wait_for([call], news, deadline, FOR_NEWS_ONLY, lambda _call: None if kms.went_out(call) else FOR_NEWS_ONLY)
+    wakeup = Wakeup()
+    call = kms.submit(operation, parameters, wakeup)
+    wait_for([call], wakeup, deadline, UNTIL_WOKEN, lambda _call: None if kms.went_out(call) else UNTIL_WOKEN)
     if not call.future.done():
         kms.give_up(call)
         raise RegionUnavailableError(kms.region, FAILED) if kms.went_out(call) else no_answer((call,))

@@ -11,20 +11,20 @@ from kms_failover.client.awake import AWAKE
 
 STALL_SECONDS = 0.05  # the shortest delay that is judged by default; what is shorter says nothing about anybody
 
-FOR_NEWS_ONLY = float("inf")  # a pause that only news ends
+UNTIL_WOKEN = float("inf")  # a pause that only a wake-up ends
 
 
-class News:
-    """Wakes the one thread that waits: a call has ended, or there is a reason to look at it."""
+class Wakeup:
+    """Wakes the one thread that waits for calls: one has ended, or there is a reason to look at it."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[None] = SimpleQueue()
 
-    def tell(self, _future: object = None) -> None:
+    def wake(self, _future: object = None) -> None:
         self._queue.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Until there is news, at most so long. What was told before counts too."""
+        """Until `wake` is called, at most so long. A call of it from before counts too."""
         with suppress(Empty):
             self._queue.get(timeout=max(0.0, seconds))
 
@@ -37,26 +37,26 @@ class Call:
 
     future: Future[dict[str, Any]]
 
-    def __init__(self, region: str, openings: int = 0, news: News | None = None) -> None:
-        """`openings`: how often the region had gone out before. `news`: of whoever waits for it."""
+    def __init__(self, region: str, openings: int = 0, wakeup: Wakeup | None = None) -> None:
+        """`openings`: how often the region had gone out before. `wakeup`: of whoever waits for it."""
         self.region = region
         self.openings = openings
         self.has_thread = False
         self.sent_at: float | None = None  # on the awake clock
         self._sent_at_all = 0.0  # on the monotonic one
-        self._news = news
-        self._tells_when_sent = False
+        self._wakeup = wakeup
+        self._wakes_when_sent = False
         self._uncounted = [True]
 
     def sent(self) -> None:
         if self.sent_at is None:
             self._sent_at_all, self.sent_at = time.monotonic(), AWAKE.now()
-            if self._tells_when_sent:
-                self.tell()
+            if self._wakes_when_sent:
+                self.wake()
 
-    def tell(self) -> None:
-        if self._news is not None:
-            self._news.tell()
+    def wake(self) -> None:
+        if self._wakeup is not None:
+            self._wakeup.wake()
 
     @property
     def seconds(self) -> float:
@@ -64,9 +64,9 @@ class Call:
         return 0.0 if self.sent_at is None else AWAKE.now() - self.sent_at
 
     def patience_left(self, seconds: float) -> float | None:
-        """Of so much patience. None if it has not been sent yet: then it tells when it is."""
+        """Of so much patience. None if it has not been sent yet: then it wakes who waits when it is."""
         if self.sent_at is None:
-            self._tells_when_sent = True
+            self._wakes_when_sent = True
         return None if self.sent_at is None else seconds - self.seconds
 
     @property
@@ -84,14 +84,14 @@ class Call:
 
 
 def wait_for(
-    calls: Collection[Call], news: News, deadline: float, pause: float, look: Callable[[Call], float | None]
+    calls: Collection[Call], wakeup: Wakeup, deadline: float, pause: float, look: Callable[[Call], float | None]
 ) -> None:
     """Until each call has ended or is not worth waiting for, at most until `deadline` on the monotonic clock.
 
     `look` at a call gives the seconds until the next look, or None: it is not worth waiting for any more. The first
-    look comes with the first news, at the latest after `pause`.
+    look comes with the first wake-up, at the latest after `pause`.
     """
     while calls and (left := deadline - time.monotonic()) > 0:
-        news.wait(min(pause, left))
+        wakeup.wait(min(pause, left))
         pauses = {call: seconds for call in calls if not call.future.done() and (seconds := look(call)) is not None}
-        calls, pause = pauses, min(pauses.values(), default=FOR_NEWS_ONLY)
+        calls, pause = pauses, min(pauses.values(), default=UNTIL_WOKEN)

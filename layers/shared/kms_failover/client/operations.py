@@ -25,7 +25,7 @@ from kms_failover.client.parameters import (
     size_in,
 )
 from kms_failover.client.reservoir import Reservoir
-from kms_failover.domain.data_keys.bundle import NONCE_BYTES, Bundle, Kind, commit, is_bundle
+from kms_failover.domain.data_keys.bundle import NONCE_BYTES, Bundle, Kind, bundle_commitment, is_bundle
 from kms_failover.domain.data_keys.cache import DataKeyCache
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.routing.route import Route
@@ -92,7 +92,7 @@ class Operations:
         if not 1 <= len(message) <= MAX_MESSAGE_BYTES:
             raise ParamValidationError(report=f"Plaintext must have 1 to {MAX_MESSAGE_BYTES} bytes for a bundle")
         payload = secrets.token_bytes(NONCE_BYTES) + message
-        commitment = commit(payload, key_set.name, Kind.MESSAGE, context)
+        commitment = bundle_commitment(payload, key_set.name, Kind.MESSAGE, context)
         made = self._bundler.seal(key_set, route, payload, commitment, context)
         return _answer(made, key_set, route) | {"EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
 

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ProxyConnectionError
 
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.client.call import FOR_NEWS_ONLY, Call, News
+from kms_failover.client.call import UNTIL_WOKEN, Call, Wakeup
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.domain.data_keys.fault import FaultClass
 from kms_failover.errors import CommitmentError, NotSentError, RegionUnavailableError
@@ -78,8 +78,8 @@ class _Race:
         self._running: dict[Call, Attempt] = {}
         self._failed: dict[str, BaseException] = {}
         self._refused_by_proxy: list[RegionalKms] = []
-        self._news = News()
-        self._patience = FOR_NEWS_ONLY
+        self._wakeup = Wakeup()
+        self._patience = UNTIL_WOKEN
 
     def run(self) -> Answer:
         if self._has_no_rival():
@@ -92,7 +92,7 @@ class _Race:
             self._begin_next()
         while self._running:
             left = self._terms.deadline - time.monotonic()
-            self._news.wait(min(self._patience, left))
+            self._wakeup.wait(min(self._patience, left))
             ended = [call for call in self._running if call.future.done()]
             for call in ended:
                 answer = self._judge(self._running.pop(call), call.future.result)
@@ -127,12 +127,12 @@ class _Race:
     def _begin_next(self) -> None:
         attempt = self._next()
         self._waiting.remove(attempt)
-        call = attempt.kms.submit(attempt.operation, attempt.parameters, self._news)
+        call = attempt.kms.submit(attempt.operation, attempt.parameters, self._wakeup)
         self._running[call] = attempt
         self._latest = attempt, call
         self._most_patience = (self._terms.deadline - time.monotonic()) / 2  # the next one needs time to answer, too
         self._first_look = min(attempt.kms.latency.silence_seconds, self._most_patience)
-        self._patience = self._first_look if self._waiting else FOR_NEWS_ONLY
+        self._patience = self._first_look if self._waiting else UNTIL_WOKEN
 
     def _may_overtake(self) -> bool:
         """The next region may be asked beside the latest one; if not yet, how long to wait before the next look."""
@@ -148,7 +148,7 @@ class _Race:
             return True
         at_most = call.patience_left(self._most_patience)  # a region's own tail may be longer than the deadline
         if at_most is None:  # not sent yet
-            self._patience = FOR_NEWS_ONLY
+            self._patience = UNTIL_WOKEN
             return False
         until_late = kms.seconds_until_late(call)
         if until_late > 0 and at_most > 0:

@@ -14,7 +14,7 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from kms_failover.adapters.answers import answer_of
 from kms_failover.adapters.classify import KMS_ERRORS
 from kms_failover.client.awake import AWAKE
-from kms_failover.client.call import Call, News
+from kms_failover.client.call import Call, Wakeup
 from kms_failover.client.responsiveness import Responsiveness
 from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.version import __version__
@@ -70,12 +70,13 @@ class RegionalKms(Responsiveness):
 
     # Calls
 
-    def submit(self, operation: str, parameters: dict[str, Any], news: News | None = None) -> Call:
+    def submit(self, operation: str, parameters: dict[str, Any], wakeup: Wakeup | None = None) -> Call:
         """Call `operation` (snake case, as on the boto3 client); the future raises what boto3 raises.
 
-        `news` is told when the call ends, when the region goes out, and when it is late while this waits for a thread.
+        `wakeup` wakes its thread when the call ends, when the region goes out, and when it is late while this waits
+        for a thread.
         """
-        call = Call(self.region, self.breaker.openings, news)
+        call = Call(self.region, self.breaker.openings, wakeup)
         self._under_way.add(call)
         try:
             call.future = self._threads.submit(copy_context().run, self._perform, call, operation, parameters)
@@ -85,8 +86,8 @@ class RegionalKms(Responsiveness):
                 call.future.set_result(self._perform(call, operation, parameters))
             except Exception as error:  # noqa: BLE001  # the future raises it, as it would have
                 call.future.set_exception(error)
-        if news is not None:
-            call.future.add_done_callback(news.tell)
+        if wakeup is not None:
+            call.future.add_done_callback(wakeup.wake)
         return call
 
     def call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:

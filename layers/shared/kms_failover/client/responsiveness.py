@@ -102,11 +102,11 @@ class Responsiveness:
         return self.passes_over(call) or self.seconds_until_late(call) <= 0
 
     def late(self, call: Call) -> None:
-        """It has not been answered in time. If nothing was since it was sent, that is news to all who wait as well."""
+        """It has not been answered in time. If nothing was since it was sent, all who wait look again as well."""
         if self._is_last_word(call) and not self._is_late:
             self._is_late = True
             for other in tuple(self._under_way):
-                other.tell()
+                other.wake()
 
     def may_overtake(self, call: Call) -> bool:
         """Within the budget; beyond it by as many at a time as it takes to know that the region is out."""
@@ -217,5 +217,5 @@ class Responsiveness:
             if self.breaker.openings > openings:
                 logger.warning("KMS in %s is out: %s", self.region, code)
                 for call in tuple(self._under_way):
-                    call.tell()
+                    call.wake()
             self._on_fault(self.region, code)

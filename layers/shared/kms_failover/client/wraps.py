@@ -9,7 +9,7 @@ from functools import partial
 from botocore.exceptions import ProxyConnectionError
 
 from kms_failover.adapters.classify import KMS_ERRORS, classify, code_of
-from kms_failover.client.call import FOR_NEWS_ONLY, Call, News, wait_for
+from kms_failover.client.call import UNTIL_WOKEN, Call, Wakeup, wait_for
 from kms_failover.client.race import Answer
 from kms_failover.client.regional_kms import RegionalKms
 from kms_failover.domain.data_keys.bundle import Bundle, Wrap
@@ -65,10 +65,10 @@ class Wraps:
             if not asked:
                 return WrapResult(bundle, lacking, tuple(errors))
             tried |= {member.arn for member in asked}
-            news = News()
-            calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}, news) for m in asked}
+            wakeup = Wakeup()
+            calls = {m.arn: self._kms[m.region].submit("encrypt", call | {"KeyId": m.arn}, wakeup) for m in asked}
             patience = min(max(map(self._wrap_patience, asked)), patience_left)
-            wait_for(calls.values(), news, limit, patience, partial(self._look, patience=patience))
+            wait_for(calls.values(), wakeup, limit, patience, partial(self._look, patience=patience))
             patience_left = max(0.0, patience_left - max(call.seconds for call in calls.values()))
             fresh = tuple(wrap for arn, call in calls.items() if (wrap := self._wrap(arn, call, errors)) is not None)
             _expect_no_defect(errors)
@@ -81,7 +81,7 @@ class Wraps:
             return None
         left = call.patience_left(patience)
         if left is None:
-            return FOR_NEWS_ONLY
+            return UNTIL_WOKEN
         if left <= 0:
             kms.late(call)
             return None

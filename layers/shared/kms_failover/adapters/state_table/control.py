@@ -46,7 +46,7 @@ class ControlItems(ItemGroup):
         try:
             judgement = fact(Judgement, item, self._is_own)
         except UnreadableItemError as error:
-            self._items.tell([error])
+            self._items.report([error])
             remains, version = _remains(item), epoch or 0
             last = HistoryHeads(lambda: self._last_route(key_set), lambda: self._last_number(key_set))
             with suppress(ValidationError):  # of a key set that has no name
@@ -120,7 +120,7 @@ class ControlItems(ItemGroup):
                 unreadable.append((item, error))
         newest = max((intent.epoch for intent in intents), default=0)
         intents += [_hold(item, newest) for item, _ in unreadable]
-        self._items.tell([error for _, error in unreadable])
+        self._items.report([error for _, error in unreadable])
         return intents
 
     def put_intent(self, key_set: str, intent: Intent) -> None:

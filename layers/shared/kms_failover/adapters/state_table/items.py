@@ -116,7 +116,7 @@ class Items:
                 last = str(item["sk"])
                 yield item
         except _MoreError as more:
-            self.tell([UnreadableItemError(partition, "", str(more))])
+            self.report([UnreadableItemError(partition, "", str(more))])
             yield from behind(last)
 
     def facts(
@@ -133,17 +133,17 @@ class Items:
                 else:
                     yield found
         finally:
-            self.tell(unreadable)
+            self.report(unreadable)
 
     def needed(self, kind: type[F], item: Item, belongs: Callable[[F, str], bool]) -> F:
-        """One without which its reader does nothing: UnreadableItemError, once it is told."""
+        """One without which its reader does nothing: UnreadableItemError, once it is reported."""
         try:
             return fact(kind, item, belongs)
         except UnreadableItemError as error:
-            self.tell([error])
+            self.report([error])
             raise
 
-    def tell(self, unreadable: Sequence[UnreadableItemError]) -> None:
+    def report(self, unreadable: Sequence[UnreadableItemError]) -> None:
         if not unreadable:
             return
         for noticed in self._listeners:

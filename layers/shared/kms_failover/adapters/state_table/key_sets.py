@@ -53,7 +53,7 @@ class KeySetItems(ItemGroup):
                     known[name] = stays
         self._last = known
         self._stand_ins = frozenset(error.sort_key for error in unreadable) & known.keys()
-        self._items.tell(unreadable)
+        self._items.report(unreadable)
         self.unknown_key_sets = tuple(error for error in unreadable if error.sort_key not in known)
         return tuple(known.values())
 

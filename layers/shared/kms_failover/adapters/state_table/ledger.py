@@ -167,7 +167,7 @@ class LedgerItems(ItemGroup):
         try:
             record = fact(kind, item, _belongs)
         except UnreadableItemError as error:
-            self._items.tell([error])
+            self._items.report([error])
         return LedgerEntry(key_set, str(item["sk"]), item.get("body"), record)
 
 

@@ -71,7 +71,7 @@ class Bundle:
         if len(data) > MAX_BUNDLE_BYTES:
             raise BundleError(f"a bundle has at most {MAX_BUNDLE_BYTES} bytes, this has {len(data)}")
         reader = _Reader(data)
-        if reader.take(len(MAGIC)) != MAGIC:
+        if reader.read(len(MAGIC)) != MAGIC:
             raise BundleError("these bytes are no bundle of a known version")
         kind = reader.byte()
         if kind not in set(Kind):
@@ -79,7 +79,7 @@ class Bundle:
         name = reader.text(reader.byte())
         if KEY_SET_NAME.match(name) is None:
             raise BundleError("a bundle that names no key set")
-        commitment = reader.take(COMMITMENT_BYTES)
+        commitment = reader.read(COMMITMENT_BYTES)
         wraps = tuple(reader.wrap() for _ in range(reader.byte()))
         reader.expect_end()
         if not 1 <= len(wraps) <= MAX_MEMBER_KEYS or len({wrap.key_arn for wrap in wraps}) != len(wraps):
@@ -116,7 +116,7 @@ class Bundle:
 
     def verify(self, key: bytes, context: Mapping[str, str]) -> None:
         """Raise CommitmentError unless `key` is the very key this bundle was made for, under this context."""
-        if not hmac.compare_digest(self.commitment, commit(key, self.key_set, self.kind, context)):
+        if not hmac.compare_digest(self.commitment, bundle_commitment(key, self.key_set, self.kind, context)):
             raise CommitmentError(
                 f"a wrap of key set {self.key_set!r} opened to a key that its bundle does not commit to"
             )
@@ -127,7 +127,7 @@ def is_bundle(data: bytes) -> bool:
     return data[:3] == MAGIC[:3]
 
 
-def commit(key: bytes, key_set: str, kind: Kind, context: Mapping[str, str]) -> bytes:
+def bundle_commitment(key: bytes, key_set: str, kind: Kind, context: Mapping[str, str]) -> bytes:
     """32 bytes that fix the key, its key set and its encryption context, and tell nothing else about the key.
 
     HKDF-SHA256 (RFC 5869) of the key; the context enters as SHA-256 over its JSON with sorted keys. HKDF's output is
@@ -149,7 +149,7 @@ class _Reader:
         self._data = data
         self._at = 0
 
-    def take(self, size: int) -> bytes:
+    def read(self, size: int) -> bytes:
         piece = self._data[self._at : self._at + size]
         if len(piece) != size:
             raise BundleError(f"a bundle that ends at byte {len(self._data)}, before its fields do")
@@ -157,19 +157,19 @@ class _Reader:
         return piece
 
     def byte(self) -> int:
-        return self.take(1)[0]
+        return self.read(1)[0]
 
     def text(self, size: int) -> str:
         try:
-            return self.take(size).decode("ascii")
+            return self.read(size).decode("ascii")
         except UnicodeDecodeError as error:
             raise BundleError("a bundle whose names are not ASCII") from error
 
     def wrap(self) -> Wrap:
-        arn = self.text(struct.unpack(">H", self.take(2))[0])
+        arn = self.text(struct.unpack(">H", self.read(2))[0])
         if KEY_ARN.match(arn) is None:
             raise BundleError("a bundle with a wrap under something that is no KMS key ARN")
-        blob = self.take(struct.unpack(">H", self.take(2))[0])
+        blob = self.read(struct.unpack(">H", self.read(2))[0])
         if not 1 <= len(blob) <= MAX_BLOB_BYTES:
             raise BundleError(f"a wrap has 1 to {MAX_BLOB_BYTES} bytes, this has {len(blob)}")
         return Wrap(arn, blob)

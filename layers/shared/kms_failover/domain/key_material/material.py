@@ -58,7 +58,7 @@ class MaterialRecord(Model):
     failed_at: AwareDatetime | None = None
     failures: int = 0  # in a row
     concern: Code = ""
-    told: Code = ""  # the concern that people know of
+    published_concern: Code = ""  # that people know of
 
     @property
     def was_present_at(self) -> datetime | None:

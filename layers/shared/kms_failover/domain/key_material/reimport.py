@@ -33,7 +33,7 @@ class Lease(Protocol):
     An order waits instead.
     """
 
-    def take(self, seconds: float) -> bool:
+    def acquire(self, seconds: float) -> bool:
         """For so long at most: a runner that dies holds nobody up."""
         ...
 
@@ -42,26 +42,26 @@ class Lease(Protocol):
         ...
 
     def release(self) -> bool:
-        """False: somebody has knocked since `take` or the last `release`; it is still held."""
+        """False: somebody has knocked since `acquire` or the last `release`; it is still held."""
         ...
 
     def give_up(self) -> None: ...
 
 
-class People(Protocol):
-    def tell(self, subject: str, text: str) -> None: ...
+class Topic(Protocol):
+    def publish(self, subject: str, text: str) -> None: ...
 
 
 @dataclass(frozen=True)
 class Run:
     """`at_risk` counts the keys that the service does not keep by itself; None where not all were looked at.
 
-    `untold` is why people could not be told of what has changed: the next run tells it.
+    `unpublished` is why people could not be told of what has changed: the next run tells it.
     """
 
     results: tuple[Reimport, ...] = ()
     at_risk: int | None = None
-    untold: tuple[Exception, ...] = ()
+    unpublished: tuple[Exception, ...] = ()
 
 
 class _LookResult(NamedTuple):
@@ -69,7 +69,7 @@ class _LookResult(NamedTuple):
 
     results: tuple[Reimport, ...]
     finished: bool
-    untold: tuple[Exception, ...]
+    unpublished: tuple[Exception, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class ReimportService:
     key_sets: Callable[[], tuple[KeySet, ...]]
     ports: Ports
     lease: Lease
-    people: People
+    topic: Topic
     go_on: Callable[[int], None]  # has another run begin at once, the n-th in a row
     sleep: Callable[[float], None]
 
@@ -149,12 +149,12 @@ class ReimportService:
                 self.lease.give_up()
         if not done:
             self.go_on(1)
-        return Run(looked.results, untold=looked.untold)
+        return Run(looked.results, unpublished=looked.unpublished)
 
     def _wait_for_lease(self, seconds_left: Callable[[], float]) -> None:
         spare = max(0.0, seconds_left() - ENOUGH_SECONDS)
         for _ in range(1 + int(spare / ORDER_POLL_SECONDS)):
-            if self.lease.take(seconds_left()):
+            if self.lease.acquire(seconds_left()):
                 return
             if seconds_left() < ENOUGH_SECONDS + 2 * ORDER_POLL_SECONDS:
                 break
@@ -171,12 +171,12 @@ class ReimportService:
         if not self._has_lease(seconds_left):
             return Run()
         results: dict[str, Reimport] = {}
-        untold: tuple[Exception, ...] = ()
+        unpublished: tuple[Exception, ...] = ()
         done = False
         try:
             for _ in range(MAX_ROUNDS):
                 found = self._round(self._turns(self.key_sets(), EVERY_KEY), request, seconds_left)
-                untold = found.untold
+                unpublished = found.unpublished
                 for result in found.results:
                     results[result.key_set] = result.after(results.get(result.key_set))
                 done = found.finished and self.lease.release()
@@ -188,12 +188,12 @@ class ReimportService:
         if not done and request.continued < MAX_CONTINUED:
             self.go_on(request.continued + 1)
         at_risk = sum(result.concern is not Concern.NONE for result in results.values())
-        return Run(tuple(results.values()), at_risk, untold)
+        return Run(tuple(results.values()), at_risk, unpublished)
 
     def _has_lease(self, seconds_left: Callable[[], float]) -> bool:
         """False: its holder knows that somebody has asked."""
         for _ in range(LEASE_ATTEMPTS):
-            if self.lease.take(seconds_left()):
+            if self.lease.acquire(seconds_left()):
                 return True
             if self.lease.knock():
                 return False
@@ -201,21 +201,21 @@ class ReimportService:
 
     def _round(self, turns: list[Turn], request: ReimportRequest, seconds_left: Callable[[], float]) -> _LookResult:
         looked, finished = ReimportRound(request, seconds_left, self.sleep, self.ports.clock).run(turns)
-        untold = self._tell(looked)
-        return _LookResult(tuple(turn.result for turn in turns), finished, untold)
+        unpublished = self._publish(looked)
+        return _LookResult(tuple(turn.result for turn in turns), finished, unpublished)
 
-    def _tell(self, turns: Iterable[Turn]) -> tuple[Exception, ...]:
+    def _publish(self, turns: Iterable[Turn]) -> tuple[Exception, ...]:
         """Once, of all that changed; where that fails, why: what was done and found is so all the same."""
-        changed = [turn for turn in turns if turn.has_news]
+        changed = [turn for turn in turns if turn.has_unpublished_concern]
         if not changed:
             return ()
         subject, text = message(self.ports.region, [turn.result for turn in changed])
         try:
-            self.people.tell(subject, text)
+            self.topic.publish(subject, text)
         except Exception as error:  # noqa: BLE001  # whoever runs it says so at the end
             return (error,)
         for turn in changed:
-            turn.told()
+            turn.mark_published()
         return ()
 
 

@@ -143,15 +143,15 @@ class Turn:
             self.error = IntentRefusedError(f"nothing was imported: {why}")
 
     @property
-    def has_news(self) -> bool:
+    def has_unpublished_concern(self) -> bool:
         """Something that people do not know of, and of which it can be written down that they do.
 
         Of a key without a readable record they would be told by each run: the alarms tell them once.
         """
-        return self._is_read and self.record.told != self.record.concern
+        return self._is_read and self.record.published_concern != self.record.concern
 
-    def told(self) -> None:
-        self.record = self.record.but(told=self.record.concern)
+    def mark_published(self) -> None:
+        self.record = self.record.but(published_concern=self.record.concern)
         with self._kept():
             self._ports.ledger.put_material(self.record)
 

@@ -111,11 +111,13 @@ class Envelope:
         if len(data_key) != DATA_KEY_BYTES:
             raise CommitmentError(f"the wrapped key opened to {len(data_key)} bytes, not to {DATA_KEY_BYTES}")
         # as decryption.md says under #decrypting-with-commitment, in constant time
-        if self.version is Version.V3 and not hmac.compare_digest(self.commitment, commit(data_key, self.message_id)):
+        if self.version is Version.V3 and not hmac.compare_digest(
+            self.commitment, envelope_commitment(data_key, self.message_id)
+        ):
             raise CommitmentError("the wrapped key opened to a key that the object does not commit to")
 
 
-def commit(data_key: bytes, message_id: bytes) -> bytes:
+def envelope_commitment(data_key: bytes, message_id: bytes) -> bytes:
     """The V3 commitment value: HKDF-SHA512, salt = message id, info = suite id + `COMMITKEY`, 28 bytes.
 
     S3EC specification, key-derivation.md#hkdf-operation; the test vector was written by the stock Python client 4.0.0.

@@ -210,7 +210,7 @@ class SweepService:
                     run.dropped.append(DroppedDebts(key_set.name, bucket, owed_to, dropped))
             elif bucket in here:
                 for held in self._some(key_set, owed_to, bucket, MAX_READ):
-                    run.take(held, health, now, is_current=is_current)
+                    run.add(held, health, now, is_current=is_current)
         return run
 
     def _health(self, key_set: KeySet) -> Mapping[str, RegionHealth]:
@@ -258,7 +258,7 @@ class _KeySetDebts:
     owed_to: list[str] = field(default_factory=list)  # a region for each debt
     overdue: list[Debt] = field(default_factory=list)
 
-    def take(
+    def add(
         self, held: LedgerEntry[Debt], health: Mapping[str, RegionHealth], now: datetime, *, is_current: bool = True
     ) -> None:
         """Not `is_current`: an older version stands in for its key set, so what waits for that one is parked too."""

@@ -46,9 +46,9 @@ class _Channel:
         """Whether what it has left is so for want of time alone."""
         return self._failures == 0
 
-    def tell(self, work: Callable[[T], None], news: Iterable[T]) -> list[T]:
+    def deliver(self, work: Callable[[T], None], news: Iterable[T]) -> list[T]:
         """Those for which it succeeded."""
-        told: list[T] = []
+        delivered: list[T] = []
         for item in news:
             if self._failures == MAX_FAILURES or self._spent > BUDGET:
                 break
@@ -59,9 +59,9 @@ class _Channel:
                 self._errors.append(error)
                 self._failures += 1
             else:
-                told.append(item)
+                delivered.append(item)
             self._spent += self._clock() - began
-        return told
+        return delivered
 
 
 class _Recovery(NamedTuple):
@@ -97,7 +97,7 @@ class Announcements:
         self._announcer = announcer
         self._clock = clock
 
-    def tell(self, judgements: Sequence[Judgement], now: datetime) -> list[Exception]:
+    def publish(self, judgements: Sequence[Judgement], now: datetime) -> list[Exception]:
         """What failed. The history of all key sets first, then machines, then people: none waits for one that is away.
 
         Each run begins with another key set, so that one that fails does not stand before the others for ever.
@@ -106,21 +106,21 @@ class Announcements:
         first = int(now.timestamp()) % len(judgements) if judgements else 0
         mine = (*judgements[first:], *judgements[:first])
         history, machines, people = (_Channel(self._clock, errors) for _ in range(3))
-        written = {_of(each) for each in history.tell(self._write, (each for j in mine for each in _to_write(j)))}
+        written = {_of(each) for each in history.deliver(self._write, (each for j in mine for each in _to_write(j)))}
         heard = _RunDeliveries(
-            routes=machines.tell(
+            routes=machines.deliver(
                 self._announcer.route_changed, (r for j in mine for r in j.unpublished_to_machines if _of(r) in written)
             ),
-            recovered=machines.tell(
+            recovered=machines.deliver(
                 lambda back: self._announcer.region_recovered(*back), (back for j in mine for back in _recovered(j))
             ),
-            news=machines.tell(
+            news=machines.deliver(
                 self._announcer.readiness_changed,
                 (news for j in mine for news in j.news_unpublished_to_machines if _of(news) in written),
             ),
             people=[
                 bulletin
-                for group in people.tell(self._announcer.publish_to_people, together([*_bulletins(mine, written)]))
+                for group in people.deliver(self._announcer.publish_to_people, together([*_bulletins(mine, written)]))
                 for bulletin in group
             ],
         )

@@ -99,7 +99,7 @@ class Controller:
         tell([each.judgement for each in decided])
         if to_ask := tuple(each.judgement.key_set for each in decided if each.ask):
             self._ask_keys(to_ask)
-        errors += self._announcing.tell([each.judgement for each in decided if each.announce], known.now)
+        errors += self._announcing.publish([each.judgement for each in decided if each.announce], known.now)
         if errors:
             raise ExceptionGroup(f"{len(errors)} times a key set could not be controlled or announced", errors)
         return tuple(each.judgement for each in decided)

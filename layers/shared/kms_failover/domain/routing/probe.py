@@ -14,7 +14,7 @@ from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.pace import Pace
 from kms_failover.domain.routing.probe_memory import Attention, ProbeKeys
 from kms_failover.domain.routing.probe_request import ROUNDS
-from kms_failover.domain.routing.probe_run import ProbeRun, Tell
+from kms_failover.domain.routing.probe_run import OnObserved, ProbeRun
 from kms_failover.domain.timing import SECONDS_A_ROUND
 
 ROUND_SECONDS = SECONDS_A_ROUND
@@ -96,13 +96,15 @@ class ProbeService:
         self._attention = Attention()
         self._pace = Pace(state, self._attention, clock, sleep)
 
-    def run(self, rounds: int = ROUNDS, tell: Tell = lambda _: None) -> list[Observation]:
-        """Rounds 10 s apart, and sooner where one has failed or the data plane reports a fault; `tell` hears of each.
+    def run(self, rounds: int = ROUNDS, on_observed: OnObserved = lambda _: None) -> list[Observation]:
+        """Rounds 10 s apart, and sooner where one has failed or the data plane reports a fault.
+
+        `on_observed` is called with the observations of each round, before they are written.
 
         After each the controller is woken. No round starts after its minute, and fewer rounds than a minute's end with
         the last. An ExceptionGroup of all that failed, at the end.
         """
-        run = ProbeRun(tell, self._clock)
+        run = ProbeRun(on_observed, self._clock)
         start = self._clock()
         end = start + timedelta(seconds=rounds * ROUND_SECONDS)
         for number in range(rounds):
@@ -115,9 +117,9 @@ class ProbeService:
             self._pace.wait(end - timedelta(seconds=REST_SECONDS), run, self._round, then_a_round=False)
         return run.result()
 
-    def ask(self, key_sets: Collection[str], tell: Tell = lambda _: None) -> list[Observation]:
+    def ask(self, key_sets: Collection[str], on_observed: OnObserved = lambda _: None) -> list[Observation]:
         """Asks these key sets' own keys at once. Says nothing about a region: its verdict counts regular rounds."""
-        run = ProbeRun(tell, self._clock)
+        run = ProbeRun(on_observed, self._clock)
         with run.going_on():
             asked = self._ask_regions(self._clock())
             self._ask_own_keys(asked, asked.members(key_sets).keys(), run)
@@ -225,7 +227,7 @@ class ProbeService:
     def _write(self, observations: Sequence[Observation], run: ProbeRun) -> None:
         run.observed += observations
         with run.going_on():
-            run.tell(observations)
+            run.on_observed(observations)
         failed = len(run.errors)
         for observation in observations:
             if run.state_is_backed_off or len(run.errors) >= failed + MAX_FAILED_WRITES:

@@ -11,14 +11,14 @@ from kms_failover.domain.timing import SECONDS_A_ROUND
 
 TIMEOUT_THRESHOLD = timedelta(seconds=1)  # a failure that took as long is no refusal: the table does not answer
 STATE_BACKOFF = timedelta(seconds=SECONDS_A_ROUND)  # what is silent is tried about once a round
-Tell: TypeAlias = Callable[[Sequence[Observation]], None]
+OnObserved: TypeAlias = Callable[[Sequence[Observation]], None]
 
 
 @dataclass
 class ProbeRun:
     """One invocation: what it has seen, and what failed meanwhile. Nothing that fails stops the rounds after it."""
 
-    tell: Tell
+    on_observed: OnObserved
     clock: Callable[[], datetime]
     observed: list[Observation] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)

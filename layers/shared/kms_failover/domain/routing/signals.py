@@ -65,7 +65,7 @@ class SignalService:
         self._probe_keys = probe_keys
         self._clock = clock
 
-    def take(self, event: object) -> Intake:
+    def handle(self, event: object) -> Intake:
         """Write what the event, any JSON, says; the same event again writes the same items again.
 
         What may have taken a key away is no answer but a question: every observer's probe asks the keys of the key

@@ -1,7 +1,7 @@
 """What applying key sets would change: fields that come, go and change, and member keys whose ciphertexts nobody opens.
 
-For example, a key set whose `failback: held` becomes `automatic` is `Kind.CHANGED`, with one detail:
-`Detail(field="failback", before="held", after="automatic")`.
+For example, a key set whose `failback: held` becomes `automatic` is `ChangeKind.CHANGED`, with one detail:
+`FieldChange(field="failback", before="held", after="automatic")`.
 """
 
 import json
@@ -63,7 +63,7 @@ class FormerKeySet(Model):
         return AppliedKeySet(self.name, self.body).key_set
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     UNREADABLE = "unreadable"  # what is in force cannot be read by this version; it is replaced
@@ -71,7 +71,7 @@ class Kind(StrEnum):
     STAYS = "stays"  # in force, and not in the file
 
 
-class Detail(Model):
+class FieldChange(Model):
     """None: the field was not there before, or is not there after."""
 
     field: str
@@ -79,46 +79,48 @@ class Detail(Model):
     after: str | None
 
 
-class Change(Model):
+class KeySetChange(Model):
     key_set: str
-    kind: Kind
-    details: tuple[Detail, ...] = ()
+    kind: ChangeKind
+    details: tuple[FieldChange, ...] = ()
     accounts: tuple[str, ...] = ()  # of its members, where a member is new and there are several
     lost: tuple[str, ...] = ()  # ARNs of members that go and whose ciphertexts no member that stays or comes opens
 
     @property
     def is_written(self) -> bool:
-        return self.kind in {Kind.NEW, Kind.CHANGED, Kind.UNREADABLE}
+        return self.kind in {ChangeKind.NEW, ChangeKind.CHANGED, ChangeKind.UNREADABLE}
 
 
-def changes(in_force: Mapping[str, AppliedKeySet], wanted: Sequence[KeySet], *, whole: bool) -> tuple[Change, ...]:
+def changes(
+    in_force: Mapping[str, AppliedKeySet], wanted: Sequence[KeySet], *, whole: bool
+) -> tuple[KeySetChange, ...]:
     """One change for each key set, in the order of `wanted`; `whole`: also what is in force and not among them."""
     found = [_change(in_force.get(key_set.name), key_set) for key_set in wanted]
     named = {key_set.name for key_set in wanted}
-    stay = [Change(key_set=name, kind=Kind.STAYS) for name in sorted(in_force) if name not in named]
+    stay = [KeySetChange(key_set=name, kind=ChangeKind.STAYS) for name in sorted(in_force) if name not in named]
     return (*found, *(stay if whole else ()))
 
 
-def _change(before: AppliedKeySet | None, after: KeySet) -> Change:
+def _change(before: AppliedKeySet | None, after: KeySet) -> KeySetChange:
     known = before.key_set if before else None
     if known is not None and _in_one_order(known) == _in_one_order(after):
-        return Change(key_set=after.name, kind=Kind.UNCHANGED)
+        return KeySetChange(key_set=after.name, kind=ChangeKind.UNCHANGED)
     there = [] if before is None else before.member_arns
     come = [member for member in after.members if member.arn not in there]
     accounts = dict.fromkeys(member.account for member in after.members) if come else {}
-    return Change(
+    return KeySetChange(
         key_set=after.name,
-        kind=Kind.NEW if before is None else Kind.CHANGED if known else Kind.UNREADABLE,
+        kind=ChangeKind.NEW if before is None else ChangeKind.CHANGED if known else ChangeKind.UNREADABLE,
         details=tuple(_details(_fields_in_force(before), _fields(after, of_new=known is None))),
         accounts=tuple(accounts) if len(accounts) > 1 else (),
         lost=tuple(arn for arn in there if not any(member.opens(arn) for member in after.members)),
     )
 
 
-def _details(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Detail]:
+def _details(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[FieldChange]:
     for field in (*after, *(field for field in before if field not in after)):
         if before.get(field) != after.get(field):
-            yield Detail(field=field, before=before.get(field), after=after.get(field))
+            yield FieldChange(field=field, before=before.get(field), after=after.get(field))
 
 
 def _in_one_order(key_set: KeySet) -> KeySet:

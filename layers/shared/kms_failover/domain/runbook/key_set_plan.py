@@ -7,7 +7,7 @@ from typing import Any
 
 from kms_failover.domain.key_set import KeySet, MemberKey, contradictions
 from kms_failover.domain.naming import Deployment
-from kms_failover.domain.runbook.key_set_change import AppliedKeySet, Change, changes
+from kms_failover.domain.runbook.key_set_change import AppliedKeySet, KeySetChange, changes
 
 MOST_NAMED = 16  # members, in one line
 
@@ -25,7 +25,7 @@ class Write:
 
 
 @dataclass(frozen=True)
-class Plan:
+class KeySetPlan:
     """`in_force` by region and name. `whole`: `wanted` is a file, and what it does not name is worth a word."""
 
     wanted: tuple[KeySet, ...]
@@ -33,14 +33,14 @@ class Plan:
     whole: bool = True
 
     @cached_property
-    def changes(self) -> dict[str, tuple[Change, ...]]:
+    def changes(self) -> dict[str, tuple[KeySetChange, ...]]:
         """By region."""
         return {region: changes(in_force, self.wanted, whole=self.whole) for region, in_force in self.in_force.items()}
 
     @property
-    def difference(self) -> list[tuple[Change, list[str]]]:
+    def difference(self) -> list[tuple[KeySetChange, list[str]]]:
         """Each change once, with the regions that it is one in."""
-        found: dict[Change, list[str]] = {}
+        found: dict[KeySetChange, list[str]] = {}
         for region, of_region in self.changes.items():
             for change in of_region:
                 found.setdefault(change, []).append(region)

@@ -12,13 +12,13 @@ from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.signals import IgnoredEvent
 
 
-class Answer(Model):
+class StatusModel(Model):
     """Times are texts in ISO 8601."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_pascal, validate_by_name=True)
 
 
-class RouteChange(Answer):
+class RouteChange(StatusModel):
     regions: tuple[str, ...]
     epoch: int
     reason: str
@@ -32,14 +32,14 @@ class CurrentRoute(RouteChange):
     changes_allowed: int
 
 
-class Drill(Answer):
+class Drill(StatusModel):
     """One that is on: since when, and when it ends by itself at the latest."""
 
     since: str
     ends_by: str
 
 
-class RegionVerdict(Answer):
+class RegionVerdict(StatusModel):
     verdict: str
     since: str | None
     reason: str
@@ -56,7 +56,7 @@ class UnusableKeyVerdict(RegionVerdict):
     key_quiet_seconds: int
 
 
-class MaterialStatus(Answer):
+class MaterialStatus(StatusModel):
     """What KMS showed at the last look, which may be long ago.
 
     A record of an older version knows of an import only, and not what has become of it: `key_state` is None.
@@ -82,7 +82,7 @@ class RefusedObject(Model):
     reason: str
 
 
-class Status(Answer):
+class Status(StatusModel):
     key_set: str
     observer: str
     judged: bool

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectionError, SSLError  # noqa: 
 SERVER_ERROR = 500  # HTTP: from here on nobody has read the request and found it wrong
 
 
-class Sent:
+class SentRequests:
     """Counts the requests of one operation that leave, where botocore sends them: after credentials and signing."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ def test_a_key_with_two_materials_is_refused_at_the_next_look_and_told_once() ->
     assert isinstance(second.error, SeveralMaterialsError)
     assert "2 key materials, the service keeps one" in first.reason
     assert first.concern is Concern.SEVERAL_MATERIALS
-    ((subject, text),) = world.people.told
+    ((subject, text),) = world.topic.published
     assert subject == f"Key material in {HERE}: 1 of your keys needs you"
     assert "2 key materials" in text
 
@@ -154,7 +154,7 @@ def test_a_deletion_is_not_undone_and_the_message_names_who_did_it() -> None:
 
     assert (result.action, result.concern, result.error) == (Action.NOTHING, Concern.DELETED, None)
     assert len(world.keys.imports) == 1
-    ((_, text),) = world.people.told
+    ((_, text),) = world.topic.published
     assert ALICE in text
     assert "ab12" in text
 
@@ -179,7 +179,7 @@ def test_one_message_tells_of_all_keys_that_changed_in_a_run() -> None:
 
     world.run()
 
-    ((subject, text),) = world.people.told
+    ((subject, text),) = world.topic.published
     assert "2 of your keys need you" in subject
     assert "orders" in text
     assert "invoices" in text
@@ -190,14 +190,14 @@ def test_what_could_not_be_told_is_told_by_the_next_run() -> None:
     world = World()
     world.run()
     world.keys.lose()
-    world.people.error = RuntimeError("SNS is away")
+    world.topic.error = RuntimeError("SNS is away")
     while_away = world.whole_run()
-    world.people.error = None
+    world.topic.error = None
 
     world.run()
 
-    assert (len(while_away.untold), while_away.at_risk) == (1, 1)
-    assert len(world.people.told) == 1
+    assert (len(while_away.unpublished), while_away.at_risk) == (1, 1)
+    assert len(world.topic.published) == 1
 
 
 def test_a_fault_that_passes_by_the_third_try_wakes_nobody() -> None:
@@ -212,7 +212,7 @@ def test_a_fault_that_passes_by_the_third_try_wakes_nobody() -> None:
 
     world.run()
 
-    assert world.people.told == []
+    assert world.topic.published == []
 
 
 def test_a_fault_that_stays_is_told() -> None:
@@ -224,7 +224,7 @@ def test_a_fault_that_stays_is_told() -> None:
     for _ in range(4):
         world.run()
 
-    assert len(world.people.told) == 1
+    assert len(world.topic.published) == 1
 
 
 def test_each_run_writes_what_it_saw_and_the_last_failure_stays() -> None:
@@ -281,7 +281,7 @@ def test_without_a_readable_record_nothing_is_done_to_a_key_and_the_others_go_on
     world.ledger.material = unreadable  # type: ignore[method-assign]  # as its adapter would
     world.keys.lose("orders")
     world.expire("invoices")
-    told = len(world.people.told)
+    told = len(world.topic.published)
 
     runs = [world.whole_run(), world.whole_run()]
 
@@ -290,7 +290,9 @@ def test_without_a_readable_record_nothing_is_done_to_a_key_and_the_others_go_on
     assert (world.keys.keys[arn("orders")].state, world.ledger.records["orders"]) == ("PendingImport", before)
     assert [run.at_risk for run in runs] == [1, 1]
     assert world.keys.tried.count(arn("orders")) == 1
-    assert len(world.people.told) == told  # it could not be written down that they know: the alarms tell of it, once
+    assert (
+        len(world.topic.published) == told
+    )  # it could not be written down that they know: the alarms tell of it, once
 
 
 def test_the_longest_validity_is_an_hour_short_of_kms_own_for_clocks_that_differ() -> None:

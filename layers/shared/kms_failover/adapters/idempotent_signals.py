@@ -29,7 +29,7 @@ class RemainingTime(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-class OnceEach:
+class IdempotentSignals:
     """Each region keeps its own record: the state table is global, and what one has taken the other has not.
 
     What fails leaves no record, so its retry takes the event. What is killed leaves one that counts until the
@@ -51,7 +51,7 @@ class OnceEach:
             boto3_client=client,
         )
         once = idempotent_function(
-            self._take,
+            self._handle,
             data_keyword_argument="repeat",
             persistence_store=store,
             config=self._config,
@@ -60,16 +60,16 @@ class OnceEach:
         )
         self._once = cast("Callable[..., Intake]", once)
 
-    def take(self, event: object, context: RemainingTime) -> Intake:
+    def handle(self, event: object, context: RemainingTime) -> Intake:
         """As the service does, and what it ignores as often as it comes."""
         repeat = repeat_key(event)
         if not repeat or self._service.is_premature(event):
-            return self._service.take(event)
+            return self._service.handle(event)
         self._config.register_lambda_context(cast("PowertoolsContext", context))
         return self._once(event, repeat=repeat)
 
-    def _take(self, event: object, *, repeat: str) -> Intake:  # noqa: ARG002  # read by Powertools
-        return self._service.take(event)
+    def _handle(self, event: object, *, repeat: str) -> Intake:  # noqa: ARG002  # read by Powertools
+        return self._service.handle(event)
 
 
 def _as_stored(record: object) -> Intake:

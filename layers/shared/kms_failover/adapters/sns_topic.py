@@ -1,4 +1,4 @@
-"""What people must know of, by SNS (the port `domain.key_material.reimport.People`)."""
+"""What people must know of, by SNS (the port `domain.key_material.reimport.Topic`)."""
 
 from typing import TYPE_CHECKING
 
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 MAX_SUBJECT = 99  # SNS takes less than 100 characters
 
 
-class SnsPeople:
+class SnsTopic:
     def __init__(self, sns: "SNSClient", topic: str) -> None:
         self._sns = sns
         self._topic = topic
 
-    def tell(self, subject: str, text: str) -> None:
+    def publish(self, subject: str, text: str) -> None:
         self._sns.publish(TopicArn=self._topic, Subject=subject[:MAX_SUBJECT], Message=text)
