@@ -1,6 +1,8 @@
 """One word for one thing, in code and documents alike."""
 
+import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,3 +24,19 @@ def test_a_kms_key_is_called_so_except_where_aws_has_the_old_word() -> None:
     found = [str(path) for path in texts() if THE_OLD_WORD.search(AWS_LITERALS.sub("", path.read_text("utf-8")))]
 
     assert found == []
+
+
+def test_a_class_or_public_function_of_the_product_has_a_name_of_its_own() -> None:
+    modules = [path for root in ("layers/shared", "command", "functions") for path in (REPOSITORY / root).rglob("*.py")]
+    names = [name for path in modules for name in public_names(path) if name != "lambda_handler"]
+
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+
+    assert len(names) > len(modules)  # else nothing was found
+    assert twice == []
+
+
+def public_names(module: Path) -> Iterator[str]:
+    for node in ast.parse(module.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            yield node.name

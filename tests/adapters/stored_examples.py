@@ -8,8 +8,8 @@ from tests.domain.strategies import EAST, NOON, WEST, key_set
 
 
 def route(epoch: int = 0, *regions: str) -> Route:
-    known = first_route(key_set(), WEST, NOON).model_copy(update={"epoch": epoch})
-    return known.model_copy(update={"regions": regions}) if regions else known
+    known = first_route(key_set(), WEST, NOON).but(epoch=epoch)
+    return known.but(regions=regions) if regions else known
 
 
 def a_debt(key: str = "k", owed_to: str = EAST, bucket: str = "bucket", **more: Any) -> Debt:

@@ -193,9 +193,7 @@ def test_where_materials_are_not_listed_a_renewal_that_moves_no_expiry_fails(clo
     import_material(cloud.kms, cloud.arn, BYTES[::-1], **new)
     cloud.kms.rotate_key_on_demand(KeyId=cloud.arn)
     cloud.secrets.put_secret_value(SecretId="material-of-orders", SecretBinary=BYTES[::-1])
-    cloud.state.put_material(
-        _record(cloud).model_copy(update={"key_material_id": cloud.shown()["CurrentKeyMaterialId"]})
-    )
+    cloud.state.put_material(_record(cloud).but(key_material_id=cloud.shown()["CurrentKeyMaterialId"]))
     cloud.now += timedelta(days=51)
 
     result = cloud.run()

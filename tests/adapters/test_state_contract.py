@@ -52,7 +52,7 @@ def test_observations_come_oldest_first_from_a_moment_on_and_of_this_observer(st
     seen = [observation(seconds, Outcome.OK) for seconds in (-0.5, 0, 0.25, 1, 60)]
     for one in reversed(seen):
         state.add_observation(one)
-    state.add_observation(observation(5, Outcome.OK).model_copy(update={"observer": EAST}))
+    state.add_observation(observation(5, Outcome.OK).but(observer=EAST))
     own = observation(5, Outcome.OK, key_set="orders")
     state.add_observation(own)
 
@@ -71,7 +71,7 @@ def test_observations_end_where_they_are_told_to_and_reports_are_the_data_planes
 
 def test_the_same_observation_again_is_the_same_item(state: State) -> None:
     one = observation(0, Outcome.OK)
-    elsewhere = one.model_copy(update={"at": one.at.astimezone(timezone(timedelta(hours=9)))})
+    elsewhere = one.but(at=one.at.astimezone(timezone(timedelta(hours=9))))
 
     for again in (one, one, elsewhere):
         state.add_observation(again)
@@ -82,7 +82,7 @@ def test_the_same_observation_again_is_the_same_item(state: State) -> None:
 def test_what_one_moment_has_to_say_of_several_keys_is_kept_apart(state: State) -> None:
     seen = {observation(0, Outcome.OK, region=r, key_set=k) for r in (EAST, WEST) for k in ("", "orders", "invoices")}
     for one in seen:
-        state.add_observation(one.model_copy(update={"id": "the same"}))
+        state.add_observation(one.but(id="the same"))
 
     assert len(state.observations(NOON)) == len(seen)
 
@@ -210,7 +210,7 @@ def test_a_debt_is_marked_as_sent_only_while_it_is_stored_as_it_was_read(state: 
 
     marked = [state.mark_sent(read, NOON), state.mark_sent(read, NOON)]
 
-    assert (marked, list(state.debts("orders"))) == ([True, False], [debt.model_copy(update={"sent_at": NOON})])
+    assert (marked, list(state.debts("orders"))) == ([True, False], [debt.but(sent_at=NOON)])
     (again,) = state.standing("orders", [EAST], "b", "k").debts
     state.clear_debt(read)
     assert len(list(state.debts("orders"))) == 1
@@ -262,7 +262,7 @@ def test_refusals_are_kept_until_they_are_cleared(state: State) -> None:
 def test_a_backfills_begin_and_end_are_kept_beside_each_other_until_they_are_dropped(state: State) -> None:
     of = {"key_set": "orders", "bucket": "b", "region": WEST, "key_arn": arn(WEST), "execution": "e"}
     begun = Backfill(**of, began_at=NOON)
-    ended = begun.model_copy(update={"ended_at": NOON, "listed": 7, "failed": 0})
+    ended = begun.but(ended_at=NOON, listed=7, failed=0)
     for backfill in (begun, ended):
         state.put_backfill(backfill)
     found = [state.backfill("orders", "b", phase) for phase in Phase], list(state.backfills("orders"))
@@ -278,7 +278,7 @@ def test_a_backfill_is_changed_only_as_long_as_it_stands_there(state: State) -> 
     first, second = (Backfill(**of, execution=execution, began_at=NOON) for execution in ("1", "2"))
     state.put_backfill(first)
 
-    state.replace_backfill(first, first.model_copy(update={"reason": "ABORTED"}))
+    state.replace_backfill(first, first.but(reason="ABORTED"))
 
     changed = state.backfill("orders", "b", Phase.BEGUN)
     state.put_backfill(second)

@@ -58,7 +58,7 @@ def test_of_verdicts_each_that_can_be_read_stays(world: World) -> None:
 def test_news_that_wait_to_be_told_stay_and_are_counted_on(world: World) -> None:
     said = {"key_set": "orders", "observer": WEST, "region": EAST, "regions": (EAST, WEST), "at": NOON, "reason": "r"}
     known, unknown = (News.model_validate(said | {"number": n, "kind": "lost"}) for n in (7, 8))
-    found = judgement(route()).model_copy(update={"news": (known, unknown), "news_count": 8})
+    found = judgement(route()).but(news=(known, unknown), news_count=8)
     world.state.put_judgement(found)
     body = json.loads(found.model_dump_json())
     body["news"][1]["kind"] = "limping"
@@ -104,7 +104,7 @@ def test_a_judgement_without_an_epoch_can_be_written_over_once(world: World, bod
     world.spoil("control#us-west-2", "orders", lambda item: spoiled(body(item)))
     found = world.state.judgement("orders")
     assert found is not None
-    after = found.model_copy(update={"version": found.version + 1})
+    after = found.but(version=found.version + 1)
 
     world.state.put_judgement(after)
 
@@ -120,7 +120,7 @@ def test_the_epoch_says_what_is_written_over_whatever_the_body_says(world: World
     found = world.state.judgement("orders")
     assert found is not None
 
-    world.state.put_judgement(found.model_copy(update={"version": found.version + 1}))
+    world.state.put_judgement(found.but(version=found.version + 1))
 
     assert found.version == 9
 

@@ -73,7 +73,7 @@ def test_after_a_cold_start_the_last_version_that_somebody_replaced_stays(world:
 
 def test_no_debt_and_no_proof_is_dropped_because_an_older_version_of_its_key_set_stands_in(world: World) -> None:
     """The former version has no bucket yet; the one in force has, and an object of it opens in one region alone."""
-    with_bucket = key_set().model_copy(update={"buckets": (Bucket(name="invoices", region=WEST),)})
+    with_bucket = key_set().but(buckets=(Bucket(name="invoices", region=WEST),))
     journal = KeySetJournal(world.table, WEST)
     journal.replace(key_set(), None, NOON, "ana")
     journal.replace(with_bucket, journal.in_force()["orders"], NOON, "ana")

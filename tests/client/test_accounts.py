@@ -89,11 +89,9 @@ def test_what_is_remembered_as_logged_is_bounded_and_no_less_than_a_deployment_c
 ) -> None:
     """A table's writer may name another key at each reading."""
     permitted = AccountFilter(frozenset)
-    of_one_reading = [
-        key_set(name=f"set-{number}").model_copy(update={"members": members(number)}) for number in (0, 1)
-    ]
+    of_one_reading = [key_set(name=f"set-{number}").but(members=members(number)) for number in (0, 1)]
     for number in range(MOST_TOLD):
-        permitted([key_set(EAST).model_copy(update={"members": (member(EAST, f"{number}"),)})])
+        permitted([key_set(EAST).but(members=(member(EAST, f"{number}"),))])
     caplog.clear()
 
     for _ in range(2):

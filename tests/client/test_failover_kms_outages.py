@@ -120,7 +120,7 @@ def test_a_disabled_key_makes_its_key_set_go_elsewhere(world: World) -> None:
 
 
 def test_new_keys_are_made_where_the_route_says(world: World) -> None:
-    moved = world.route.model_copy(update={"regions": (WEST, EAST), "epoch": 3})
+    moved = world.route.but(regions=(WEST, EAST), epoch=3)
     world.state.put_judgement(judgement(moved))
 
     facts = generate(world)["KmsFailover"]

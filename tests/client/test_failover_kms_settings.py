@@ -166,7 +166,7 @@ def test_a_cached_key_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_changed_route_ends_what_was_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     with cached(monkeypatch, cache=HOUR) as world:
-        moved = world.route.model_copy(update={"regions": (WEST, EAST), "epoch": 3})
+        moved = world.route.but(regions=(WEST, EAST), epoch=3)
         first = generate(world)
         monkeypatch.setattr(world.routes, "_route", lambda _key_set: moved)
 

@@ -99,7 +99,7 @@ def test_the_table_is_read_once_while_it_is_fresh(world: World) -> None:
 
 def test_a_changed_route_is_used_after_a_refresh_and_no_caller_waits_for_it(world: World) -> None:
     world.reader.find("orders")
-    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    moved = first_route(key_set(), WEST, NOON).but(regions=(WEST, EAST))
     world.table.put_judgement(judgement(moved))
     still = world.reader.find("orders")[1].regions
 
@@ -110,7 +110,7 @@ def test_a_changed_route_is_used_after_a_refresh_and_no_caller_waits_for_it(worl
 
 
 def test_what_another_reader_knew_last_serves_while_the_table_is_away(world: World) -> None:
-    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    moved = first_route(key_set(), WEST, NOON).but(regions=(WEST, EAST))
     world.table.put_judgement(judgement(moved))
     world.reader.find("orders")
     world.table.fails = EndpointConnectionError(endpoint_url="https://dynamodb")
@@ -129,7 +129,7 @@ def test_threads_that_outlive_the_main_one_still_learn_of_a_changed_route(world:
     """Executors take nothing more from that moment on, as when they are closed."""
     world.reader.find("orders")
     world.reader.close()
-    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    moved = first_route(key_set(), WEST, NOON).but(regions=(WEST, EAST))
     world.table.put_judgement(judgement(moved))
     world.now += REFRESH_SECONDS + 0.1
 
@@ -164,7 +164,7 @@ def test_where_no_thread_can_be_started_any_more_a_caller_reads_for_itself(
     ids=lambda value: type(value).__name__,
 )
 def test_while_the_table_cannot_be_read_the_last_good_route_stays(world: World, failure: Exception) -> None:
-    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    moved = first_route(key_set(), WEST, NOON).but(regions=(WEST, EAST))
     world.table.put_judgement(judgement(moved))
     world.reader.find("orders")
     world.table.fails = failure
@@ -226,7 +226,7 @@ def test_a_given_key_set_serves_beside_those_that_are_remembered() -> None:
 
 
 def test_of_one_name_the_tables_key_set_counts_and_of_one_arn_too() -> None:
-    renamed = key_set().model_copy(update={"name": "former-orders"})
+    renamed = key_set().but(name="former-orders")
     with closing(World(key_set(WEST), renamed)) as world:
         assert world.reader.find("orders")[0] == key_set()
         assert world.reader.find(key_set().members[0].arn)[0] == key_set()
@@ -235,7 +235,7 @@ def test_of_one_name_the_tables_key_set_counts_and_of_one_arn_too() -> None:
 
 def test_a_given_key_set_gives_way_when_it_is_applied() -> None:
     given = other()
-    applied = given.model_copy(update={"members": given.members[:1]})
+    applied = given.but(members=given.members[:1])
     with closing(World(given)) as world:
         assert world.reader.find("invoices")[0] == given
         world.table.put_key_set(applied)
@@ -329,7 +329,7 @@ def test_only_the_routes_of_key_sets_in_use_are_read(world: World) -> None:
 
 def test_a_process_that_was_frozen_does_not_go_by_the_route_of_long_ago(world: World) -> None:
     world.reader.find("orders")
-    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    moved = first_route(key_set(), WEST, NOON).but(regions=(WEST, EAST))
     world.table.put_judgement(judgement(moved))
     world.now += STALE_SECONDS + 1
 
@@ -340,7 +340,7 @@ def test_a_process_that_was_frozen_does_not_go_by_the_route_of_long_ago(world: W
 
 def test_a_clock_that_was_set_back_makes_no_route_eternal(world: World) -> None:
     world.reader.find("orders")
-    moved = first_route(key_set(), WEST, NOON).model_copy(update={"regions": (WEST, EAST)})
+    moved = first_route(key_set(), WEST, NOON).but(regions=(WEST, EAST))
     world.table.put_judgement(judgement(moved))
     world.now -= 3600
 

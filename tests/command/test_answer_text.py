@@ -68,7 +68,7 @@ def test_the_status_tells_why_the_route_is_what_it_is_and_what_the_way_back_wait
 
 def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost() -> None:
     state, nothing = MemoryState(WEST, key_set()), Nothing()
-    drill = health(WEST).model_copy(update={"drill_at": NOON})
+    drill = health(WEST).but(drill_at=NOON)
     state.put_judgement(judgement(first_route(key_set(), WEST, NOON), health(EAST, Verdict.IMPAIRED), drill))
     lost = {
         "kind": NewsKind.LOST,
@@ -94,7 +94,7 @@ def test_the_status_says_what_a_hold_prevents_and_since_when_the_region_is_lost(
 
 def test_the_status_says_that_a_key_has_not_answered_since_its_region_is_back() -> None:
     state = MemoryState(WEST, key_set())
-    back = health(EAST).model_copy(update={"returned_at": NOON + timedelta(seconds=1)})
+    back = health(EAST).but(returned_at=NOON + timedelta(seconds=1))
     state.put_judgement(judgement(first_route(key_set(), WEST, NOON), back, health(WEST)))
     runbook = Runbook(state, Nothing(), lambda: None, lambda: NOON)
 
@@ -141,8 +141,8 @@ def test_debts_that_are_too_many_to_count_are_told_of_their_region_alone_and_no_
 
 def test_before_anything_is_decided_the_status_says_so() -> None:
     nothing = Nothing()
-    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in key_set().members]
-    state = MemoryState(WEST, key_set().model_copy(update={"members": tuple(external)}))
+    external = [member.but(origin=Origin.EXTERNAL) for member in key_set().members]
+    state = MemoryState(WEST, key_set().but(members=tuple(external)))
     runbook = Runbook(state, nothing, lambda: None, lambda: NOON)
 
     lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
@@ -152,8 +152,8 @@ def test_before_anything_is_decided_the_status_says_so() -> None:
 
 
 def test_material_that_no_run_could_even_look_at_is_not_said_to_be_there() -> None:
-    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in key_set().members]
-    state = MemoryState(WEST, key_set().model_copy(update={"members": tuple(external)}))
+    external = [member.but(origin=Origin.EXTERNAL) for member in key_set().members]
+    state = MemoryState(WEST, key_set().but(members=tuple(external)))
     tried = {"failure": "AccessDeniedException", "failed_at": NOON, "failures": 1}
     state.put_material(MaterialRecord(key_set="orders", region=WEST, key_arn=arn(WEST), **tried))
     runbook = Runbook(state, Nothing(), lambda: None, lambda: NOON)
@@ -165,8 +165,8 @@ def test_material_that_no_run_could_even_look_at_is_not_said_to_be_there() -> No
 
 
 def test_material_of_which_nothing_can_be_read_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    external = [member.model_copy(update={"origin": Origin.EXTERNAL}) for member in key_set().members]
-    state = MemoryState(WEST, key_set().model_copy(update={"members": tuple(external)}))
+    external = [member.but(origin=Origin.EXTERNAL) for member in key_set().members]
+    state = MemoryState(WEST, key_set().but(members=tuple(external)))
 
     def unreadable(_key_set: str, region: str) -> None:
         raise UnreadableItemError("key-set#orders", f"material#{region}", "there is no body")

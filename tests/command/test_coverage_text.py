@@ -13,8 +13,8 @@ from tests.domain.objects.rewrap_world import HERE, NOW, arn, key_set
 
 BUCKET = f"orders-{HERE}"
 BEGUN = Backfill(key_set="orders", bucket=BUCKET, region=HERE, key_arn=arn(HERE), execution="arn:of:run", began_at=NOW)
-ENDED = BEGUN.model_copy(update={"ended_at": NOW + timedelta(hours=1), "listed": 10**6, "failed": 0})
-LATER = BEGUN.model_copy(update={"began_at": NOW + timedelta(days=1), "execution": "arn:of:another"})
+ENDED = BEGUN.but(ended_at=NOW + timedelta(hours=1), listed=10**6, failed=0)
+LATER = BEGUN.but(began_at=NOW + timedelta(days=1), execution="arn:of:another")
 
 
 @pytest.mark.parametrize(

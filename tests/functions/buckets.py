@@ -34,7 +34,7 @@ class Objects:
         self._s3: Any = boto3.client("s3", region_name=WEST)
         here: Any = {"LocationConstraint": WEST}
         self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=here)
-        prod.key_set = prod.key_set.model_copy(update={"buckets": (Bucket(name=BUCKET, region=WEST),)})
+        prod.key_set = prod.key_set.but(buckets=(Bucket(name=BUCKET, region=WEST),))
         prod.state.put_key_set(prod.key_set)
 
     def put(self, *keys: str, region: str = EAST) -> None:

@@ -131,8 +131,8 @@ def test_a_lost_region_that_the_deployment_has_no_alarm_of_is_counted_among_all(
     prod: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     third = "eu-west-1"
-    members = (*prod.key_set.members, prod.key_set.members[0].model_copy(update={"region": third, "arn": arn(third)}))
-    prod.state.put_key_set(prod.key_set.model_copy(update={"members": members}))
+    members = (*prod.key_set.members, prod.key_set.members[0].but(region=third, arn=arn(third)))
+    prod.state.put_key_set(prod.key_set.but(members=members))
     observe(prod, {EAST: Outcome.OK, WEST: Outcome.OK, third: Outcome.REGION_FAULT})
 
     lambda_handler({"deployed_in": [EAST, WEST]}, prod.context("controller"))

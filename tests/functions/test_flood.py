@@ -108,7 +108,7 @@ def report_and_lose(prod: Stack, now: datetime) -> None:
         for seconds in (10, 20, 30) if region == WEST else (10, 20):
             at = now - timedelta(seconds=seconds)
             prod.state.add_observation(observed(region, Source.PROBE, at, "p", outcome, "ReadTimeoutError"))
-    key = observed(WEST, Source.PROBE, now, "key", Outcome.OK).model_copy(update={"key_set": "orders"})
+    key = observed(WEST, Source.PROBE, now, "key", Outcome.OK).but(key_set="orders")
     prod.state.add_observation(key)
 
 

@@ -55,7 +55,7 @@ def test_a_round_observes_every_region_and_answers_the_counts(prod: Stack) -> No
 
 def test_each_region_is_measured_once_a_round_with_its_latency(prod: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(100):
-        prod.state.put_key_set(prod.key_set.model_copy(update={"name": f"set-{number}"}))
+        prod.state.put_key_set(prod.key_set.but(name=f"set-{number}"))
 
     lambda_handler({"rounds": 1}, prod.context("probe"))
 
@@ -84,7 +84,7 @@ def test_where_no_key_set_is_applied_no_round_is_said_to_fail(
 def test_a_region_that_no_key_set_names_is_not_said_to_fail_and_the_others_are_measured(
     prod: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prod.state.put_key_set(prod.key_set.model_copy(update={"members": prod.key_set.members[1:]}))
+    prod.state.put_key_set(prod.key_set.but(members=prod.key_set.members[1:]))
 
     lambda_handler(SCHEDULE, prod.context("probe"))
 

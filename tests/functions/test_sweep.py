@@ -137,7 +137,7 @@ def test_a_backfill_that_ended_without_a_result_is_logged_as_an_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     context: Any = Context()
-    aborted = BACKFILL.model_copy(update={"reason": "ABORTED"})
+    aborted = BACKFILL.but(reason="ABORTED")
     monkeypatch.setattr(bootstrap, "backfill_service", lambda _context: FakeBackfills(aborted))
 
     handler.lambda_handler({}, context)

@@ -106,7 +106,7 @@ def _impaired(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
         )
         fails = _said(lambda fault=fault: probe._measure(_name(stack), fault))  # type: ignore[misc]  # a default binds
         well = _said(
-            lambda fault=fault: probe._measure(_name(stack), fault.model_copy(update={"outcome": Outcome.OK}))  # type: ignore[misc]
+            lambda fault=fault: probe._measure(_name(stack), fault.but(outcome=Outcome.OK))  # type: ignore[misc]
         )
         yield fails.metric, of_rounds(fails.value, well.value)
 
@@ -123,7 +123,7 @@ def _lost(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:
 def _judged(stack: Stack, region: str, verdict: Verdict) -> list[Said]:
     judgement = first_judgement(key_set(), stack.region, NOON)
     health = RegionHealth(region=region, since=NOON, verdict=verdict)
-    return _all_said(lambda: controller._emit(_name(stack), [judgement.model_copy(update={"verdicts": (health,)})]))
+    return _all_said(lambda: controller._emit(_name(stack), [judgement.but(verdicts=(health,))]))
 
 
 def _counted(stack: Stack) -> Iterator[tuple[Metric, Iterable[Sample]]]:

@@ -14,7 +14,7 @@ from kms_failover.domain.key_material.material import (
     MaterialRecord,
 )
 from kms_failover.domain.key_material.plan import Action
-from kms_failover.domain.key_material.reimport import MOST_TOLD, message
+from kms_failover.domain.key_material.reimport import MOST_TOLD, reimport_message
 from kms_failover.domain.key_material.reimport_result import Reimport
 from kms_failover.errors import (
     ImportRefusedError,
@@ -322,7 +322,7 @@ def test_the_service_counts_the_keys_that_wait_for_people() -> None:
 def test_what_an_error_says_forges_no_line_of_a_message_and_fits_into_sns(said: str) -> None:
     refused = Reimport("orders", HERE, Action.NOTHING, said, state="Enabled", concern=Concern.FAILING)
 
-    _, text = message(HERE, [refused] * 200)
+    _, text = reimport_message(HERE, [refused] * 200)
 
     assert len(text.splitlines()) == MOST_TOLD + 1
     assert all(line.isprintable() for line in text.splitlines())

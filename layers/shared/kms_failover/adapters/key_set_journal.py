@@ -35,7 +35,7 @@ class KeySetJournal(ItemGroup):
         """In the place of what was seen to be in force, which is kept; both or nothing. Twice is the same as once.
 
         Raises:
-            EpochConflictError: something else is in force by now. It binds the writers of this region; where two
+            WriteConflictError: something else is in force by now. It binds the writers of this region; where two
                 regions are written at once, the later write wins in both.
         """
         put = {"TableName": self._name, "Item": _item("key-sets", key_set.name, key_set.model_dump_json())}

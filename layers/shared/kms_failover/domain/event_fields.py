@@ -44,7 +44,7 @@ def json_object_in(text: str, what: str) -> Mapping[str, Any]:
 def problem_in(error: ValidationError) -> str:
     """`Field: what is wrong with it`, for the first that is; never the value itself."""
     first = next(problems(error))
-    return shown(f"{first.field}: {first.words}")
+    return shown_value(f"{first.field}: {first.words}")
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -85,7 +85,7 @@ class Fields:
     def maybe(self, name: str) -> str:
         """Made fit to be shown; empty where there is no text."""
         value = self._fields.get(name)
-        return shown(value) if isinstance(value, str) else ""
+        return shown_value(value) if isinstance(value, str) else ""
 
     def has(self, name: str) -> bool:
         return bool(self._fields.get(name))
@@ -112,7 +112,7 @@ class Fields:
                 yield text
 
 
-def shown(value: object) -> str:
+def shown_value(value: object) -> str:
     """So much of a stranger's value as may be kept and printed: the beginning of a text, of others their kind."""
     if isinstance(value, str):
         return plain_text.shown(value, LONGEST_SHOWN)

@@ -65,7 +65,7 @@ class ControlItems(ItemGroup):
         return next((news.number for news in self.news(key_set)), 0)
 
     def put_judgement(self, judgement: Judgement) -> None:
-        """EpochConflictError unless the version before this one is there; before version 0 there is no item at all."""
+        """WriteConflictError unless the version before this one is there; before version 0 there is no item at all."""
         version = judgement.version
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if version:
@@ -124,7 +124,7 @@ class ControlItems(ItemGroup):
         return intents
 
     def put_intent(self, key_set: str, intent: Intent) -> None:
-        """EpochConflictError if this region has already written an intent of this epoch or a newer one."""
+        """WriteConflictError if this region has already written an intent of this epoch or a newer one."""
         condition = "attribute_not_exists(pk) OR epoch < :epoch"
         self._items.put_if(
             "intents",

@@ -166,7 +166,7 @@ class Items:
         self._table.put_item(Item=_item(partition, sort_key, body, epoch, expires_at))
 
     def put_if(self, partition: str, sort_key: str, body: Model, epoch: int, condition: dict[str, Any]) -> None:
-        """EpochConflictError where the condition does not hold."""
+        """WriteConflictError where the condition does not hold."""
         with _condition(f"{partition} {sort_key}: a newer one than {epoch} is there"):
             self._table.put_item(Item=_item(partition, sort_key, body, epoch, None), **condition)
 
@@ -174,7 +174,7 @@ class Items:
         self._table.delete_item(Key={"pk": partition, "sk": sort_key})
 
     def delete_if(self, partition: str, sort_key: str, body: object) -> None:
-        """EpochConflictError where another body is stored, or none where there was one. NULL is none either."""
+        """WriteConflictError where another body is stored, or none where there was one. NULL is none either."""
         condition: dict[str, Any] = {
             "ConditionExpression": "attribute_not_exists(body) OR attribute_type(body, :null)",
             "ExpressionAttributeValues": {":null": "NULL"},

@@ -127,7 +127,7 @@ class LedgerItems(ItemGroup):
         self._items.put(f"backfill#{backfill.key_set}", backfill.id, backfill)
 
     def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
-        """EpochConflictError where another one stands there by now."""
+        """WriteConflictError where another one stands there by now."""
         condition = _stored_as(former.model_dump_json())
         self._items.put_if(f"backfill#{backfill.key_set}", backfill.id, backfill, 0, condition)
 

@@ -209,7 +209,7 @@ class ReimportService:
         changed = [turn for turn in turns if turn.has_unpublished_concern]
         if not changed:
             return ()
-        subject, text = message(self.ports.region, [turn.result for turn in changed])
+        subject, text = reimport_message(self.ports.region, [turn.result for turn in changed])
         try:
             self.topic.publish(subject, text)
         except Exception as error:  # noqa: BLE001  # whoever runs it says so at the end
@@ -219,7 +219,7 @@ class ReimportService:
         return ()
 
 
-def message(region: str, results: Sequence[Reimport]) -> tuple[str, str]:
+def reimport_message(region: str, results: Sequence[Reimport]) -> tuple[str, str]:
     """Subject and text for people; the keys that need them first."""
     needing = [result for result in results if result.concern is not Concern.NONE]
     again = [result for result in results if result.concern is Concern.NONE]

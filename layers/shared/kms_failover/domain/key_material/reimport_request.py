@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kms_failover.domain.event_fields import Fields, iso_8601, json_object, shown
+from kms_failover.domain.event_fields import Fields, iso_8601, json_object, shown_value
 from kms_failover.domain.key_material.material import LossKind
 from kms_failover.domain.key_set import MemberKey
 from kms_failover.errors import EventFormatError
@@ -58,7 +58,7 @@ def reimport_request(event: object) -> ReimportRequest:
     if isinstance(kind, str) and kind in CLOUDTRAIL:
         return _told_by_trail(Fields(fields, "an event").object("detail"))
     if kind != "Scheduled Event":
-        raise EventFormatError(f"an event {shown(kind)!r} of {shown(fields.get('source'))!r}")
+        raise EventFormatError(f"an event {shown_value(kind)!r} of {shown_value(fields.get('source'))!r}")
     return _own(fields)
 
 
@@ -83,7 +83,7 @@ def _expiry(event: Fields) -> ReimportRequest:
 def _told_by_trail(detail: Fields) -> ReimportRequest:
     """By the ARN among the call's resources; the request's own `keyId` may be an id or an ARN."""
     if (name := detail.text("eventName")) not in LOSSES:
-        raise EventFormatError(f"a CloudTrail event {shown(name)!r}")
+        raise EventFormatError(f"a CloudTrail event {shown_value(name)!r}")
     named = next(detail.texts("resources"), "")
     parameters = "requestParameters" if detail.has("requestParameters") else "serviceEventDetails"
     key_id = named or detail.object(parameters).text("keyId")

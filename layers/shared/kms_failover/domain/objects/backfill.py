@@ -85,7 +85,7 @@ class BackfillLedger(Protocol):
     def debts_of(self, key_set: str, owed_to: str, bucket: str, start: str) -> Iterator[LedgerEntry[Debt]]: ...
 
     def replace_backfill(self, former: Backfill, backfill: Backfill) -> None:
-        """EpochConflictError where another one stands there by now."""
+        """WriteConflictError where another one stands there by now."""
         ...
 
 

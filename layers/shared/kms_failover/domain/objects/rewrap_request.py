@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kms_failover.domain.event_fields import json_object, json_object_in, shown
+from kms_failover.domain.event_fields import json_object, json_object_in, shown_value
 from kms_failover.errors import EventFormatError
 
 
@@ -27,7 +27,7 @@ def from_message(body: str) -> ObjectName:
         return replace(_named(message, ""), is_debt=True)
     kind = message["detail-type"]
     if message.get("source") != "aws.s3" or not isinstance(kind, str) or kind not in S3_EVENTS:
-        raise EventFormatError(f"an event {shown(kind)!r} of {shown(message.get('source'))!r}")
+        raise EventFormatError(f"an event {shown_value(kind)!r} of {shown_value(message.get('source'))!r}")
     # in EventBridge, unlike in classic notifications, the key is not URL-encoded (facts 5.2)
     detail = _mapping(message, "detail")
     return _named({"bucket": _mapping(detail, "bucket").get("name"), "key": _mapping(detail, "object").get("key")}, "")
@@ -76,7 +76,7 @@ def _named(item: Mapping[str, Any], bucket: str) -> ObjectName:
     bucket = item.get("bucket", bucket)
     key = item.get("key", item.get("Key"))
     if not isinstance(bucket, str) or not bucket or not isinstance(key, str) or not key:
-        raise EventFormatError(f"no bucket and key in a request with {shown(', '.join(sorted(item)))!r}")
+        raise EventFormatError(f"no bucket and key in a request with {shown_value(', '.join(sorted(item)))!r}")
     return ObjectName(bucket, key)
 
 

@@ -1,6 +1,6 @@
 """Which key set's debts an event of the sweep is about."""
 
-from kms_failover.domain.event_fields import json_object, shown
+from kms_failover.domain.event_fields import json_object, shown_value
 from kms_failover.errors import EventFormatError
 
 RECOVERED = "KMS Region Recovered"
@@ -20,7 +20,7 @@ def key_set_in(event: object) -> str | None:
             raise EventFormatError(f"{RECOVERED!r} without `detail.keySet`")
         return name
     if kind != "Scheduled Event":
-        raise EventFormatError(f"an event {shown(kind)!r} of {shown(fields.get('source'))!r}")
+        raise EventFormatError(f"an event {shown_value(kind)!r} of {shown_value(fields.get('source'))!r}")
     name = fields.get("key_set")
     if name is not None and not isinstance(name, str):
         raise EventFormatError("`key_set` is no text")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from kms_failover.domain.event_fields import Fields, iso_8601, rfc_1123, shown
+from kms_failover.domain.event_fields import Fields, iso_8601, rfc_1123, shown_value
 from kms_failover.domain.key_set import MemberKey
 from kms_failover.domain.routing.observation import Outcome, Source
 from kms_failover.errors import EventFormatError
@@ -137,7 +137,9 @@ def _alarm(event: Fields, detail: Fields) -> Signal:
     name, detail_type = detail.text("alarmName"), event.maybe("detail-type")
     _, _, region = name.rpartition(ALARM_INFIX)
     if ALARM_INFIX not in name or not region or detail_type not in {ALARM_CHANGE, CONTRIBUTOR_CHANGE}:
-        raise EventFormatError(f"an aws.cloudwatch event of type {detail_type!r}, alarm {shown(name)!r}: not ours")
+        raise EventFormatError(
+            f"an aws.cloudwatch event of type {detail_type!r}, alarm {shown_value(name)!r}: not ours"
+        )
     contributor = detail.object("alarmContributor").text("id") if detail_type == CONTRIBUTOR_CHANGE else ""
     state = detail.object("state")
     value, subject = state.text("value"), f"{name} {contributor}".rstrip()
@@ -160,7 +162,7 @@ def _key(event: Fields, detail: Fields) -> Signal:
     code = detail.text("eventName") if detail_type in CALLS else detail_type
     outcome = CALLS.get(detail_type, KEY_EVENTS).get(code)
     if outcome is None:
-        raise EventFormatError(f"an aws.kms event of type {detail_type!r}: {shown(code)!r}")
+        raise EventFormatError(f"an aws.kms event of type {detail_type!r}: {shown_value(code)!r}")
     failed, keys = detail.has("errorCode"), frozenset(_named_keys(event, detail))
     if not keys and not failed:
         raise EventFormatError(f"an aws.kms event of type {detail_type!r}, {code!r}, that names no key")

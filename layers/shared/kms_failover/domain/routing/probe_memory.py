@@ -6,12 +6,12 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import NamedTuple, Self
 
-from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover.domain.key_set import KeySet, MemberKey, Rules
 from kms_failover.domain.routing.doubts import pause_after, times_wrong
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 
 WATCH_PERIOD = timedelta(seconds=300)  # since a key set's last key fault; longer than a skipped minute's rounds take
-CONTRADICTED_AFTER = timedelta(seconds=60)  # the default of the rules: a region is asked for all key sets at once
+CONTRADICTED_AFTER = timedelta(seconds=Rules().contradicted_after_seconds)  # a region is asked for all key sets at once
 LOOK_BACK = timedelta(seconds=15)  # a report's time is up to 5 s before it is written, and writing takes its time
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 
 from pydantic import AwareDatetime, Field
 
-from kms_failover.domain.event_fields import shown
+from kms_failover.domain.event_fields import shown_value
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.model import Model, Reason
 from kms_failover.domain.routing.aws_events import DRILL_SOURCE, Signal, event_time, read
@@ -82,7 +82,7 @@ class SignalService:
             return self._ignore(event, f"an event from the future, {signal.at.isoformat()}")
         observations = tuple(self._observations(signal))
         if not observations and signal.source is Source.DRILL:  # somebody waits for it, as for nothing of AWS's
-            return self._ignore(event, f"no key set has a key in {shown(signal.region)}")
+            return self._ignore(event, f"no key set has a key in {shown_value(signal.region)}")
         for observation in observations:
             self._state.add_observation(observation)
         if observations:
@@ -138,8 +138,8 @@ class SignalService:
         fields = event if isinstance(event, Mapping) else {}
         ignored = IgnoredEvent(
             id=_id_of_stranger(event, fields.get("id")),
-            source=shown(fields.get("source")),
-            detail_type=shown(fields.get("detail-type")),
+            source=shown_value(fields.get("source")),
+            detail_type=shown_value(fields.get("detail-type")),
             at=self._time_of_stranger(event),
             reason=reason,
         )
