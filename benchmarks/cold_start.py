@@ -16,11 +16,9 @@ LARGEST_LAYER_MB = 30
 LAMBDA_MB = 2**20  # as Lambda counts: its limit of 250 MB unpacked is 262,144,000 bytes
 
 BARE = "import boto3; kms = boto3.client('kms', region_name='us-east-1')"
-OURS = (
-    "from kms_failover.client.failover_kms import FailoverKms; kms = FailoverKms.connect('us-east-1', 'kms-failover')"
-)
+OURS = "from kms_failover import FailoverKms; kms = FailoverKms.connect('us-east-1', 'kms-failover')"
 OURS_CONFIGURED = (
-    "from kms_failover.client.failover_kms import FailoverKms; from benchmarks.ours import key_set; "
+    "from kms_failover import FailoverKms; from benchmarks.ours import key_set; "
     "kms = FailoverKms.connect('us-east-1', None, (key_set('{arn}'),)); "
     "kms.generate_data_key(KeyId='orders', KeySpec='AES_256')"
 )
