@@ -11,8 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.client.failover_kms import FailoverKms
-from kms_failover.domain.data_keys.settings import Settings
+from kms_failover import FailoverKms, Settings
 
 from .data_plane import connected
 from .kms import EAST, WEST, Relay, falling_silent, strict_kms

@@ -6,8 +6,7 @@ from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import Any
 
-from kms_failover.client.failover_kms import FailoverKms
-from kms_failover.domain.data_keys.settings import Settings
+from kms_failover import FailoverKms, Settings
 
 from .kms import CREDENTIALS, EAST, WEST, Endpoint, falling_silent, silence, strict_kms
 from .measure import Figure, at_most, in_turn, rounded, timed

@@ -28,8 +28,8 @@ def data_keys_memory() -> list[Figure]:
 
 
 def main() -> None:
+    from kms_failover import FailoverKms
     from kms_failover.client.data_key_api import DataKeyApi
-    from kms_failover.client.failover_kms import FailoverKms
 
     from .ours import key_set
 

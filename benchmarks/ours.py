@@ -12,9 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from benchmarks.contestant import serve
 from benchmarks.peers.envelopes import CONTEXT, MESSAGE, in_threads
-from kms_failover.client.failover_kms import FailoverKms
-from kms_failover.domain.data_keys.settings import CacheLimits, ReservoirLimits, Settings
-from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover import CacheLimits, FailoverKms, KeySet, MemberKey, ReservoirLimits, Settings
 
 WAYS: dict[str, Settings] = {
     "plain": Settings(),

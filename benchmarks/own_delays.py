@@ -14,8 +14,7 @@ import boto3
 import botocore.session
 from botocore.credentials import DeferredRefreshableCredentials
 
-from kms_failover.client.failover_kms import FailoverKms
-from kms_failover.domain.data_keys.settings import Settings
+from kms_failover import FailoverKms, Settings
 
 from .data_plane import connected
 from .kms import EAST, REPOSITORY, WEST, Endpoint, strict_kms

@@ -6,7 +6,7 @@ Arguments: the member keys' ARNs. `AWS_ENDPOINT_URL_KMS` says where KMS is.
 import sys
 
 from benchmarks.ours import key_set
-from kms_failover.client.failover_kms import FailoverKms
+from kms_failover import FailoverKms
 
 
 def main() -> None:

@@ -6,9 +6,7 @@ from typing import Any
 
 from moto import mock_aws
 
-from kms_failover.client.failover_kms import FailoverKms
-from kms_failover.domain.data_keys.settings import Settings
-from kms_failover.domain.key_set import KeySet, MemberKey
+from kms_failover import FailoverKms, KeySet, MemberKey, Settings
 from tests.scenarios.faulty_kms import Handler, Reply, running
 from tests.scenarios.matrix import Kms
 
