@@ -197,7 +197,7 @@ class WorkFailedError(KmsFailoverError):
 
 
 class NotAskedError(KmsFailoverError):
-    """Probes that could not be told to ask keys which an event puts in doubt."""
+    """Probes that could not be told to ask keys which an event says may be gone."""
 
     def __init__(self, regions: Sequence[str], key_sets: Sequence[str]) -> None:
         super().__init__(f"the probe in {', '.join(regions)} could not be asked for the keys of {', '.join(key_sets)}")

@@ -171,7 +171,7 @@ def test_a_plain_replica_whose_bucket_replicates_back_is_refused() -> None:
         (v3(blob_under(THERE)), True, set()),  # one-way
     ],
 )
-def test_what_cannot_ping_pong_is_rewrapped(metadata: dict[str, str], replica: bool, targets: set[str]) -> None:  # noqa: FBT001  # a parametrised example
+def test_what_is_not_rewritten_in_turn_is_rewrapped(metadata: dict[str, str], replica: bool, targets: set[str]) -> None:  # noqa: FBT001  # a parametrised example
     world = World()
     world.objects.targets = frozenset(targets)
     world.put(metadata, replica=replica)

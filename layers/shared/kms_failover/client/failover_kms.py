@@ -83,7 +83,7 @@ def _raises_like_boto3(method: Callable[P, R]) -> Callable[P, R]:
         except KmsFailoverError as error:
             code = next((code for kind, code in _CODES if isinstance(error, kind)), "KMSInternalException")
             operation = "".join(word.title() for word in method.__name__.split("_"))
-            raise _refusal(cast("FailoverKms", args[0]), code, str(error), operation) from error
+            raise _client_error(cast("FailoverKms", args[0]), code, str(error), operation) from error
 
     return wrapper
 
@@ -263,7 +263,7 @@ class FailoverKms(BaseClient):
         return self._connection
 
 
-def _refusal(client: FailoverKms, code: str, message: str, operation: str) -> ClientError:
+def _client_error(client: FailoverKms, code: str, message: str, operation: str) -> ClientError:
     """What boto3 raises for this code: a subclass of ClientError where KMS models it."""
     kind: type[ClientError] = client.exceptions.from_code(code)
     metadata: Any = {

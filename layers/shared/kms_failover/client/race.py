@@ -180,7 +180,10 @@ class _Race:
         return Answer(region, response, silent, self._failed)
 
     def _error_when_all_failed(self) -> BaseException:
-        """What the caller sees when no region answered well: what may pass comes first, then what is worst."""
+        """What the caller sees when no region answered well: what may pass comes first, then what is worst.
+
+        An error of ours reaches the caller as a ClientError: `failover_kms._raises_like_boto3` names its code.
+        """
         errors = list(self._failed.values())
         if self._running:
             errors.append(no_answer(self._running))

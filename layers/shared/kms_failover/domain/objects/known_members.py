@@ -13,7 +13,7 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.object_record import KEY_SET_UNREAD, NOT_ALLOWED, Cause
 from kms_failover.errors import KeySetChangedError, StateUnavailableError
 
-DOUBTS = {
+UNCERTAINTIES = {
     KEY_SET_UNREAD: "the key set in force cannot be read, so not every member key may be known",
     NOT_ALLOWED: "a member key in an account that is not allowed is never asked (accounts.txt allows it)",
 }
@@ -27,7 +27,7 @@ class Versions(Protocol):
         ...
 
 
-def doubt_of(
+def uncertainty_of(
     key_set: KeySet, versions: Versions, anew: Callable[[], tuple[KeySet, ...]], *, rests_on_members: bool
 ) -> str:
     """Why nothing may be refused for good on the word of this key set, as a debt's code; empty if it may.

@@ -2,6 +2,8 @@
 
 Old or new, never between: the new wrap is opened and checked before it is written, the write is one conditional
 CopyObject, and what was written is read back and opened before success is said. Doing it twice changes nothing.
+
+An object in an unknown format is refused: it stays as it is, and the ledger says why.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from datetime import datetime
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.keys import Keys
-from kms_failover.domain.objects.known_members import DOUBTS, doubt_of, not_known, not_wrapped_for
+from kms_failover.domain.objects.known_members import UNCERTAINTIES, not_known, not_wrapped_for, uncertainty_of
 from kms_failover.domain.objects.object_record import Cause, Ledger, ObjectRecord, VersionSeen
 from kms_failover.domain.objects.proven_write import ProvenWrite
 from kms_failover.domain.objects.rewrap_result import RewrapOutcome, RewrapResult
@@ -105,7 +107,7 @@ class _Rewrapping:
         try:
             if bundle is not None:
                 self._expect_own(bundle)
-            return self._bring_home(envelope, self.service.keys_for(self.key_set))
+            return self._bring_under_local_key(envelope, self.service.keys_for(self.key_set))
         except RegionUnavailableError as error:
             return self._owe(envelope, str(error), Cause(error.code, _waits_for(error)))
         except (ObjectFormatError, WrapRefusedError) as error:
@@ -115,7 +117,7 @@ class _Rewrapping:
     def key_set(self) -> KeySet:
         return self.record.key_set
 
-    def _bring_home(self, envelope: Envelope, keys: Keys) -> RewrapResult:
+    def _bring_under_local_key(self, envelope: Envelope, keys: Keys) -> RewrapResult:
         try:
             local = self._opened_here(envelope, keys)
         except CommitmentError:
@@ -148,7 +150,7 @@ class _Rewrapping:
         elif local is not None:
             blob, missing = envelope.wrapped_key, ()
         else:
-            self._refuse_ping_pong()
+            self._refuse_two_way_replication()
             with self._refusing_another_key():
                 local = keys.open_anywhere(envelope.wrapped_key, envelope.context)
                 envelope.verify(local)
@@ -162,7 +164,7 @@ class _Rewrapping:
         if missing:
             return self._result(RewrapOutcome.OWED, f"no wrap yet for {', '.join(missing)}")
         if owed:
-            return self._result(RewrapOutcome.OWED, "; ".join(DOUBTS[cause.code] for cause in owed.values()))
+            return self._result(RewrapOutcome.OWED, "; ".join(UNCERTAINTIES[cause.code] for cause in owed.values()))
         return self._result(RewrapOutcome.REWRAPPED if changed else RewrapOutcome.ALREADY)
 
     @contextmanager
@@ -179,7 +181,7 @@ class _Rewrapping:
             message = f"its bundle belongs to key set {bundle.key_set!r}, its bucket to {self.key_set.name!r}"
             raise ObjectFormatError(message)
 
-    def _refuse_ping_pong(self) -> None:
+    def _refuse_two_way_replication(self) -> None:
         """A replica in a one-key format whose bucket replicates back would be rewritten by both regions for ever.
 
         Our copy is no replica, so the other region's bucket gets it back under this region's key (facts 5.2).
@@ -227,10 +229,12 @@ class _Rewrapping:
         Otherwise nobody knows whether it opens here, so it is owed here too: that ends by itself, or a person ends it.
         """
         service, rests_on_members = self.service, not isinstance(error, ObjectFormatError)
-        doubt = doubt_of(self.key_set, service.ledger, service.key_sets_anew, rests_on_members=rests_on_members)
-        if not doubt:
+        uncertainty = uncertainty_of(
+            self.key_set, service.ledger, service.key_sets_anew, rests_on_members=rests_on_members
+        )
+        if not uncertainty:
             return self._refuse(str(error), still_lack)
-        return self._owe(envelope, f"{error}, but {DOUBTS[doubt]}", Cause(doubt), opens_here=False)
+        return self._owe(envelope, f"{error}, but {UNCERTAINTIES[uncertainty]}", Cause(uncertainty), opens_here=False)
 
     def _refuse(self, reason: str, still_lack: tuple[str, ...] = ()) -> RewrapResult:
         self.record.refuse(self._seen, reason, still_lack)

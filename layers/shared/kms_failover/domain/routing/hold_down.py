@@ -2,6 +2,7 @@
 
 A region whose `healthy_after_seconds` is 600 stays away for 10 quiet minutes. Lost again within an hour of its return
 it stays away for 20, then 40, at most 160. A key that was lost stays away for `key_usable_after_seconds` likewise.
+How long one process leaves a region alone is another matter: `data_keys.breaker`.
 A return waits for more than that: see `route.decide` for the debt, the approval and the check of the key.
 """
 

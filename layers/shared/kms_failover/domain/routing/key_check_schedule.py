@@ -2,8 +2,9 @@
 
 - In its turn, once in OWN_KEYS_SECONDS (here). A key that is new or has not answered stays due.
 - In every round for WATCH_PERIOD after a key fault of its key set (`probe_memory.Attention.watched`).
-- At once, when an event puts it in doubt (`signals`), and when the controller asks for it: its region answers, and the
-  key has not been checked since the route moved or the region came back (`health.RegionHealth.needs_key_check`).
+- At once, when an event says that it may be gone (`SignalService`), and when the controller asks for it: its region
+  answers, and the key has not been checked since the route moved or the region came back
+  (`health.RegionHealth.needs_key_check`).
 """
 
 import zlib

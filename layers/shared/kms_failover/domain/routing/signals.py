@@ -87,8 +87,8 @@ class SignalService:
             self._state.add_observation(observation)
         if observations:
             self._wake_controller()
-        if in_doubt := {o.key_set for o in observations if o.outcome is Outcome.KEY_FAULT}:
-            self._ask_everywhere([key_set for key_set in self._key_sets() if key_set.name in in_doubt])
+        if to_check := {o.key_set for o in observations if o.outcome is Outcome.KEY_FAULT}:
+            self._ask_everywhere([key_set for key_set in self._key_sets() if key_set.name in to_check])
         return Intake(observations=len(observations))
 
     def _ask_everywhere(self, key_sets: Sequence[KeySet]) -> None:
