@@ -142,7 +142,7 @@ def test_debts_that_are_too_many_to_count_are_told_of_their_region_alone_and_no_
 def test_before_anything_is_decided_the_status_says_so() -> None:
     nothing = Nothing()
     external = [member.but(origin=Origin.EXTERNAL) for member in key_set().members]
-    state = MemoryState(WEST, key_set().but(members=tuple(external)))
+    state = MemoryState(WEST, key_set().but(members=tuple(external), material={"secret": "s"}))
     runbook = Runbook(state, nothing, lambda: None, lambda: NOON)
 
     lines = text(runbook.execute(Command(Action=ActionName.STATUS, KeySet="orders"))).splitlines()
@@ -153,7 +153,7 @@ def test_before_anything_is_decided_the_status_says_so() -> None:
 
 def test_material_that_no_run_could_even_look_at_is_not_said_to_be_there() -> None:
     external = [member.but(origin=Origin.EXTERNAL) for member in key_set().members]
-    state = MemoryState(WEST, key_set().but(members=tuple(external)))
+    state = MemoryState(WEST, key_set().but(members=tuple(external), material={"secret": "s"}))
     tried = {"failure": "AccessDeniedException", "failed_at": NOON, "failures": 1}
     state.put_material(MaterialRecord(key_set="orders", region=WEST, key_arn=arn(WEST), **tried))
     runbook = Runbook(state, Nothing(), lambda: None, lambda: NOON)
@@ -166,7 +166,7 @@ def test_material_that_no_run_could_even_look_at_is_not_said_to_be_there() -> No
 
 def test_material_of_which_nothing_can_be_read_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     external = [member.but(origin=Origin.EXTERNAL) for member in key_set().members]
-    state = MemoryState(WEST, key_set().but(members=tuple(external)))
+    state = MemoryState(WEST, key_set().but(members=tuple(external), material={"secret": "s"}))
 
     def unreadable(_key_set: str, region: str) -> None:
         raise UnreadableItemError("key-set#orders", f"material#{region}", "there is no body")
