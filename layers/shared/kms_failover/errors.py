@@ -1,6 +1,8 @@
 """Every error that this library raises on its own account; a leaf per distinct reaction."""
 
+import copyreg
 from collections.abc import Sequence
+from typing import Any
 
 MOST_NAMED = 10  # key sets in a message
 LONGEST_SHOWN = 200  # characters of a caller's text in a message; a key ARN has 75
@@ -13,6 +15,10 @@ class KmsFailoverError(Exception):
     """
 
     another_region_may_succeed = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled and copied with its text and attributes as they are: an exception's own way would call `__init__`."""
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]  # not in typeshed
 
 
 class ConfigurationError(KmsFailoverError):
@@ -175,7 +181,7 @@ class NotCountedError(KmsFailoverError):
 
 
 class WriteConflictError(KmsFailoverError):
-    """Somebody else wrote a newer epoch first; read again and decide again."""
+    """Somebody else has written the item since it was read; read again and decide again."""
 
 
 class IntentRefusedError(KmsFailoverError):
