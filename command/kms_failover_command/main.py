@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from kms_failover_command.outcome import EXIT_INTERRUPTED, EXIT_USAGE
-from kms_failover_command.terminal import complain
+from kms_failover_command.outcome import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from kms_failover_command.terminal import OutputError, complain
 from kms_failover_command.verb import PROGRAM
 from kms_failover_command.verbs import kms_failover
 
@@ -16,6 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int | None = kms_failover.main(arguments, PROGRAM, standalone_mode=False)
     except click.UsageError as error:
         return _wrong_usage(error)
+    except OutputError as error:
+        complain([f"{PROGRAM}: the answer could not be written, whatever was done: {error}"])
+        return EXIT_FAILED
     except click.Abort:
         complain([f"{PROGRAM}: interrupted"])
         return EXIT_INTERRUPTED

@@ -13,20 +13,29 @@ from kms_failover_command.regions import REGION_VARIABLES, RegionName, meant_reg
 type Callback = Callable[..., Any]
 
 
-class Name(click.ParamType[str]):
-    """Not empty: an empty one would ask for something else than was meant."""
+class Text(click.ParamType[str]):
+    """No option: click gives `--reason --insist` the reason `--insist`, and then nobody has insisted."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not value.strip():
-            self.fail("it is empty: a variable that is not set?", param, ctx)
+        if value.startswith("-"):
+            self.fail(
+                f"{value!r} begins as an option does: a value that is missing, or a variable not set?", param, ctx
+            )
         return str(value)
 
 
-class Evidence(click.ParamType[str]):
-    name = "text"
+class Name(Text):
+    """Not empty: an empty one would ask for something else than was meant."""
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value.strip():
+            self.fail("it is empty: a variable that is not set?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Evidence(Text):
     def __init__(self, at_most: int) -> None:
         """`at_most` characters are kept."""
         self._at_most = at_most
@@ -38,7 +47,16 @@ class Evidence(click.ParamType[str]):
             self.fail(f"it has {len(value)} characters: {self._at_most} at most are kept as evidence", param, ctx)
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             self.fail("it is no text in this terminal's encoding", param, ctx)
-        return str(value)
+        return super().convert(value, param, ctx)
+
+
+class Minutes(click.IntRange):
+    """Digits alone: `int` takes `1_0_0` for 100."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+            self.fail(f"{value!r} is no whole number", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _use_profile(context: click.Context, parameter: click.Parameter, name: str | None) -> None:
@@ -53,7 +71,12 @@ def _use_profile(context: click.Context, parameter: click.Parameter, name: str |
 
 def of_deployment(verb: Callback) -> Callback:
     deployment = click.option(
-        "--deployment", default="kms-failover", show_default=True, metavar="NAME", help="The stack's name."
+        "--deployment",
+        type=Name(),
+        default="kms-failover",
+        show_default=True,
+        metavar="NAME",
+        help="The stack's name.",
     )
     profile = click.option(
         "--profile",
@@ -90,7 +113,7 @@ author = click.option(
 )
 minutes = click.option(
     "--minutes",
-    type=click.IntRange(1, LONGEST_EXPIRY_MINUTES),
+    type=Minutes(1, LONGEST_EXPIRY_MINUTES),
     metavar="NUMBER",
     help="After which it is as if released.  [default: it stands]",
 )

@@ -1,5 +1,6 @@
 """Which regions there are, and which one is meant where nobody names one."""
 
+import re
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -9,6 +10,8 @@ import click
 from botocore.exceptions import BotoCoreError
 from botocore.loaders import create_loader
 from click.shell_completion import CompletionItem
+
+from kms_failover_command.terminal import complain
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -20,21 +23,33 @@ class RegionName(click.ParamType[str]):
         if not value.strip():
             raise click.BadParameter("it is empty: a variable that is not set?", ctx, param)
         if value not in known_regions():
-            near = get_close_matches(value, known_regions(), n=2)
-            hint = f"did you mean {' or '.join(near)}?" if near else "is it newer than the botocore that is installed?"
-            raise click.BadParameter(f"no region {value!r} is known here: {hint}", ctx, param)
+            unknown = f"no region {value!r} is known here{_hint(value)}"
+            if not any(re.fullmatch(partition["regionRegex"], value) for partition in _partitions()):
+                raise click.BadParameter(unknown, ctx, param)
+            if ctx is None or not ctx.resilient_parsing:
+                complain([f"kms-failover: {unknown}: it is asked all the same"])  # it may be newer than botocore
         return str(value)
 
     def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         return [CompletionItem(region) for region in known_regions() if region.startswith(incomplete)]
 
 
+def _hint(typed: str) -> str:
+    near = get_close_matches(typed.lower(), known_regions(), n=2)
+    return f", did you mean {' or '.join(near)}?" if near else ""
+
+
 @cache
 def known_regions() -> tuple[str, ...]:
     """Of all partitions, as the installed botocore lists them: a list that needs no session and no profile."""
-    partitions = create_loader().load_data("partitions")["partitions"]
-    names = (region for partition in partitions for region in partition["regions"])
+    names = (region for partition in _partitions() for region in partition["regions"])
     return tuple(sorted(name for name in names if not name.endswith("-global")))
+
+
+@cache
+def _partitions() -> list[dict[str, Any]]:
+    partitions: list[dict[str, Any]] = create_loader().load_data("partitions")["partitions"]
+    return partitions
 
 
 def meant_region(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:

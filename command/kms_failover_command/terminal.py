@@ -12,12 +12,24 @@ from kms_failover.domain.plain_text import shown
 NOTICE_SECONDS = 2.0  # of silence, after which it is said what is waited for
 
 
+class OutputError(Exception):
+    """Standard output takes nothing: a full disk, for example."""
+
+
 def say(lines: Iterable[str]) -> None:
-    """On standard output; to a pipe too whose reader has seen enough, as `head` has."""
+    """On standard output; to a pipe too whose reader has seen enough, as `head` has, and to one that is closed.
+
+    Raises:
+        OutputError: it was not written, or not wholly.
+    """
+    if sys.stdout is None:  # as Python has it where whoever began the command has closed it
+        return
     try:
         _write(sys.stdout, lines)
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor does the interpreter's end complain
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(str(error)) from error
 
 
 def complain(lines: Iterable[str]) -> None:

@@ -19,11 +19,28 @@ _STATUSES = {
     EXIT_FAILED: "nobody could be asked, or it failed: the message says whether anything was sent",
     EXIT_INTERRUPTED: "interrupted: the message says what was done",
 }
-_WHERE = 'The reason is on standard error. With --json, standard output has it as well, as "Error".'
+_WHERE = 'The reason is on standard error; with --json, on standard output as well, as "Error", unless the usage is wrong.'
 _JSON = f"{__name__}.json"
 
 
-class CommandWithExamples(click.Command):
+class PlainCommand(click.Command):
+    """Its help goes the way of all output, and an error of the parser says of which verb it is."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _say_help
+        return option
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+
+class CommandWithExamples(PlainCommand):
     def __init__(self, *arguments: Any, examples: Sequence[str], **settings: Any) -> None:
         """`examples` are lines to paste; a test runs each."""
         super().__init__(*arguments, **settings)
@@ -60,6 +77,12 @@ class Verb(CommandWithExamples):
             return _failed(answer["Error"]["Code"], [answer["Error"]["Message"]], EXIT_REFUSED)
         say((json.dumps(answer, indent=2) if wants_json() else text(answer)).split("\n"))
         return 0
+
+
+def _say_help(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's
+    if wanted and not context.resilient_parsing:
+        say(context.get_help().split("\n"))
+        context.exit()
 
 
 def wants_json() -> bool:

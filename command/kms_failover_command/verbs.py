@@ -13,7 +13,7 @@ from kms_failover_command.apply import ApplyRequest, apply_key_sets, valid_key_s
 from kms_failover_command.orders import Order, order
 from kms_failover_command.regions import RegionName
 from kms_failover_command.terminal import complain, say
-from kms_failover_command.verb import PROGRAM, CommandWithExamples, Verb, wants_json, write_statuses
+from kms_failover_command.verb import PROGRAM, CommandWithExamples, PlainCommand, Verb, wants_json, write_statuses
 from kms_failover_command.version import __version__
 
 SHELLS = ("bash", "zsh", "fish")
@@ -21,7 +21,7 @@ SHELLS = ("bash", "zsh", "fish")
 type Answer = dict[str, Any]
 
 
-class VerbGroup(click.Group):
+class VerbGroup(PlainCommand, click.Group):
     command_class = Verb
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
@@ -57,7 +57,7 @@ def kms_failover() -> None:
         "kms-failover apply --previous --key-set orders --region us-east-1 --region us-west-2",
     ),
 )
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=click.Path(readable=False, path_type=Path), required=False)
 @click.option("--previous", is_flag=True, help="Instead of FILE: --key-set as it was before.")
 @click.option("--key-set", type=options.Name(), metavar="NAME", help="With --previous: its name.")
 @click.option(
@@ -172,4 +172,4 @@ def completion(shell: str) -> None:
     """
     script = get_completion_class(shell)
     if script is not None:
-        click.echo(script(kms_failover, {}, PROGRAM, "_KMS_FAILOVER_COMPLETE").source())
+        say(script(kms_failover, {}, PROGRAM, "_KMS_FAILOVER_COMPLETE").source().split("\n"))

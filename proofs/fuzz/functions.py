@@ -71,7 +71,7 @@ def ticking() -> Callable[[], datetime]:
 
 
 class IntakeOnly:
-    """The part of `OnceEach` that reads the event; Powertools' record of it would only repeat answers."""
+    """The part of `IdempotentSignals` that reads the event; Powertools' record of it would only repeat answers."""
 
     def __init__(self, service: SignalService) -> None:
         self._service = service

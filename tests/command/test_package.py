@@ -28,3 +28,10 @@ def test_the_script_is_the_commands_and_not_the_librarys(project: dict[str, Any]
 
 def test_the_library_of_the_same_version_is_needed(project: dict[str, Any]) -> None:
     assert f"kms-failover=={library_version}" in project["dependencies"]
+
+
+def test_its_licence_is_the_repositorys(project: dict[str, Any]) -> None:
+    (file,) = project["license-files"]
+
+    assert (ROOT / "command" / file).read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert project["license"] == "Apache-2.0"

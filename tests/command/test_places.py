@@ -106,10 +106,11 @@ def test_the_profile_that_was_typed_signs_though_the_environment_has_credentials
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("us-esat-1", "no region 'us-esat-1' is known here: did you mean us-west-1 or us-east-1?"),
         ("us-east1", "did you mean us-east-1"),
         ("eu-central", "did you mean eu-central-"),
-        ("mars", "no region 'mars' is known here: is it newer than the botocore that is installed?"),
+        ("US-EAST-1", "no region 'US-EAST-1' is known here, did you mean us-east-1 or us-west-1?"),
+        ("mars", "no region 'mars' is known here"),
+        ("--json", "no region '--json' is known here"),
         ("aws-global", "no region 'aws-global' is known here"),
     ],
 )
@@ -121,20 +122,32 @@ def test_the_profile_that_was_typed_signs_though_the_environment_has_credentials
         ["apply", "key-sets.yaml", "--region", WEST, "--region"],
     ],
 )
-def test_a_mistyped_region_is_wrong_usage_and_the_nearest_are_named(
+def test_what_is_no_regions_name_is_wrong_usage_and_the_nearest_are_named(
     verb: list[str], typed: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*verb, typed]) == EXIT_USAGE
     assert told in capsys.readouterr().err
 
 
-def test_a_mistyped_region_of_the_environment_is_wrong_usage_too(
+def test_a_region_of_the_environment_that_is_none_is_wrong_usage_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_REGION", "us-wset-2")
+    monkeypatch.setenv("AWS_REGION", "us-wset2")
 
     assert main(STATUS) == EXIT_USAGE
     assert "did you mean us-west-2" in capsys.readouterr().err
+
+
+def test_a_region_that_botocore_may_be_too_old_for_is_asked_with_a_hint(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = orders_sent(monkeypatch)
+
+    main([*STATUS, "--region", "us-esat-1"])
+
+    assert [order.region for order in sent] == ["us-esat-1"]
+    hint = "no region 'us-esat-1' is known here, did you mean us-west-1 or us-east-1?: it is asked all the same"
+    assert hint in capsys.readouterr().err
 
 
 def test_apply_takes_no_region_from_the_environment(

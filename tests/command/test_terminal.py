@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from subprocess import PIPE, Popen
 import pytest
 
 from kms_failover_command import terminal
+from kms_failover_command.outcome import EXIT_FAILED
 from tests.domain.strategies import key_set
 
 
@@ -39,15 +41,46 @@ def test_a_terminal_without_a_letter_is_shown_its_escape(monkeypatch: pytest.Mon
     assert screen.buffer.getvalue() == b"Z\\xfcrich\n"
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+FULL = Path("/dev/full")  # as a full disk is
+
+
+def run_command(*typed: str) -> Popen[str]:
+    return Popen([sys.executable, "-m", "kms_failover_command", *typed], stdout=PIPE, stderr=PIPE, text=True)  # noqa: S603  # our own
+
+
+@pytest.mark.parametrize("typed", [["apply", "FILE", "--check"], ["--help"], ["hold", "-h"], ["completion", "bash"]])
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path, typed: list[str]) -> None:
     file = tmp_path / "key-sets.yaml"
     file.write_text(json.dumps({"key_sets": [key_set().model_dump(mode="json")]}), "utf-8")
-    command = [sys.executable, "-m", "kms_failover_command", "apply", str(file), "--check"]
 
-    with Popen(command, stdout=PIPE, stderr=PIPE, text=True) as running:  # noqa: S603  # our own command
+    with run_command(*(str(file) if word == "FILE" else word for word in typed)) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()
         told = running.stderr.read()
 
     assert (running.returncode, told) == (0, "")
+
+
+def test_an_output_that_is_closed_is_no_error() -> None:
+    script = 'exec "$@" >&-'
+
+    ended = subprocess.run(  # noqa: S603  # our own
+        ["/bin/sh", "-c", script, "sh", sys.executable, "-m", "kms_failover_command", "--version"],
+        stderr=PIPE,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+def test_an_output_that_takes_nothing_is_a_failure_in_one_line() -> None:
+    with FULL.open("w") as full:
+        command = [sys.executable, "-m", "kms_failover_command", "--version"]
+        ended = subprocess.run(command, stdout=full, stderr=PIPE, text=True, check=False)  # noqa: S603  # our own
+
+    assert ended.returncode == EXIT_FAILED
+    assert ended.stderr.startswith("kms-failover: the answer could not be written, whatever was done: ")
+    assert ended.stderr.count("\n") == 1

@@ -95,6 +95,16 @@ def test_the_verbs_are_listed_in_their_order_with_whole_sentences(capsys: pytest
         ["hold", *WHERE, "--reason", "incident 4711", "--author", "a" * (LONGEST_AUTHOR + 1)],
         ["hold", *WHERE, *WHO, "--minutes", "0"],
         ["hold", *WHERE, *WHO, "--minutes", "1.5"],
+        ["hold", *WHERE, *WHO, "--minutes", "1_0"],
+        ["hold", *WHERE, *WHO, "--minutes", "+5"],
+        ["hold", *WHERE, *WHO, "--minutes", "\N{ARABIC-INDIC DIGIT FIVE}"],
+        ["hold", *WHERE, "--reason"],
+        ["hold", *WHERE, "--reason", "--json"],
+        ["failover", *WHERE, "--to", WEST, "--reason", "drill", "--author", "--insist"],
+        ["status", *WHERE, "--key-set", "--json"],
+        ["status", *WHERE, "--deployment", ""],
+        ["status", *WHERE, "--deployment", "--json"],
+        ["apply", "key-sets.yaml", "--region", EAST, "--remove-member", "--yes"],
         ["release", *WHERE, *WHO, "--minutes", "5"],
         ["failover", *WHERE, *WHO],
         ["apply", "key-sets.yaml"],
@@ -111,6 +121,7 @@ def test_wrong_usage_is_told_as_such(wrong: list[str], capsys: pytest.CaptureFix
     assert main(wrong) == EXIT_USAGE
 
     told = capsys.readouterr()
+    assert told.err.startswith(f"Usage: kms-failover {wrong[0] if wrong and wrong[0] in VERBS else '[OPTIONS]'}")
     assert told.err.count("error:") == 1
     assert told.err.splitlines()[-1].endswith("--help'.")
     assert r"\t" not in told.err
