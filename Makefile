@@ -65,7 +65,7 @@ bench: $(VENV)/ready $(PEERS)/ready .aws-sam/ready ## figures against peers, to 
 	@$(VENV)/bin/python -m benchmarks $(if $(DOCS),--docs) $(if $(ONLY),--only $(ONLY))
 
 fault-matrix: $(VENV)/ready ## every fault in every place against every operation, to docs/fault-matrix.md
-	@$(VENV)/bin/python -m tests.scenarios
+	@$(VENV)/bin/python -m proofs.fault_matrix
 
 moto-patch: $(VENV)/ready ## write the strict KMS as a patch for moto, and run the cases in a patched copy
 	@$(VENV)/bin/python -m local.moto_patch $(ARGS)

@@ -19,7 +19,7 @@ _STATUSES = {
     EXIT_FAILED: "nobody could be asked, or it failed: the message says whether anything was sent",
     EXIT_INTERRUPTED: "interrupted: the message says what was done",
 }
-_WHERE = 'The reason is on standard error; with --json, on standard output as well, as "Error", unless the usage is wrong.'
+_WHERE = 'The reason is on standard error, and with --json on standard output as "Error", but for wrong usage.'
 _JSON = f"{__name__}.json"
 
 

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from proofs.fault_matrix.matrix import Kms
 from tests.clients.world import World
 from tests.scenarios.conftest import kms
-from tests.scenarios.matrix import Kms
 
 __all__ = ["kms"]
 

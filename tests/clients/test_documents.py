@@ -9,8 +9,8 @@ import pytest
 import yaml
 from moto import mock_aws
 
+from proofs.fault_matrix.matrix import REGIONS, Kms
 from tests.clients.world import MESSAGE
-from tests.scenarios.matrix import REGIONS, Kms
 
 pytestmark = pytest.mark.enable_socket
 

@@ -7,8 +7,8 @@ from typing import Any
 from moto import mock_aws
 
 from kms_failover import FailoverKms, KeySet, MemberKey, Settings
-from tests.scenarios.faulty_kms import Handler, Reply, running
-from tests.scenarios.matrix import Kms
+from proofs.fault_matrix.faulty_kms import Handler, Reply, running
+from proofs.fault_matrix.matrix import Kms
 
 EAST, WEST = REGIONS = ("us-east-1", "us-west-2")
 CONTEXT = {"order": "42"}

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kms_failover.client.failover_kms import FailoverKms
 from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet
-from tests.scenarios.matrix import CONTEXT, FIRST
+from proofs.fault_matrix.matrix import CONTEXT, FIRST
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from local.cloud.ports import LOOPBACK, free_ports
 from local.cloud.serving import serving
-from tests.scenarios.matrix import Kms
+from proofs.fault_matrix.matrix import Kms
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

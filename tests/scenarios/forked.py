@@ -13,7 +13,7 @@ from kms_failover.client.reservoir import REQUESTS_BEFORE_STOCK
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.data_keys.settings import ReservoirLimits, Settings
 from kms_failover.domain.key_set import KeySet
-from tests.scenarios.matrix import FIRST
+from proofs.fault_matrix.matrix import FIRST
 
 STOCK, KEYS = 8, 3
 

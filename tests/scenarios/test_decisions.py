@@ -20,11 +20,11 @@ from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.probe import ProbeService
 from kms_failover.domain.routing.readiness import News
 from kms_failover.domain.routing.route import Route
+from proofs.fault_matrix.faults import FAULTS, Fault, Meaning
+from proofs.fault_matrix.faulty_kms import region
+from proofs.fault_matrix.matrix import FIRST, MIDDLE, Kms
 from tests.domain.memory_state import MemoryState
 from tests.domain.strategies import NOON
-from tests.scenarios.faults import FAULTS, Fault, Meaning
-from tests.scenarios.faulty_kms import region
-from tests.scenarios.matrix import FIRST, MIDDLE, Kms
 
 MINUTES = 3
 SLOW_TO_FAIL = {"connect silence", "read silence"}  # each round waits for a real time-out

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from kms_failover.domain.data_keys.settings import Settings
-from tests.scenarios.faults import FAULTS, MALFORMED, Fault, Meaning
-from tests.scenarios.matrix import FIRST, OPERATIONS, PLACES, Kms, Outcome, error_of_boto3, expected, run
+from proofs.fault_matrix.faults import FAULTS, MALFORMED, Fault, Meaning
+from proofs.fault_matrix.matrix import FIRST, OPERATIONS, PLACES, Kms, Outcome, error_of_boto3, expected, run
 
 AT_ONCE = 6  # cells; they wait more than they work
 # Where a region answers, if badly, a slow machine must not look like a silent region

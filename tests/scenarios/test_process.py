@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from kms_failover.domain.data_keys.settings import Settings
-from tests.scenarios.faults import silence
-from tests.scenarios.faulty_kms import Region, region, running
-from tests.scenarios.matrix import CONTEXT, FIRST, REGIONS, Kms
+from proofs.fault_matrix.faults import silence
+from proofs.fault_matrix.faulty_kms import Region, region, running
+from proofs.fault_matrix.matrix import CONTEXT, FIRST, REGIONS, Kms
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LONG_SECONDS = 60.0  # for a child to end by itself; it needs its time-outs at most

@@ -13,7 +13,7 @@ from kms_failover.client.failover_kms import FailoverKms
 from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet, MemberKey
 from local.cloud.ports import LOOPBACK, free_ports
-from tests.scenarios.matrix import CREDENTIALS
+from proofs.fault_matrix.matrix import CREDENTIALS
 
 EAST, WEST = "us-east-1", "us-west-2"
 ORDERS = KeySet(

@@ -9,8 +9,8 @@ from pathlib import Path
 from kms_failover.domain.data_keys.settings import Settings
 from local.cloud.ports import LOOPBACK, free_ports
 from local.cloud.serving import serving
-from tests.scenarios.faults import FAULTS, Fault
-from tests.scenarios.matrix import OPERATIONS, PLACES, REGIONS, Kms, Outcome, expected, run
+from proofs.fault_matrix.faults import FAULTS, Fault
+from proofs.fault_matrix.matrix import OPERATIONS, PLACES, REGIONS, Kms, Outcome, expected, run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENT = REPOSITORY / "docs" / "fault-matrix.md"

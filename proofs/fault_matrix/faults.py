@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tests.scenarios.faulty_kms import (
+from proofs.fault_matrix.faulty_kms import (
     Handler,
     Reply,
     full_backlog,

@@ -16,8 +16,8 @@ from kms_failover.client.failover_kms import FailoverKms
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet, MemberKey
-from tests.scenarios.faults import FLAP_SECONDS, Fault, Meaning
-from tests.scenarios.faulty_kms import region
+from proofs.fault_matrix.faults import FLAP_SECONDS, Fault, Meaning
+from proofs.fault_matrix.faulty_kms import region
 
 REGIONS = FIRST, MIDDLE, LAST = ("us-east-1", "us-west-2", "eu-west-1")
 PLACES = {"first": (FIRST,), "last": (LAST,), "every": REGIONS}
