@@ -192,7 +192,7 @@ def _probe() -> Iterator[Take]:
         yield take
 
 
-class NobodyTold:
+class SilentTopic:
     def publish_to_people(self, *_: Any) -> None: ...
     def route_changed(self, *_: Any) -> None: ...
     def readiness_changed(self, *_: Any) -> None: ...
@@ -201,7 +201,7 @@ class NobodyTold:
 
 @contextmanager
 def _controller() -> Iterator[Take]:
-    state, nobody = stored_state(), NobodyTold()
+    state, nobody = stored_state(), SilentTopic()
     with instead(controller=Controller(state, nobody, lambda _names: None, ticking())):
 
         def take(event: Any) -> str:

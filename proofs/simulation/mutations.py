@@ -233,7 +233,7 @@ MUTATIONS = (
         "the hold-down does not grow", frozenset({"hold-down"}), _patched((verdict, "hold_down", _flat_hold_down))
     ),
     Mutation("a hold holds the first only", frozenset({"hold"}), _patched((route, "_wanted", _hold_the_first_only))),
-    Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: None))),
+    Mutation("no fence", frozenset({"hold", "intent"}), _patched((Runbook, "_fence", lambda _self, _key_set: True))),
     Mutation("a force forces nothing", frozenset({"force"}), _patched((route, "_wanted", _force_is_nothing))),
     Mutation("nobody insists", frozenset({"force"}), _patched((route, "_wanted", _nobody_insists))),
     Mutation("any target is accepted", frozenset({"refusal"}), _patched((operating, "_target", _any_target))),

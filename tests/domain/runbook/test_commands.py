@@ -281,7 +281,9 @@ def test_the_controller_is_woken_by_an_order_that_could_not_be_fenced(monkeypatc
 
     answer = world.do(ActionName.HOLD)
 
-    assert answer["Warning"].startswith("the order is given")
+    assert answer["Warning"] == (
+        "the order is given; one more decision by older ones may follow: others wrote theirs first"
+    )
     assert (world.intent.mode, world.wakes) == (Mode.HOLD, 1)
 
 

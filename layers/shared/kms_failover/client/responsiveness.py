@@ -103,7 +103,7 @@ class Responsiveness:
 
     def late(self, call: Call) -> None:
         """It has not been answered in time. If nothing was since it was sent, all who wait look again as well."""
-        if self._is_last_word(call) and not self._is_late:
+        if self._is_newest(call) and not self._is_late:
             self._is_late = True
             for other in tuple(self._under_way):
                 other.wake()
@@ -176,7 +176,7 @@ class Responsiveness:
         self.hedges.earn()
         self.throttle_retries.earn()
         if seconds < self._settings.wrap_deadline_seconds:
-            self._heard()
+            self._region_answered()
         elif call.counts_now():
             self._fault("slow")
 
@@ -193,22 +193,22 @@ class Responsiveness:
             elif call.counts_now():
                 self._fault(code_of(error))
         elif isinstance(error, ClientError):  # KMS answered, if only with a refusal
-            self._heard()
+            self._region_answered()
             if fault is FaultClass.KEY:
                 self._keys.setdefault(key_arn, self._new_breaker(self._settings)).faulted(time.monotonic())
 
-    def _heard(self) -> None:
+    def _region_answered(self) -> None:
         self._answered_at = AWAKE.now()
         self._is_late = False
         self.breaker.succeeded()
 
-    def _is_last_word(self, call: Call) -> bool:
-        """Nothing that was heard from the region is newer than this call."""
+    def _is_newest(self, call: Call) -> bool:
+        """The region has answered nothing since this call was sent."""
         return call.sent_at is not None and call.sent_at > self._answered_at
 
     def _fault_of_silence(self, call: Call, code: str) -> None:
-        """Unless the region has been heard since."""
-        if self._is_last_word(call) and call.counts_now():
+        """Unless the region has answered since."""
+        if self._is_newest(call) and call.counts_now():
             self._fault(code)
 
     def _fault(self, code: str) -> None:

@@ -80,7 +80,7 @@ class LedgerItems(ItemGroup):
 
         A debt that cannot be read is one all the same.
         """
-        return len(self._told(Debt, f"debt#{key_set}", f"{region}#", at_most))
+        return len(self._reported(Debt, f"debt#{key_set}", f"{region}#", at_most))
 
     def uncovered(self, key_set: str, region: str, bucket: str, at_most: int) -> CoverageGap:
         """Counted by their items, read or not: what cannot be read is uncovered all the same."""
@@ -91,10 +91,10 @@ class LedgerItems(ItemGroup):
         return CoverageGap(len(owed), len(refused), len(owed | refused), more)
 
     def _digests(self, kind: type[Debt | Refusal], partition: str, group: str, at_most: int) -> set[str]:
-        return {str(item["sk"]).removeprefix(group) for item in self._told(kind, partition, group, at_most)}
+        return {str(item["sk"]).removeprefix(group) for item in self._reported(kind, partition, group, at_most)}
 
-    def _told(self, kind: type[Debt | Refusal], partition: str, prefix: str, at_most: int) -> list[Item]:
-        """All of them; those that cannot be read are told."""
+    def _reported(self, kind: type[Debt | Refusal], partition: str, prefix: str, at_most: int) -> list[Item]:
+        """All of them; those that cannot be read are reported."""
         items = list(self._items.query(partition, prefix, most=at_most))
         for _ in self._items.facts(kind, items, _belongs):
             pass

@@ -50,7 +50,7 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class VersionSeen:
+class ObjectVersion:
     """The version that was looked at; empty where it could not be."""
 
     etag: str = ""
@@ -72,13 +72,13 @@ class ObjectRecord:
         held = ledger.standing(key_set.name, key_set.wanted_regions, bucket, key)
         return cls(ledger, key_set, region, bucket, key, now, held)
 
-    def settle(self, seen: VersionSeen, owed: Mapping[str, Cause]) -> None:
+    def settle(self, seen: ObjectVersion, owed: Mapping[str, Cause]) -> None:
         """Exactly these debts are left, by the region they are owed to; an earlier refusal no longer holds."""
         self._owe(seen, owed)
         if self.held.refusal is not None:
             self.ledger.clear_refusal(self.held.refusal)
 
-    def refuse(self, seen: VersionSeen, reason: str, still_lack: Sequence[str]) -> None:
+    def refuse(self, seen: ObjectVersion, reason: str, still_lack: Sequence[str]) -> None:
         """What was owed to a region that still cannot open it stays owed: a refusal repays nothing."""
         before = self.held.refusal.record if self.held.refusal else None
         since = before.since if before and before.reason == reason else self.now
@@ -90,17 +90,17 @@ class ObjectRecord:
     def fail(self, code: str) -> None:
         """The look failed, so nobody knows whether it opens here: it is owed until a later look knows."""
         before = next((debt for debt in self._debts() if debt.owed_to == self.region), None)
-        seen = VersionSeen(before.etag, before.version_id) if before else VersionSeen()
+        seen = ObjectVersion(before.etag, before.version_id) if before else ObjectVersion()
         self.ledger.put_debt(self._debt(self.region, seen, Cause(code)))
 
-    def _owe(self, seen: VersionSeen, owed: Mapping[str, Cause]) -> None:
+    def _owe(self, seen: ObjectVersion, owed: Mapping[str, Cause]) -> None:
         for region, cause in owed.items():
             self.ledger.put_debt(self._debt(region, seen, cause))
         for held in self.held.debts:
             if held.record is None or held.record.owed_to not in owed:
                 self.ledger.clear_debt(held)
 
-    def _debt(self, owed_to: str, seen: VersionSeen, cause: Cause) -> Debt:
+    def _debt(self, owed_to: str, seen: ObjectVersion, cause: Cause) -> Debt:
         """It ages from the day it was made; another version is another debt."""
         before = next((debt for debt in self._debts() if debt.owed_to == owed_to), None)
         if before is not None and before.etag and (before.etag, before.version_id) != (seen.etag, seen.version_id):

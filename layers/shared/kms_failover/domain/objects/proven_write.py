@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass, replace
 
 from kms_failover.domain.objects.keys import Keys
-from kms_failover.domain.objects.object_record import VersionSeen
+from kms_failover.domain.objects.object_record import ObjectVersion
 from kms_failover.domain.objects.s3_envelope import Envelope
 from kms_failover.domain.objects.stored_object import ObjectStore, StoredObject
 from kms_failover.errors import CommitmentError, ObjectChangedError
@@ -20,7 +20,7 @@ class ProvenWrite:
     keys: Keys
     stored: StoredObject
 
-    def write(self, fresh: Envelope, data_key: bytes | None) -> VersionSeen:
+    def write(self, fresh: Envelope, data_key: bytes | None) -> ObjectVersion:
         """The version that holds it. `data_key` is the object's own, if it is known.
 
         Raises:
@@ -33,7 +33,7 @@ class ProvenWrite:
             raise ObjectChangedError(f"{self._name} was changed while it was being rewrapped")
         written = self._copy(now, fresh)
         _open(Envelope.read(written.metadata), self.keys, proven)
-        return VersionSeen(written.etag, written.version_id)
+        return ObjectVersion(written.etag, written.version_id)
 
     def _copy(self, source: StoredObject, fresh: Envelope) -> StoredObject:
         """Carries what the look directly before it showed, and what changed since: that is in the version below ours.

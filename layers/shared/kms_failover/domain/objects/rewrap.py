@@ -15,7 +15,7 @@ from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.objects.keys import Keys
 from kms_failover.domain.objects.known_members import UNCERTAINTIES, not_known, not_wrapped_for, uncertainty_of
-from kms_failover.domain.objects.object_record import Cause, Ledger, ObjectRecord, VersionSeen
+from kms_failover.domain.objects.object_record import Cause, Ledger, ObjectRecord, ObjectVersion
 from kms_failover.domain.objects.proven_write import ProvenWrite
 from kms_failover.domain.objects.rewrap_result import RewrapOutcome, RewrapResult
 from kms_failover.domain.objects.s3_envelope import Envelope
@@ -66,13 +66,13 @@ class RewrapService:
         try:
             stored = self.objects.head(bucket, key)
         except ObjectFormatError as error:
-            record.refuse(VersionSeen(), str(error), still_lack=(self.region,))  # for all that anybody knows
+            record.refuse(ObjectVersion(), str(error), still_lack=(self.region,))  # for all that anybody knows
             return RewrapResult(bucket, key, RewrapOutcome.REFUSED, str(error))
         if stored is None or (stored.size == 0 and not any(name.startswith("x-amz-") for name in stored.metadata)):
-            record.settle(VersionSeen(), {})
+            record.settle(ObjectVersion(), {})
             reason = "there is no such object" if stored is None else "it is empty"
             return RewrapResult(bucket, key, RewrapOutcome.ALREADY, reason)
-        return _Rewrapping(self, record, stored).run()
+        return _RewrapRun(self, record, stored).run()
 
     def record_failure(self, bucket: str, key: str, code: str) -> None:
         """That `rewrap` raised leaves a trace: the object is owed to this region until a later try succeeds."""
@@ -91,7 +91,7 @@ class RewrapService:
 
 
 @dataclass(frozen=True)
-class _Rewrapping:
+class _RewrapRun:
     """One object's turn."""
 
     service: RewrapService
@@ -200,8 +200,8 @@ class _Rewrapping:
     # The ledger
 
     @property
-    def _seen(self) -> VersionSeen:
-        return VersionSeen(self.stored.etag, self.stored.version_id)
+    def _seen(self) -> ObjectVersion:
+        return ObjectVersion(self.stored.etag, self.stored.version_id)
 
     def _lacking(self, envelope: Envelope, *, opens_here: bool) -> tuple[str, ...]:
         """A bundle lacks the wraps that it has not; anything else opens in one region."""

@@ -22,23 +22,23 @@ def is_answered(complaint: Observation, found: Findings, until: datetime, rules:
 
 
 def is_believed(report: Observation, found: Findings) -> bool:
-    return report.source not in DOUBTED or (report.source, report.at) in found.heard
+    return report.source not in DOUBTED or (report.source, report.at) in found.counted
 
 
 def weighed(found: Findings, previous: RegionHealth, rules: Rules, now: datetime) -> Findings:
     """The same, with what follows for those who go on reporting what no round has seen."""
-    if not any(found.said.values()):
+    if not any(found.reported_at.values()):
         return found._replace(doubts=previous.doubts)
     until = run_began(found, rules, now)
     rounds = [probe for probe in reversed(found.rounds) if probe.at < until]
     doubts: list[Doubt] = []
-    heard: set[tuple[Source, datetime]] = set()
-    for source, newest_first in found.said.items():
+    counted: set[tuple[Source, datetime]] = set()
+    for source, newest_first in found.reported_at.items():
         complaints = Complaints(source, newest_first[::-1], rounds, until, rules)
         doubt = complaints.weighed(_doubt(previous.doubts, source))
         doubts += [doubt] if doubt else []
-        heard |= {(source, at) for at in complaints.heard(doubt)}
-    return found._replace(doubts=tuple(doubts), heard=frozenset(heard))
+        counted |= {(source, at) for at in complaints.counted(doubt)}
+    return found._replace(doubts=tuple(doubts), counted=frozenset(counted))
 
 
 def _doubt(doubts: Iterable[Doubt], source: str) -> Doubt | None:

@@ -68,23 +68,24 @@ class Controller:
         self,
         state: ControlState,
         announcer: Announcer,
-        ask_keys: Callable[[tuple[str, ...]], None],
+        check_keys: Callable[[tuple[str, ...]], None],
         clock: Callable[[], datetime],
     ) -> None:
-        """`ask_keys` has the probe ask these key sets' keys at once: a key may have said its last word long ago.
+        """`check_keys` has the probe check the keys of these key sets at once.
 
-        They are asked, and after a while again, as long as one of them has said nothing since its key set is known
-        here, its route has moved, or its region is back.
+        It is called, and after a while again, as long as one of the keys has not been checked since its key set
+        appeared here, its route moved or its region recovered.
         """
         self._state = state
         self._announcing = Announcements(state, announcer, clock)
-        self._ask_keys = ask_keys
+        self._check_keys = check_keys
         self._clock = clock
 
-    def run(self, tell: Callable[[Sequence[Judgement]], None] = lambda _: None) -> tuple[Judgement, ...]:
+    def run(self, on_decided: Callable[[Sequence[Judgement]], None] = lambda _: None) -> tuple[Judgement, ...]:
         """Every key set is decided before any is announced: an announcement that fails or hangs holds nothing up.
 
-        `tell` hears what has been decided, before that. An ExceptionGroup of what failed, at the end.
+        `on_decided` is called once with all judgements, after the last write and before the first announcement. An
+        ExceptionGroup of what failed, at the end.
         """
         key_sets = self._state.key_sets()
         stored = self._state.judgements()  # before the intents: a command raises the version after it has been written
@@ -96,9 +97,9 @@ class Controller:
                 decided.append(self._control(key_set, stored.get(key_set.name), known))
             except Exception as error:  # noqa: BLE001  # raised below, with the others'
                 errors.append(error)
-        tell([each.judgement for each in decided])
+        on_decided([each.judgement for each in decided])
         if to_ask := tuple(each.judgement.key_set for each in decided if each.ask):
-            self._ask_keys(to_ask)
+            self._check_keys(to_ask)
         errors += self._announcing.publish([each.judgement for each in decided if each.announce], known.now)
         if errors:
             raise ExceptionGroup(f"{len(errors)} times a key set could not be controlled or announced", errors)

@@ -1,7 +1,8 @@
 """Who was wrong is doubted: complaints that the probe's rounds contradict, at whatever pace they come.
 
-One caller with a broken line complains for ever. Heard each time, it would keep a region suspect, and agree with every
-blip of the probe. It is heard again after a failed round, or after a pause that grows with each time it was wrong.
+One caller with a broken line complains for ever. If each report counted, it would keep a region suspect, and agree with
+every blip of the probe. Its reports count again after a failed round, or after a pause that grows with each time it
+was wrong.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ KEPT_ANEW_AFTER = timedelta(seconds=60)  # each of which is a write; what came s
 
 
 class Doubt(Model):
-    """How many times in succession one source was wrong; what it said up to `weighed_at` has been weighed."""
+    """How many times in succession one source was wrong; what it reported up to `weighed_at` has been weighed."""
 
     source: str
     wrong: int = Field(0, ge=0)
@@ -31,23 +32,26 @@ class Doubt(Model):
 
 
 class Complaints(NamedTuple):
-    """What one source said, and the rounds before the probe's own run of faults; oldest first, of one window."""
+    """When one source reported a fault, and the rounds before the probe's own run of faults.
+
+    Both oldest first, of one window.
+    """
 
     source: str
-    said: Sequence[datetime]
+    reported_at: Sequence[datetime]
     rounds: Sequence[Round]
     until: datetime
     rules: Rules
 
     def weighed(self, before: Doubt | None) -> Doubt | None:
-        """With each word that rounds have answered: a fault among the next ones confirms it, good ones contradict it.
+        """With each report that rounds have answered: a fault among the next ones confirms it, good ones contradict it.
 
-        Worked example: complaints at 0, 31 and 62 s, all rounds good. The first is heard, and found wrong at 60 s; the
-        second comes after a pause of more than 30 s, is heard, and found wrong at 91 s; from then on a pause of two
-        minutes is asked for, and whoever goes on at this pace is not heard again.
+        Worked example: complaints at 0, 31 and 62 s, all rounds good. The first counts, and is found wrong at 60 s. The
+        second comes after a pause of more than 30 s, counts, and is found wrong at 91 s. From then on a pause of two
+        minutes is asked for, so the reports of whoever goes on at this pace count no more.
         """
         doubt = before
-        for at in self.said:
+        for at in self.reported_at:
             if doubt is not None and at <= doubt.weighed_at:
                 continue
             after = self._rounds_after(at)
@@ -59,17 +63,17 @@ class Complaints(NamedTuple):
                 break
         return doubt
 
-    def heard(self, doubt: Doubt | None) -> frozenset[datetime]:
-        """Those of its words that count."""
+    def counted(self, doubt: Doubt | None) -> frozenset[datetime]:
+        """Those of its reports that count."""
         if doubt is None or not doubt.wrong:
-            return frozenset(self.said)
+            return frozenset(self.reported_at)
         if self._failed_since(doubt.weighed_at, self.until):
-            return frozenset(at for at in self.said if at > doubt.weighed_at)
+            return frozenset(at for at in self.reported_at if at > doubt.weighed_at)
         return frozenset(self._after_a_pause(doubt))
 
     def _after_a_pause(self, doubt: Doubt) -> Iterator[datetime]:
         last, pause, is_new = doubt.weighed_at, pause_after(doubt.wrong), False
-        for at in self.said:
+        for at in self.reported_at:
             if at > doubt.weighed_at:
                 is_new = is_new or at - last > pause
                 last = at
@@ -93,7 +97,7 @@ class Complaints(NamedTuple):
 
 
 def pause_after(wrong: int) -> timedelta:
-    """After which whoever was wrong so many times is heard again."""
+    """After which the reports of whoever was wrong so many times count again."""
     longer: int = PAUSE_GROWS ** max(min(wrong, MOST_WRONG) - 1, 0)
     return min(PAUSE * longer, FORGOTTEN_AFTER)
 

@@ -16,14 +16,14 @@ class Findings(NamedTuple):
     rounds: list[Round]
     key_rounds: list[Round]
     reports: list[Observation]
-    said: dict[Source, list[datetime]]  # faults that are reported, also those taken back; newest first
+    reported_at: dict[Source, list[datetime]]  # faults that are reported, also those taken back; newest first
     last_fault_at: datetime | None
     last_key_fault_at: datetime | None
     key_checked_at: datetime | None
     last_code: str
     refused: bool  # the key's latest check was
     doubts: tuple[Doubt, ...] = ()
-    heard: frozenset[tuple[Source, datetime]] = frozenset()  # of what is said
+    counted: frozenset[tuple[Source, datetime]] = frozenset()  # of `reported_at`
 
 
 def in_time(observations: Iterable[Observation], earliest: datetime, latest: datetime) -> list[Observation]:
@@ -56,7 +56,9 @@ def findings_of(newest_first: Sequence[Observation], previous: RegionHealth) -> 
         rounds=rounds_of(answers),
         key_rounds=rounds_of([o for o in words if o.outcome is not Outcome.REFUSED]),
         reports=list(of_subjects.values()),
-        said={s: [o.at for o in reports if o.source is s and o.outcome is Outcome.REGION_FAULT] for s in DOUBTED},
+        reported_at={
+            s: [o.at for o in reports if o.source is s and o.outcome is Outcome.REGION_FAULT] for s in DOUBTED
+        },
         last_fault_at=_latest(previous.last_fault_at, [o for o in answers if o.outcome in _FAULTS]),
         last_key_fault_at=_latest(previous.last_key_fault_at, [o for o in words if o.outcome in _FAULTS]),
         key_checked_at=_latest(previous.key_checked_at, words),

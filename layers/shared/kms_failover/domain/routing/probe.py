@@ -140,10 +140,10 @@ class ProbeService:
         asked = None
         with run.going_on():
             asked = self._ask_regions(started_at)
-            faults = {region for region in asked.probe_keys if asked.answer_of(region).outcome is Outcome.REGION_FAULT}
-            self._pace.round_found(faults)
-            for region in faults:
-                self._attention.failed(region, asked.at)
+            outcomes = {region: asked.answer_of(region).outcome for region in asked.probe_keys}
+            self._pace.round_found([region for region, found in outcomes.items() if found is Outcome.REGION_FAULT])
+            for region, found in outcomes.items():
+                self._attention.round_found(region, asked.at, found)
             self._write([self._about_region(asked, region) for region in asked.probe_keys], run)
         self._wake(run)
         if asked is not None:

@@ -1,17 +1,18 @@
 """What the probe remembers from one round to the next: which key stands for a region, and what is new."""
 
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import NamedTuple, Self
 
 from kms_failover.domain.key_set import KeySet, MemberKey, Rules
-from kms_failover.domain.routing.doubts import pause_after, times_wrong
+from kms_failover.domain.routing.doubts import Complaints, Doubt
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
+from kms_failover.domain.routing.rounds import Round
 
 WATCH_PERIOD = timedelta(seconds=300)  # since a key set's last key fault; longer than a skipped minute's rounds take
-CONTRADICTED_AFTER = timedelta(seconds=Rules().contradicted_after_seconds)  # a region is asked for all key sets at once
+RULES = Rules()  # a region is asked for all key sets at once, so no key set's own count
 LOOK_BACK = timedelta(seconds=15)  # a report's time is up to 5 s before it is written, and writing takes its time
 
 
@@ -43,13 +44,13 @@ class Attention:
     def __init__(self) -> None:
         self._key_faults: dict[str, datetime] = {}  # the latest, by key set
         self._reports: AbstractSet[tuple[str, datetime]] = frozenset()
-        self._complaints: dict[str, _ReportRun] = {}  # by region
+        self._history: dict[str, _RegionHistory] = defaultdict(_RegionHistory)
 
     def read(self, observations: Sequence[Observation], now: datetime) -> set[str]:
         """Regions of which the data plane reports a fault that an earlier read did not show; all of LOOK_BACK is given.
 
-        Reports are told apart by their times: one may be written seconds after the time that it bears. Callers whom all
-        rounds of a minute have contradicted are not heard until they pause, each time longer: their own way is broken.
+        A report is identified by its region and its time, for it may be written seconds later than that. A report that
+        does not count (`doubts.Complaints`) hastens nothing: then the caller's own network is at fault.
         """
         for o in observations:
             faulty = o.outcome in {Outcome.KEY_FAULT, Outcome.REGION_FAULT, Outcome.REFUSED}
@@ -57,17 +58,16 @@ class Attention:
                 self._key_faults[o.key_set] = max(o.at, self._key_faults.get(o.key_set, o.at))
         faults = (o for o in observations if o.source is Source.DATA_PLANE and o.outcome is Outcome.REGION_FAULT)
         before, self._reports = self._reports, {(o.region, o.at) for o in faults if o.at >= now - LOOK_BACK}
-        new = self._reports - before
-        for region, at in sorted(new, key=lambda report: report[1]):
-            heard_at = min(at, now)
-            known = self._complaints.get(region)
-            self._complaints[region] = known.with_one(heard_at) if known else _ReportRun(heard_at, heard_at)
-        return {region for region, _ in new if now - self._complaints[region].began < CONTRADICTED_AFTER}
+        new = [(region, min(at, now)) for region, at in self._reports - before]
+        for region, at in new:
+            self._history[region].add_report(at)
+        counted = {region: self._history[region].counted(now) for region, _ in new}
+        return {region for region, at in new if at in counted[region]}
 
-    def failed(self, region: str, at: datetime) -> None:
-        """A round has found what callers complain of."""
-        if region in self._complaints:
-            self._complaints[region] = _ReportRun(at, max(at, self._complaints[region].latest))
+    def round_found(self, region: str, at: datetime, outcome: Outcome) -> None:
+        """A round that neither succeeded nor failed says nothing."""
+        if outcome in {Outcome.OK, Outcome.REGION_FAULT}:
+            self._history[region].add_round(Round(at, outcome is Outcome.REGION_FAULT, "", outcome))
 
     def watched(self, now: datetime) -> set[str]:
         """Key sets whose keys are asked in every round."""
@@ -75,15 +75,24 @@ class Attention:
         return set(self._key_faults)
 
 
-class _ReportRun(NamedTuple):
-    """When they began, when the latest came, and how many times in succession no round has found what they say."""
+class _RegionHistory:
+    """The reports and the rounds of one region in the window of the rules, and how often the reports were wrong."""
 
-    began: datetime
-    latest: datetime
-    times: int = 1
+    def __init__(self) -> None:
+        self._reports: list[datetime] = []  # oldest first, as the rounds
+        self._rounds: list[Round] = []
+        self._doubt: Doubt | None = None
 
-    def with_one(self, at: datetime) -> Self:
-        latest, quiet = max(at, self.latest), at - self.latest
-        if quiet <= pause_after(self.times):
-            return self._replace(latest=latest)
-        return type(self)(at, latest, times_wrong(self.times, quiet))
+    def add_report(self, at: datetime) -> None:
+        insort(self._reports, at)
+
+    def add_round(self, found: Round) -> None:
+        self._rounds = [each for each in self._rounds if each.at > found.at - RULES.window]
+        self._rounds.append(found)
+
+    def counted(self, now: datetime) -> frozenset[datetime]:
+        """The times of the reports that count."""
+        self._reports = [at for at in self._reports if at > now - RULES.window]
+        complaints = Complaints(str(Source.DATA_PLANE), self._reports, self._rounds, now, RULES)
+        self._doubt = complaints.weighed(self._doubt)
+        return complaints.counted(self._doubt)

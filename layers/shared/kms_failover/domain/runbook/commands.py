@@ -170,22 +170,27 @@ class Runbook:
                 raise IntentRefusedError(
                     "somebody has just given another order: look at it, and say yours again"
                 ) from error
-        warning = {}
+        unfenced = None
         try:
-            self._fence(key_set)
+            if not self._fence(key_set):
+                unfenced = "others wrote theirs first"
         except Exception as error:  # noqa: BLE001  # the order is given: whatever else fails, the answer says so
-            warning = {"Warning": f"the order is given; one more decision by older ones may follow: {_told(error)}"}
+            unfenced = _described(error)
+        may_follow = "the order is given; one more decision by older ones may follow"
         self._wake_controller()
         return {
             "KeySet": key_set.name,
             "Intent": intent.model_dump(mode="json"),
             "Replaced": replaced.model_dump(mode="json") if replaced.mode is not Mode.AUTOMATIC else None,
             **({"DebtOwedToTarget": counted} if counted is not None else {}),
-            **warning,
+            **({"Warning": f"{may_follow}: {unfenced}"} if unfenced else {}),
         }
 
-    def _fence(self, key_set: KeySet) -> None:
-        """A controller that has decided by older intents can no longer write: after the answer, a hold holds here."""
+    def _fence(self, key_set: KeySet) -> bool:
+        """A controller that has decided by older intents can no longer write: after the answer, a hold holds here.
+
+        False: others wrote first, each time.
+        """
 
         def read() -> Judgement | None:
             return self._state.judgement(key_set.name)
@@ -193,7 +198,11 @@ class Runbook:
         def put(known: Judgement | None) -> None:
             self._state.put_judgement(known.but(version=known.version + 1) if known else self._first(key_set))
 
-        write_over_conflicts(read(), put, read)
+        try:
+            write_over_conflicts(read(), put, read)
+        except WriteConflictError:
+            return False
+        return True
 
     def _key_set(self, name: str) -> KeySet:
         key_sets = self._state.key_sets()
@@ -245,10 +254,10 @@ def _nothing_done_yet() -> Iterator[None]:
     except (UnknownKeySetError, UnreadableItemError, IntentRefusedError):
         raise
     except Exception as error:
-        raise NotBegunError(_told(error)) from error
+        raise NotBegunError(_described(error)) from error
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
