@@ -15,8 +15,12 @@ FAKE = {
 }
 
 
+SETTINGS = ("AWS_", "POWERTOOLS_", "LAMBDA_")
+
+
 def empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_", "LAMBDA_"))]:
+    """Nothing changes where it is so: a thread that reads the environment meanwhile meets a name that goes away."""
+    for name in [name for name in os.environ if name.startswith(SETTINGS) and name not in FAKE]:
         monkeypatch.delenv(name)
-    for name, value in FAKE.items():
-        monkeypatch.setenv(name, value)
+    for name in [name for name, value in FAKE.items() if os.environ.get(name) != value]:
+        monkeypatch.setenv(name, FAKE[name])

@@ -11,6 +11,14 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_the_users() -> Iterator[None]:
+    """Between two tests as well: threads of the one before may still run."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        aws_environment.empty(monkeypatch)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def empty_aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     aws_environment.empty(monkeypatch)

@@ -32,6 +32,11 @@ def _recorder(config: pytest.Config) -> Recorder | None:
     return recorder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_the_users() -> None:
+    """As below."""
+
+
 @pytest.fixture(autouse=True)
 def empty_aws_environment() -> None:
     """In place of the one for all tests: an account and a given endpoint are reached with the user's own settings."""
