@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from kms_failover import FailoverKms
+from kms_failover.domain.data_keys.bundle import Bundle
 from local.cloud.ports import LOOPBACK, free_ports
 from local.cloud.serving import serving
 
@@ -82,12 +85,30 @@ def test_the_data_planes_code_loses_a_region_and_goes_on(
 ) -> None:
     names: dict[str, Any] = {}
 
-    (_, shown), _ = run("docs/data-plane.md", capsys, names)
+    (_, shown), *_ = run("docs/data-plane.md", capsys, names)
 
     facts = names["made"]["KmsFailover"]
     assert (facts["AnsweredBy"], facts["MissingRegions"]) == ("us-west-2", ["us-east-1"])
     assert str(facts) in shown
     assert not logging.getLogger("botocore.parsers").isEnabledFor(logging.DEBUG)
+
+
+def test_the_data_planes_code_says_whom_to_call_for_a_bundle_that_was_tampered_with(
+    local_kms: None, levels: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+    run("docs/data-plane.md", capsys, names)
+    blob = bytearray(names["made"]["CiphertextBlob"])
+    commitment = Bundle.parse(bytes(blob)).commitment
+    blob[blob.index(commitment)] ^= 1
+
+    with (
+        FailoverKms.connect("us-east-1", None, (names["orders"],), settings=names["settings"]) as kms,
+        pytest.raises(ClientError, match="InvalidCiphertextException"),
+    ):
+        names["opened"](kms, bytes(blob))
+
+    assert capsys.readouterr().out.startswith("page a human")
 
 
 def test_no_document_has_code_that_runs_nowhere() -> None:

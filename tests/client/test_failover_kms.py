@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kms_failover.client.failover_kms import FailoverKms
 from kms_failover.client.parameters import MAX_MESSAGE_BYTES
 from kms_failover.domain.data_keys.bundle import Bundle
-from kms_failover.domain.key_set import KeySet
+from kms_failover.domain.key_set import KeySet, KeySets
 from kms_failover.errors import ConfigurationError
 from tests.client.kms_world import CONTEXT, World, code_of, generate, opened
 from tests.domain.strategies import EAST, WEST, arn
@@ -243,15 +243,15 @@ def test_what_connect_cannot_use_is_refused_by_name(wrong: Any) -> None:
         FailoverKms.connect(EAST, None, **wrong)
 
 
-@pytest.mark.parametrize("wrong", ["one", "dicts", "twice"])
+@pytest.mark.parametrize("wrong", ["one", "dicts", "file", "twice"])
 def test_key_sets_that_are_none_are_refused_with_what_would_be(world: World, wrong: str) -> None:
     own = world.key_set
-    key_sets: Any = {"one": own, "dicts": [own.model_dump()], "twice": (own, own)}[wrong]
+    key_sets: Any = {"one": own, "dicts": [own.model_dump()], "file": KeySets(key_sets=(own,)), "twice": (own, own)}[
+        wrong
+    ]
 
-    with FailoverKms.connect(EAST, None, key_sets) as kms:
-        code = code_of(kms.generate_data_key, KeyId="orders", KeySpec="AES_256")
-
-    assert code == "ValidationException"
+    with pytest.raises(ConfigurationError, match="key_sets must "):
+        FailoverKms.connect(EAST, None, key_sets)
 
 
 def test_a_member_key_of_two_key_sets_opens_the_bundles_of_both(world: World) -> None:

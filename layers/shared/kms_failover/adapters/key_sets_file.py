@@ -13,14 +13,14 @@ from kms_failover.domain.problems import problems
 from kms_failover.errors import ConfigurationError
 
 
-def read_key_sets(path: Path) -> KeySets:
+def read_key_sets(path: str | Path) -> KeySets:
     """The file's key sets.
 
     Raises:
         ConfigurationError: one line for each thing that is wrong, `file:line: field: what`, without control characters.
     """
     try:
-        tree, data = _load(path.read_text("utf-8"))
+        tree, data = _load(Path(path).read_text("utf-8"))
     except yaml.MarkedYAMLError as error:
         raise ConfigurationError(shown(f"{path}:{_line_of(error)}: {error.problem or error.context}")) from error
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a date like 2026-13-01
@@ -81,7 +81,7 @@ def _line_of(error: yaml.MarkedYAMLError) -> int:
     return mark.line + 1 if mark else 1
 
 
-def _sentences(path: Path, tree: yaml.Node | None, error: ValidationError) -> Iterator[str]:
+def _sentences(path: str | Path, tree: yaml.Node | None, error: ValidationError) -> Iterator[str]:
     for problem in problems(error):
         line, field = _line(tree, problem.location), problem.field or "the file"
         yield shown(f"{path}:{line}: {field}: {problem.words}")

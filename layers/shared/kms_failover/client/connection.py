@@ -54,10 +54,12 @@ class Connection:
         """Connects `regions` and those of the key sets; ConfigurationError where one would be asked at another's."""
         if settings is not None and not isinstance(settings, Settings):
             raise ConfigurationError(f"settings must be Settings(...), not {settings!r}")
+        if key_sets != ():  # whoever has a KeySet has loaded pydantic
+            key_sets = _key_sets(key_sets)
         self.region = region
         self.settings = settings or Settings()
         self.kms = Regions(self.settings, self._report, session)
-        for name in dict.fromkeys((region, *regions, *_regions_of(key_sets))):
+        for name in dict.fromkeys((region, *regions, *(m.region for one in key_sets for m in one.members))):
             self.kms.expect_own_endpoint(name)
         if deployment:  # its key sets may have a member in any region
             self.kms.expect_no_endpoint_for_all()
@@ -121,7 +123,7 @@ class Connection:
         from kms_failover.client.key_set_memory import KeySetMemory
         from kms_failover.client.routes import NOTHING_KNOWN, RouteReader
 
-        configured = _key_sets(self._configured)
+        configured = self._configured
         folder = self.settings.memory_folder
         memory = KeySetMemory(None if folder is None else Path(folder), self._deployed_as or "", self.region)
         return RouteReader(
@@ -176,7 +178,7 @@ def _refuse(reason: str, model: "OperationModel", **_event: object) -> None:
 
 
 def _key_sets(configured: object) -> "tuple[KeySet, ...]":
-    """ConfigurationError for anything but KeySets of different names; looked at late, for it loads pydantic."""
+    """ConfigurationError for anything but KeySets of different names; it loads pydantic."""
     from kms_failover.domain.key_set import KeySet
 
     key_sets = tuple(configured) if isinstance(configured, list | tuple) else ()
@@ -187,12 +189,6 @@ def _key_sets(configured: object) -> "tuple[KeySet, ...]":
     if len({one.name for one in key_sets}) != len(key_sets):
         raise ConfigurationError("key_sets must have different names")
     return key_sets
-
-
-def _regions_of(key_sets: object) -> list[str]:
-    """As far as they are key sets: what else they may be is said when they are first used."""
-    given = key_sets if isinstance(key_sets, list | tuple) else ()
-    return [member.region for one in given for member in getattr(one, "members", ())]
 
 
 class Regions(dict[str, RegionalKms]):
