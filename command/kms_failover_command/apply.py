@@ -10,10 +10,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kms_failover.adapters.classify import classify
 from kms_failover.adapters.key_look import look
 from kms_failover.adapters.key_set_journal import WRITE, KeySetJournal
 from kms_failover.adapters.key_sets_file import read_key_sets
 from kms_failover.adapters.sent_requests import SentRequests
+from kms_failover.domain.data_keys.fault import FaultClass
 from kms_failover.domain.key_set import KeySet
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.runbook.key_set_plan import KeySetPlan, unreadable_secrets
@@ -117,7 +119,7 @@ def _tell_unread(errors: Sequence[UnreadableItemError]) -> None:
 
 def _unread(request: ApplyRequest, region: str, regions: Sequence[str], error: Exception) -> CommandError:
     lines = [f"{region}: {explained(error, request.deployment, region)}. Nothing was written"]
-    if len(regions) > 1:
+    if len(regions) > 1 and (isinstance(error, ClientError) or classify(error) is FaultClass.REGION):
         lines.append(f"Without --region {region} the others can be written; their tables carry it there later.")
     return CommandError(type(error).__name__, lines, EXIT_FAILED)
 

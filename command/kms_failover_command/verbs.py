@@ -168,7 +168,8 @@ def sweep(**given: Any) -> Answer:
 def completion(shell: str) -> None:
     """Print the script by which SHELL completes verbs, options and regions.
 
-    Put the line of your shell into its start-up file: the first for bash and zsh, the second for fish.
+    Put the line of your shell into its start-up file: the first for bash and zsh, the second for fish. In zsh it
+    stands behind `autoload -Uz compinit && compinit`.
     """
     script = get_completion_class(shell)
     if script is not None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
@@ -38,6 +39,19 @@ def test_what_the_table_has_carried_over_meanwhile_is_no_conflict(
     attended(monkeypatch, "yes\n", lambda: StateTable(operator.tables[WEST], WEST).put_key_set(ours))
 
     assert operator.applies() == 0
+
+
+def test_without_credentials_no_region_can_do_without_another(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    operator.writes(operator.orders())
+
+    assert operator.applies("--yes") == EXIT_FAILED
+    assert "Unable to locate credentials. Nothing was written" in operator.err
+    assert "the others can be written" not in operator.err
 
 
 def test_apply_names_the_region_that_cannot_be_read_and_writes_nothing(operator: Operator) -> None:

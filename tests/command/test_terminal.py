@@ -7,11 +7,13 @@ import sys
 import threading
 from pathlib import Path
 from subprocess import PIPE, Popen
+from types import SimpleNamespace
 
 import pytest
 
-from kms_failover_command import terminal
-from kms_failover_command.outcome import EXIT_FAILED
+from kms_failover_command import program, terminal
+from kms_failover_command.main import main
+from kms_failover_command.outcome import EXIT_FAILED, EXIT_INTERRUPTED
 from tests.domain.strategies import key_set
 
 
@@ -84,3 +86,16 @@ def test_an_output_that_takes_nothing_is_a_failure_in_one_line() -> None:
     assert ended.returncode == EXIT_FAILED
     assert ended.stderr.startswith("kms-failover: the answer could not be written, whatever was done: ")
     assert ended.stderr.count("\n") == 1
+
+
+def test_an_interrupt_while_the_command_loads_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=interrupted), *sys.meta_path])
+    monkeypatch.delitem(sys.modules, program.__name__)
+
+    assert main(["--version"]) == EXIT_INTERRUPTED
+    assert stderr.getvalue() == "kms-failover: interrupted\n"
