@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from kms_failover.domain.data_keys.accounts import curtailed
+from kms_failover.domain.data_keys.accounts import with_allowed_members
 from kms_failover.domain.key_set import KeySet, MemberKey
 from kms_failover.domain.objects.debt import Debt
 from kms_failover.domain.objects.object_record import KEY_SET_UNREAD, NOT_ALLOWED
@@ -65,7 +65,7 @@ def allowed_but_third() -> KeySet:
     """Three members, of which the last is in an account that is not allowed."""
     whole = key_set(THERE, HERE, THIRD)
     foreign = MemberKey(region=THIRD, arn=arn(THIRD).replace("111122223333", "999999999999"))
-    left = curtailed(whole.but(members=(*whole.members[:2], foreign)), frozenset({"111122223333"}))
+    left = with_allowed_members(whole.but(members=(*whole.members[:2], foreign)), frozenset({"111122223333"}))
     assert left is not None
     return left
 

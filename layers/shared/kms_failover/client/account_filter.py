@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 
-from kms_failover.domain.data_keys.accounts import curtailed, refused_members
+from kms_failover.domain.data_keys.accounts import refused_members, with_allowed_members
 from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import ConfigurationError
 
@@ -25,7 +25,7 @@ class AccountFilter:
         """What is left of them. A key set of which nothing is left is left out."""
         given = tuple(key_sets)
         accounts = self._accounts() if given else frozenset[str]()
-        pairs = [(key_set, curtailed(key_set, accounts)) for key_set in given]
+        pairs = [(key_set, with_allowed_members(key_set, accounts)) for key_set in given]
         self._refused = {key_set.name: key_set for key_set, left in pairs if left is None}
         for key_set in given:
             self._tell(key_set, accounts)

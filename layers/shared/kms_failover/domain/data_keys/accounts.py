@@ -26,7 +26,7 @@ def refused_members(key_set: KeySet, accounts: frozenset[str]) -> tuple[MemberKe
     return tuple(member for member in key_set.members if member.account not in accounts)
 
 
-def curtailed(key_set: KeySet, accounts: frozenset[str]) -> KeySet | None:
+def with_allowed_members(key_set: KeySet, accounts: frozenset[str]) -> KeySet | None:
     """The very same where every member is allowed; None where none is."""
     kept = tuple(member for member in key_set.members if member.account in accounts)
     if len(kept) == len(key_set.members):
