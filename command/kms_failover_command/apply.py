@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kms_failover.adapters.aws_config import aws_config
 from kms_failover.adapters.classify import classify
 from kms_failover.adapters.key_look import look
 from kms_failover.adapters.key_set_journal import WRITE, KeySetJournal
@@ -32,7 +32,7 @@ from kms_failover_command.outcome import (
 )
 from kms_failover_command.terminal import agrees, complain, is_attended, notice
 
-PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3})  # seconds; a person waits
+PATIENCE = aws_config(3, attempts=3, read_seconds=10)  # a person waits
 AWS_ERRORS = (ClientError, BotoCoreError, ValueError)  # ValueError: an endpoint URL that is none
 
 type Tell = Callable[[Sequence[str]], None]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kms_failover.adapters.aws_config import aws_config
 from kms_failover.adapters.sent_requests import SentRequests
 from kms_failover.domain.naming import Deployment
 from kms_failover.domain.runbook.commands import CHANGES_INTENT, ActionName
@@ -22,6 +22,7 @@ from kms_failover_command.outcome import (
 )
 from kms_failover_command.terminal import notice
 
+CONNECT_SECONDS = 10  # from wherever the operator is
 RUNBOOK_SECONDS = 130  # longer than the function's own time-out
 READS = frozenset({ActionName.STATUS})
 NOT_BEGUN = frozenset(  # errors of the function after which nothing can have been done: ours, and those of Lambda's
@@ -90,8 +91,8 @@ def payload_of(given: Order) -> dict[str, Any]:
 
 
 def _client(region: str) -> Any:
-    patient = Config(read_timeout=RUNBOOK_SECONDS, retries={"total_max_attempts": 1})  # an order is given once
-    return boto3.client("lambda", region_name=region, config=patient)
+    once = aws_config(CONNECT_SECONDS, attempts=1, read_seconds=RUNBOOK_SECONDS)  # an order is given once
+    return boto3.client("lambda", region_name=region, config=once)
 
 
 def _body(given: Order, raw: bytes, *, failed: bool) -> dict[str, Any]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from kms_failover.domain.runbook.commands import Runbook
 
 AWS_TIMEOUT_SECONDS = 5.0  # for services beside KMS; a function's own time-out is longer
-IMPATIENT_SECONDS = 3.0
+IMPATIENT_SECONDS = 3.0  # of a message: SNS answers in tens of milliseconds, and the next run sends what is left
 PROBE_SECONDS = 1.0  # for what the probe's rounds wait for: with both attempts 2 s of 10, 4 s at the very worst
 PROBE_ATTEMPTS = 2  # a single error of AWS, or a connection that has been closed meanwhile, fails no minute
 COPY_SECONDS = 100  # one CopyObject of up to 5 GB, within the rewrap function's own time-out
@@ -200,8 +200,8 @@ def runbook(place: Place) -> "Runbook":
     from kms_failover.adapters.starter import LambdaStarter
     from kms_failover.domain.runbook.commands import Runbook
 
-    reimport_config = Config(read_timeout=LambdaStarter.PATIENCE_SECONDS, retries={"total_max_attempts": 1})
-    functions = boto3.client("lambda", region_name=place.region, config=reimport_config)
+    once = aws_config(AWS_TIMEOUT_SECONDS, attempts=1, read_seconds=LambdaStarter.PATIENCE_SECONDS)
+    functions = boto3.client("lambda", region_name=place.region, config=once)
     starter = LambdaStarter(functions, _client("stepfunctions", place), place)
     return Runbook(_state(place), starter, _waker(place), now, lambda: _accounts(place))
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from kms_failover.adapters.aws_config import aws_config
 from kms_failover.adapters.classify import code_of
 from kms_failover.domain.key_set import MemberKey
 from kms_failover.domain.runbook.member_check import KeyFacts, Look
 
-PATIENCE = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})  # seconds; a person waits
+PATIENCE = aws_config(3, attempts=2, read_seconds=5)  # a person waits
 
 
 def look(members: Sequence[MemberKey]) -> tuple[Look, ...]:

@@ -14,7 +14,7 @@ MAX_OBSERVATION_PAGES = 4  # of a kind; 2000 of ours have 1 MB, and who may only
 MAX_REPORTS_ASKED_FOR = 240  # by their keys, in a flood: five minutes of four regions, a second's reading
 REPORT_SECONDS = 5.0  # at most one report a region in this time, whatever the traffic
 REPORT_ID = str(Source.DATA_PLANE)
-IGNORED_EVENT_LIFE = timedelta(days=30)
+IGNORED_EVENT_LIFE = timedelta(days=30)  # long enough for somebody to look at `status` once
 
 PROBES, REPORTS, SIGNALS = KINDS = ("observations", "reports", "signals")
 _WRITERS = {Source.PROBE: PROBES, Source.DATA_PLANE: REPORTS}

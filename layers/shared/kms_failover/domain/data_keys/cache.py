@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from kms_failover.domain.data_keys.settings import CacheLimits
 
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = 1.0  # between two looks at all entries: a second beyond its life at most
 DEGRADED_SECONDS = 5.0  # a bundle that lacks a wrap is given out no longer than a breaker stays open
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from datetime import datetime
 from kms_failover.domain.key_material.reimport_request import ReimportRequest
 from kms_failover.domain.key_material.turn import Turn
 
-POLL_SECONDS = 2.0
+POLL_SECONDS = 2.0  # between two looks, each one DescribeKey a key: KMS answers 2,000 a second (facts 2.4)
 POLLS = 15  # facts 1.8: the control plane is consistent after seconds; half a minute, of all keys together
 SETTLING_SECONDS = POLLS * POLL_SECONDS + 5.0  # kept for the polls, the records and the message
 IMPORTING_SECONDS = 25.0  # kept for imports, however slow the looks are: some twenty at KMS's pace (facts 1.1)
