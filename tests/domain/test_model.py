@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ class Lease(Model):
     holder: str = Field("", alias="Holder")
     until: AwareDatetime | None = None
 
+    @cached_property
+    def words(self) -> str:
+        return f"{self.holder} {self.epoch}"
+
 
 LEASE = Lease(epoch=3)
 
@@ -26,6 +31,13 @@ def test_but_changes_the_fields_named_and_no_other() -> None:
 
     assert (changed.epoch, changed.holder, changed.until) == (3, "us-east-1", datetime(2026, 1, 1, tzinfo=UTC))
     assert (LEASE.holder, LEASE.until) == ("", None)
+
+
+def test_but_leaves_out_what_was_worked_out_of_the_old_fields() -> None:
+    lease = Lease(epoch=3)
+    assert lease.words == " 3"
+
+    assert lease.but(epoch=4).words == " 4"
 
 
 @pytest.mark.parametrize("misspelt", ["epcoh", "Holder"])

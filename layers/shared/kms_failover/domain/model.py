@@ -19,7 +19,8 @@ class Model(BaseModel):
         """
         if strange := changes.keys() - type(self).model_fields.keys():
             raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(strange))}")
-        return type(self).model_validate(dict(self) | changes, by_alias=False, by_name=True)
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate(fields | changes, by_alias=False, by_name=True)
 
 
 def at_most(letters: int) -> BeforeValidator:
