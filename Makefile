@@ -45,9 +45,10 @@ simulate: $(VENV)/ready ## failovers in virtual time, every invariant checked: R
 fuzz: $(VENV)/ready ## events nobody has thought of, for every function and parser: RUNS=events a target, SEED=number, ONLY="runbook sweep", SHOW=event
 	@$(VENV)/bin/python -m proofs.fuzz $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(SHOW),--show $(SHOW)) $(ARGS)
 
-nightly: ## what takes hours: a million simulated schedules, 100,000 events a function, the benchmarks; SEED=number
+nightly: ## what takes hours: a million simulated schedules, 100,000 events a function, 20,000 lives of keys, the benchmarks; SEED=number
 	@$(MAKE) --no-print-directory simulate RUNS=1000000
 	@$(MAKE) --no-print-directory fuzz RUNS=100000
+	@KEY_LIVES=20000 $(MAKE) --no-print-directory test ARGS="-n 0 tests/local/test_strict_kms_machine.py"
 	@$(MAKE) --no-print-directory bench
 
 trials: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## time from silence to a changed route, in a local cloud: TRIALS=count, MODES="warm reports", DOCS=1

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from kms_failover.client.failover_kms import FailoverKms
+from kms_failover import FailoverKms
 from proofs.drill.context import Drill, DrillObject
 from proofs.drill.files import Candidate, UnreadableFile, read
 from proofs.drill.opening import encryption_client

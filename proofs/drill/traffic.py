@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kms_failover.client.failover_kms import FailoverKms
+from kms_failover import FailoverKms
 from proofs.drill.aws import Aws, FunctionFailedError
 from proofs.drill.places import DEPLOYMENT, KEY_SET, OTHER, REGIONS
 

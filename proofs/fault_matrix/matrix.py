@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kms_failover.client.failover_kms import FailoverKms
+from kms_failover import FailoverKms
 from kms_failover.domain.data_keys.bundle import Bundle
 from kms_failover.domain.data_keys.settings import Settings
 from kms_failover.domain.key_set import KeySet, MemberKey

@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from kms_failover.client.failover_kms import FailoverKms
+from kms_failover import FailoverKms
 from local.cloud import Faults
 from proofs.drill.aws import Aws
 from proofs.drill.commands import SetUpError
