@@ -17,7 +17,7 @@ from .kms_model import OK, Model, ModelKey
 EAST, WEST = REGIONS = ("us-east-1", "us-west-2")
 MATERIALS = {name: bytes([number]) * 32 for number, name in enumerate("ABC")}
 MOST_KEYS = 4
-SEQUENCES = int(os.environ.get("KEY_LIVES", "600"))  # 2 minutes; `make nightly` asks for many more
+SEQUENCES = int(os.environ.get("KEY_LIVES", "600"))  # a minute; `make nightly` asks for many more
 STEPS = 25
 OAEP = "RSAES_OAEP_SHA_256"
 PAIRS = ReusedPairs()
