@@ -1,6 +1,5 @@
 """What the probe remembers from one round to the next: which key stands for a region, and what is new."""
 
-from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -13,6 +12,7 @@ from kms_failover.domain.routing.rounds import Round
 
 WATCH_PERIOD = timedelta(seconds=300)  # since a key set's last key fault; longer than a skipped minute's rounds take
 RULES = Rules()  # a region is asked for all key sets at once, so no key set's own count
+MOST_REGIONS = 64  # of which reports are kept: KMS is in some forty, and a report can name any
 LOOK_BACK = timedelta(seconds=15)  # a report's time is up to 5 s before it is written, and writing takes its time
 
 
@@ -58,11 +58,13 @@ class Attention:
                 self._key_faults[o.key_set] = max(o.at, self._key_faults.get(o.key_set, o.at))
         faults = (o for o in observations if o.source is Source.DATA_PLANE and o.outcome is Outcome.REGION_FAULT)
         before, self._reports = self._reports, {(o.region, o.at) for o in faults if o.at >= now - LOOK_BACK}
-        new = [(region, min(at, now)) for region, at in self._reports - before]
+        new = {(region, min(at, now).replace(microsecond=0)) for region, at in self._reports - before}
         for region, at in new:
-            self._history[region].add_report(at)
-        counted = {region: self._history[region].counted(now) for region, _ in new}
-        return {region for region, at in new if at in counted[region]}
+            if region in self._history or len(self._history) < MOST_REGIONS:
+                self._history[region].add_report(at)
+        regions = {region for region, _ in new} & self._history.keys()
+        counted = {region: self._history[region].counted(now) for region in regions}
+        return {region for region, at in new if at in counted.get(region, ())}
 
     def round_found(self, region: str, at: datetime, outcome: Outcome) -> None:
         """A round that neither succeeded nor failed says nothing."""
@@ -76,15 +78,18 @@ class Attention:
 
 
 class _RegionHistory:
-    """The reports and the rounds of one region in the window of the rules, and how often the reports were wrong."""
+    """The reports and the rounds of one region in the window of the rules, and how often the reports were wrong.
+
+    Reports are kept to the second, so a flood of them leaves no more than the window has seconds.
+    """
 
     def __init__(self) -> None:
-        self._reports: list[datetime] = []  # oldest first, as the rounds
-        self._rounds: list[Round] = []
+        self._reports: set[datetime] = set()
+        self._rounds: list[Round] = []  # oldest first
         self._doubt: Doubt | None = None
 
     def add_report(self, at: datetime) -> None:
-        insort(self._reports, at)
+        self._reports.add(at)
 
     def add_round(self, found: Round) -> None:
         self._rounds = [each for each in self._rounds if each.at > found.at - RULES.window]
@@ -92,7 +97,7 @@ class _RegionHistory:
 
     def counted(self, now: datetime) -> frozenset[datetime]:
         """The times of the reports that count."""
-        self._reports = [at for at in self._reports if at > now - RULES.window]
-        complaints = Complaints(str(Source.DATA_PLANE), self._reports, self._rounds, now, RULES)
+        self._reports = {at for at in self._reports if at > now - RULES.window}
+        complaints = Complaints(str(Source.DATA_PLANE), sorted(self._reports), self._rounds, now, RULES)
         self._doubt = complaints.weighed(self._doubt)
         return complaints.counted(self._doubt)
