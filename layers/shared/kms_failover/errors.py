@@ -1,6 +1,5 @@
 """Every error that this library raises on its own account; a leaf per distinct reaction."""
 
-import copyreg
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,11 @@ class KmsFailoverError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled and copied with its text and attributes as they are: an exception's own way would call `__init__`."""
-        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]  # not in typeshed
+        return _made, (type(self), self.args), vars(self)
+
+
+def _made(kind: type[KmsFailoverError], args: tuple[object, ...]) -> KmsFailoverError:
+    return kind.__new__(kind, *args)
 
 
 class ConfigurationError(KmsFailoverError):
