@@ -16,7 +16,7 @@ def run(arguments: Sequence[str] | None) -> int:
     except click.UsageError as error:
         return _wrong_usage(error)
     except OutputError as error:
-        complain([f"{PROGRAM}: the answer could not be written, whatever was done: {error}"])
+        complain([f"{PROGRAM}: the answer could not be written: {error}. What the command did stands."])
         return EXIT_FAILED
     except click.Abort:
         complain([f"{PROGRAM}: interrupted"])

@@ -23,11 +23,11 @@ class RegionName(click.ParamType[str]):
         if not value.strip():
             raise click.BadParameter("it is empty: a variable that is not set?", ctx, param)
         if value not in known_regions():
-            unknown = f"no region {value!r} is known here{_hint(value)}"
+            unknown = f"no region {value!r} is known here; {_hint(value)}"
             if not any(re.fullmatch(partition["regionRegex"], value) for partition in _partitions()):
                 raise click.BadParameter(unknown, ctx, param)
             if ctx is None or not ctx.resilient_parsing:
-                complain([f"kms-failover: {unknown}: it is asked all the same"])  # it may be newer than botocore
+                complain([f"kms-failover: {unknown} It is asked all the same."])  # it may be newer than botocore
         return str(value)
 
     def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -36,7 +36,7 @@ class RegionName(click.ParamType[str]):
 
 def _hint(typed: str) -> str:
     near = get_close_matches(typed.lower(), known_regions(), n=2)
-    return f", did you mean {' or '.join(near)}?" if near else ""
+    return f"did you mean {' or '.join(near)}?" if near else "is it newer than the botocore that is installed?"
 
 
 @cache

@@ -108,8 +108,8 @@ def test_the_profile_that_was_typed_signs_though_the_environment_has_credentials
     [
         ("us-east1", "did you mean us-east-1"),
         ("eu-central", "did you mean eu-central-"),
-        ("US-EAST-1", "no region 'US-EAST-1' is known here, did you mean us-east-1 or us-west-1?"),
-        ("mars", "no region 'mars' is known here"),
+        ("US-EAST-1", "no region 'US-EAST-1' is known here; did you mean us-east-1 or us-west-1?"),
+        ("mars", "no region 'mars' is known here; is it newer than the botocore that is installed?"),
         ("--json", "no region '--json' is known here"),
         ("aws-global", "no region 'aws-global' is known here"),
     ],
@@ -146,7 +146,7 @@ def test_a_region_that_botocore_may_be_too_old_for_is_asked_with_a_hint(
     main([*STATUS, "--region", "us-esat-1"])
 
     assert [order.region for order in sent] == ["us-esat-1"]
-    hint = "no region 'us-esat-1' is known here, did you mean us-west-1 or us-east-1?: it is asked all the same"
+    hint = "no region 'us-esat-1' is known here; did you mean us-west-1 or us-east-1? It is asked all the same."
     assert hint in capsys.readouterr().err
 
 
