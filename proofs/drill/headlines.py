@@ -44,7 +44,7 @@ def headlines(report: Mapping[str, Any]) -> list[Headline]:
         Headline(
             seconds(report["detection_seconds"]),
             "until the fault was known for certain",
-            f"the slower region's route changed after {seconds(report['route_change_seconds'])}; no request waits",
+            f"the slower region's route changed after {seconds(report['route_change_seconds'])}; requests went on",
             bad=report["route_change_seconds"] is None,
         ),
         Headline(
