@@ -22,6 +22,7 @@ from kms_failover.domain.key_set import KeySet
 from kms_failover.errors import SeveralMaterialsError, UnreadableItemError
 from local.strict_kms import Installation, ReusedPairs, mock_strict_kms, settle_all
 from local.strict_kms.owner import import_material
+from tests.adapters.tables import create_state_table
 from tests.domain.key_material.reimport_world import WorldTopic
 
 REGION = "eu-west-1"
@@ -47,7 +48,7 @@ class Cloud:
                 "material": {"secret": "material-of-orders"},
             }
         )
-        self.table = table = _table()
+        self.table = table = create_state_table(REGION)
         table.meta.client.meta.events.register("before-call.dynamodb.PutItem", lambda **_: self.writes.append(1))
         self.state = StateTable(table, REGION)
         self.topic = WorldTopic()
@@ -75,18 +76,6 @@ def _record(cloud: Cloud) -> MaterialRecord:
     record = cloud.state.material("orders", REGION)
     assert record is not None
     return record
-
-
-def _table() -> Any:
-    return boto3.resource("dynamodb", region_name=REGION).create_table(
-        TableName="prod-state",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-    )
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from kms_failover.domain.objects.rewrap_result import RewrapOutcome
 from kms_failover.domain.objects.s3_envelope import envelope_commitment
 from kms_failover.domain.routing.route import first_route
 from local.strict_kms import mock_strict_kms
+from tests.adapters.tables import create_state_table
 
 HERE, THERE = "eu-west-1", "us-east-1"
 BUCKET, KEY = "orders-eu-west-1", "2026/11/order 1+1.json"
@@ -48,7 +49,7 @@ class Cloud:
         self.s3: Any = boto3.client("s3", region_name=HERE)
         location: Any = {"LocationConstraint": HERE}
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
-        self.state = StateTable(_table(), HERE)
+        self.state = StateTable(create_state_table(HERE), HERE)
         self.regional = {region: RegionalKms(region, kms, SETTINGS) for region, kms in self.kms.items()}
         self.bundler = Bundler(HERE, self.regional, SETTINGS)
         self.service = RewrapService(
@@ -106,18 +107,6 @@ class Cloud:
 
 def _no_answer(**_: object) -> None:
     raise EndpointConnectionError(endpoint_url="https://kms")
-
-
-def _table() -> Any:
-    return boto3.resource("dynamodb", region_name=HERE).create_table(
-        TableName="prod-state",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-    )
 
 
 @pytest.fixture
