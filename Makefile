@@ -98,7 +98,7 @@ lock-to: $(VENV)/ready
 	  if [ -f $$lock ]; then cp $$lock $(LOCK_FOLDER)/$$(echo $$lock | tr / -); fi; done
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) layers/dependencies/requirements.in -o $(LOCK_FOLDER)/layers-dependencies-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml command/pyproject.toml --no-emit-package kms-failover --extra service --group dev -c $(LOCK_FOLDER)/layers-dependencies-requirements.txt -o $(LOCK_FOLDER)/requirements-dev.txt
-	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/requirements.in -o $(LOCK_FOLDER)/local-requirements.txt
+	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/requirements.in --override local/overrides.txt -o $(LOCK_FOLDER)/local-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) local/sam-requirements.in -o $(LOCK_FOLDER)/local-sam-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) benchmarks/requirements.in -o $(LOCK_FOLDER)/benchmarks-requirements.txt
 	@$(VENV)/bin/uv $(LOCK) $(if $(UPGRADE),--upgrade) tests/clients/requirements.in -o $(LOCK_FOLDER)/tests-clients-requirements.txt

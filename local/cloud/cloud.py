@@ -1,4 +1,4 @@
-"""The local cloud: ministack and a strict KMS, each behind a fault injector."""
+"""The local cloud: ministack, a strict KMS and a strict S3, behind fault injectors."""
 
 import json
 import os
@@ -118,7 +118,7 @@ def plans(addresses: Addresses, kms_options: Sequence[str]) -> tuple[Plan, ...]:
         Plan(
             "ministack",
             f"{__package__}.gateway",
-            (*_port(addresses.gateway), "--kms", addresses.kms),
+            (*_port(addresses.gateway), "--kms", addresses.kms, "--s3", addresses.s3),
             f"{addresses.gateway}/_local/health",
         ),
         Plan(
@@ -126,6 +126,13 @@ def plans(addresses: Addresses, kms_options: Sequence[str]) -> tuple[Plan, ...]:
             "local.strict_kms",
             ("--host", LOOPBACK, *_port(addresses.kms), "--account-id", ACCOUNT, "--events-url", events, *kms_options),
             f"{addresses.kms}/_strict_kms/health",
+        ),
+        Plan(
+            "strict-s3",
+            "local.strict_s3",
+            # through the front, so that a region whose KMS is silent is silent for S3 as well
+            ("--host", LOOPBACK, *_port(addresses.s3), "--kms-url", addresses.kms_front, "--events-url", events),
+            f"{addresses.s3}/_strict_s3/health",
         ),
         _front("front", addresses.front, addresses.gateway),
         _front("front-kms", addresses.kms_front, addresses.gateway),
@@ -144,11 +151,11 @@ def _port(address: str) -> tuple[str, str]:
 def _choose_addresses(port: int | None) -> Addresses:
     if port is not None:
         require_free(port)
-    chosen = free_ports(4)
+    chosen = free_ports(5)
     if port is not None:
         chosen[0] = port
-    front, kms_front, gateway, kms = (f"http://{LOOPBACK}:{one}" for one in chosen)
-    return Addresses(front=front, kms_front=kms_front, gateway=gateway, kms=kms)
+    front, kms_front, gateway, kms, s3 = (f"http://{LOOPBACK}:{one}" for one in chosen)
+    return Addresses(front=front, kms_front=kms_front, gateway=gateway, kms=kms, s3=s3)
 
 
 def _prepare(folder: Path) -> Path:

@@ -2,11 +2,14 @@
 
 `python -m local.cloud.front --port 4500 --upstream http://127.0.0.1:4599`
 
-Five things differ from microburst's own command, each found by trying 0.10.0:
+Eight things differ from microburst's own command, each found by trying 0.10.0:
 - it sleeps for `timeout_ms` and goes on sleeping after the rule is gone and after the client has left;
 - it rewrites `Host`, which is signed, and which Function URLs are told apart by;
 - it drops `Content-Length` from answers, without which S3 clients cannot tell that a body is whole;
 - it opens at most 100 connections to its upstream, aiohttp's default, so the 101st long call waits for the others;
+- it takes the dots out of a path, `/bucket/../x`, which is the name of another object;
+- it answers 404 to a path with a newline in it, which is an object's name like any other;
+- it gives a body without a Content-Type one, which S3 keeps with the object;
 - its first request loads the models of all AWS services, to know their host names, and blocks all others for 3 to 6 s.
 """
 
@@ -16,6 +19,7 @@ import logging
 from typing import Any
 
 import aiohttp
+import yarl
 from aiohttp import web
 from microburst import forward
 from microburst.app import make_app
@@ -57,15 +61,30 @@ class Rules(RuleEngine):  # type: ignore[misc]  # its base is untyped
         return result
 
 
+class LiteralPaths:
+    """A session that takes a URL as it is written: an object may be named `a/../b`."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    def request(self, method: str, url: str, **options: Any) -> Any:
+        return self._session.request(method, yarl.URL(url, encoded=True), **options)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
 class FaithfulUpstream(Upstream):  # type: ignore[misc]  # its base is untyped
-    """Passes `Host` on as signed, over as many connections as there are calls."""
+    """Passes `Host` and the path on as signed, over as many connections as there are calls."""
 
     async def start(self) -> None:
-        self.session = aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, connect=CONNECT_SECONDS),
             auto_decompress=False,
+            skip_auto_headers=("Content-Type", "Accept", "Accept-Encoding", "User-Agent"),
         )
+        self.session = LiteralPaths(session)
 
     def _outbound_headers(self, request: web.Request) -> dict[str, str]:
         headers: dict[str, str] = super()._outbound_headers(request)
@@ -91,6 +110,7 @@ def make_front(upstream: str) -> web.Application:
     host._endpoint_prefix_map = dict  # noqa: SLF001 - no AWS host name ever comes to a loopback address
     timeout.apply = hold  # microburst looks its effects up at each call; it has no other place to register one
     front: web.Application = make_app(microburst)
+    front.router.add_route("*", "/{path:(?s:.*)}", microburst.handle_proxy)
     return front
 
 

@@ -1,4 +1,4 @@
-"""ministack with its gaps closed: `python -m local.cloud.gateway --port 4566 --kms http://127.0.0.1:4599`.
+"""ministack with its gaps closed: `python -m local.cloud.gateway --port 4566 --kms http://127.0.0.1:4599 --s3 …`.
 
 Served by hypercorn, as ministack's own command does it, and set up from the same environment variables.
 """
@@ -17,22 +17,23 @@ KEEP_ALIVE_SECONDS = 75  # ministack's own; botocore reuses connections for 60
 BACKLOG = 1024
 
 
-async def serve(port: int, kms_url: str) -> None:
+async def serve(port: int, kms_url: str, s3_url: str) -> None:
     config = Config()
     config.bind = [f"{LOOPBACK}:{port}"]
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.backlog = BACKLOG
     forever = asyncio.Event()
     # with a trigger of our own hypercorn leaves SIGTERM alone, and its default suits a process without state
-    await hypercorn_serve(close_gaps(ministack, kms_url=kms_url), config, shutdown_trigger=forever.wait)
+    await hypercorn_serve(close_gaps(ministack, kms_url=kms_url, s3_url=s3_url), config, shutdown_trigger=forever.wait)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.cloud.gateway")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--kms", required=True, help="the base URL of the strict KMS")
+    parser.add_argument("--s3", required=True, help="the base URL of the strict S3")
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.kms))
+    asyncio.run(serve(options.port, options.kms, options.s3))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 from .identity import is_running
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Addresses:
     kms_front: str
     gateway: str
     kms: str
+    s3: str
 
 
 @dataclass(frozen=True)

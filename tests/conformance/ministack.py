@@ -28,7 +28,7 @@ def ministack() -> Iterator[Target]:
     """Raises FileNotFoundError where `make` has not set up the local cloud's tools."""
     (port,) = free_ports(1)
     url = f"http://{LOOPBACK}:{port}"
-    addresses = Addresses(front=url, kms_front=url, gateway=url, kms=url)
+    addresses = Addresses(front=url, kms_front=url, gateway=url, kms=url, s3=url)
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "tmp").mkdir()

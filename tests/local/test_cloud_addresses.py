@@ -11,7 +11,11 @@ from local.cloud.ports import LOOPBACK, PortBusyError, free_ports, require_free
 from local.cloud.state import Addresses
 
 ADDRESSES = Addresses(
-    front="http://127.0.0.1:1", kms_front="http://127.0.0.1:2", gateway="http://127.0.0.1:3", kms="http://127.0.0.1:4"
+    front="http://127.0.0.1:1",
+    kms_front="http://127.0.0.1:2",
+    gateway="http://127.0.0.1:3",
+    kms="http://127.0.0.1:4",
+    s3="http://127.0.0.1:5",
 )
 USERS_OWN = {
     "PATH": "/bin",

@@ -13,7 +13,9 @@ from local.cloud.identity import identity, identity_from_stat, is_running
 from local.cloud.processes import end
 from local.cloud.state import Addresses, CloudState, Process, read_state, write_state
 
-ADDRESSES = Addresses(front="http://127.0.0.1:1", kms_front="http://127.0.0.1:2", gateway="http://127.0.0.1:3", kms="")
+ADDRESSES = Addresses(
+    front="http://127.0.0.1:1", kms_front="http://127.0.0.1:2", gateway="http://127.0.0.1:3", kms="", s3=""
+)
 
 
 def a_process(pid: int = 1, text: str = "one") -> Process:

@@ -10,15 +10,17 @@ from . import (
     global_tables,
     kms_calls,
     map_runs,
-    object_defaults,
-    object_encryption,
-    object_events,
-    object_replicas,
+    object_calls,
+    objects_within,
     pseudo_parameters,
     reserved_concurrency,
     shared_layers,
     ssm_documents,
 )
+from .forwarded_calls import ForwardedCalls
+from .kms_calls import StrictKms
+from .object_calls import StrictS3Calls, with_strict_s3
+from .objects_within import ObjectsWithin
 from .routes import add_routes
 
 GAPS = (
@@ -31,17 +33,16 @@ GAPS = (
     generated_names,
     global_tables,
     map_runs,
-    object_encryption,
-    object_defaults,
-    object_replicas,
-    object_events,
     ssm_documents,
 )
 
 
-def close_gaps(ministack: Any, *, kms_url: str) -> Any:
+def close_gaps(ministack: Any, *, kms_url: str, s3_url: str) -> Any:
     """The ASGI application to serve instead of `ministack`. Call it once, before the first request."""
     for gap in GAPS:
         gap.install()
-    kms_calls.install(kms_url)
-    return add_routes(ministack)
+    kms = StrictKms(kms_url)
+    kms_calls.install(kms)
+    object_calls.install(StrictS3Calls(s3_url))
+    objects_within.install(ObjectsWithin(s3_url))
+    return add_routes(with_strict_s3(ministack), ForwardedCalls(kms))

@@ -6,12 +6,15 @@ key behaves as under the default policy, which leaves all to IAM.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services.cloudformation import provisioners
+
+from local.strict_s3.forwarding import ON_BEHALF_OF
 
 from .kms_requests import condition_keys, key_id_in, re_encrypt_checks
 
@@ -28,7 +31,8 @@ class StrictKms:
         self._session: aiohttp.ClientSession | None = None
 
     async def handle(self, method: str, _path: str, headers: Any, body: bytes, _query: Any) -> Any:
-        if operation(headers) == RE_ENCRYPT and (refusal := _refuse_re_encrypt(headers, body)):
+        is_forwarded = ON_BEHALF_OF in headers  # asked already
+        if operation(headers) == RE_ENCRYPT and not is_forwarded and (refusal := _refuse_re_encrypt(headers, body)):
             return refusal
         if self._session is None:  # it belongs to the loop that handles requests
             timeout = aiohttp.ClientTimeout(total=SECONDS)
@@ -45,22 +49,32 @@ def operation(headers: Any) -> str:
 
 
 def _refuse_re_encrypt(headers: Any, body: bytes) -> Any:
+    return refusal_of_re_encrypt(app.extract_access_key_id(headers, {}) or "", body, {})
+
+
+def refusal_of_re_encrypt(access_key: str, body: bytes, context: Mapping[str, str]) -> Any:
+    """The answer where one of the two actions is denied, else None. `context` holds condition keys of the call."""
     region, account = responses.get_region(), responses.get_account_id()
-    access_key = _access_key(headers)
     for action, arn in re_encrypt_checks(json.loads(body or b"{}"), region, account):
-        if denied := iam_evaluator.enforce(access_key, action, "kms", region, resource_arn=arn):
-            message = f"User: {denied.principal_arn} is not authorized to perform: {action} on resource: {arn}"
-            return responses.error_response_json("AccessDeniedException", message, 400)
+        if refusal := refusal_of(access_key, action, arn, context):
+            return refusal
     return None
 
 
-def _access_key(headers: Any) -> str:
-    access_key: str = app.extract_access_key_id(headers, {}) or ""
-    return access_key
+def refusal_of(access_key: str, action: str, arn: str, context: Mapping[str, Any]) -> Any:
+    """KMS's answer where IAM denies it, else None."""
+    denied = iam_evaluator.enforce(
+        access_key, action, "kms", responses.get_region(), resource_arn=arn, service_context=dict(context)
+    )
+    if not denied:
+        return None
+    principal = getattr(denied, "principal_arn", access_key)
+    message = f"User: {principal} is not authorized to perform: {action} on resource: {arn}"
+    return responses.error_response_json("AccessDeniedException", message, 400)
 
 
-def install(url: str) -> None:
-    app.SERVICE_HANDLERS["kms"] = StrictKms(url).handle
+def install(kms: StrictKms) -> None:
+    app.SERVICE_HANDLERS["kms"] = kms.handle
     for name in TYPES:  # ministack would make a key that nobody can use; so it refuses the template instead
         provisioners._RESOURCE_HANDLERS.pop(name, None)  # ministack's register
     # ministack's own keys have policies, the strict KMS's are not known to it

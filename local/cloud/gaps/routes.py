@@ -1,23 +1,32 @@
-"""Addresses of our own beside ministack's: the health of the whole, and events of AWS services."""
+"""Addresses of our own beside ministack's: the health of the whole, events of AWS services, calls of a service."""
 
 import json
 from typing import Any
 
+from local.strict_s3.forwarding import ON_BEHALF_OF
+
 from .aws_events import put_aws_event
 from .event_shape import BadEventError
+from .forwarded_calls import ForwardedCalls
 
 LARGEST_EVENT_BYTES = 1 << 20  # EventBridge's own limit for an entry [AWS docs: eb-quota]
 
 
-def add_routes(ministack: Any) -> Any:
+def add_routes(ministack: Any, forwarded: ForwardedCalls) -> Any:
     async def gateway(scope: Any, receive: Any, send: Any) -> None:
-        match scope.get("path") if scope["type"] == "http" else None:
-            case "/_local/health":
-                await _answer(send, 200, {"status": "ok"})
-            case "/_local/events":
-                await _accept_event(receive, send)
-            case _:
-                await ministack(scope, receive, send)
+        if scope["type"] != "http":
+            await ministack(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["path"] == "/_local/health":
+            await _answer(send, 200, {"status": "ok"})
+        elif scope["path"] == "/_local/events":
+            await _accept_event(receive, send)
+        elif ON_BEHALF_OF in headers:
+            status, answered, body = await forwarded.handle(headers, await _body(receive))
+            await _send(send, status, [(name.encode(), value.encode()) for name, value in answered.items()], body)
+        else:
+            await ministack(scope, receive, send)
 
     return gateway
 
@@ -43,6 +52,9 @@ async def _body(receive: Any) -> bytes:
 
 
 async def _answer(send: Any, status: int, content: object) -> None:
-    headers = [(b"content-type", b"application/json")]
+    await _send(send, status, [(b"content-type", b"application/json")], json.dumps(content).encode())
+
+
+async def _send(send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+    await send({"type": "http.response.body", "body": body})

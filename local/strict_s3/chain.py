@@ -1,0 +1,101 @@
+"""The way of a request through LocalStack's handlers: those that S3 needs, and none of its other services."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from localstack.aws import handlers
+from localstack.aws.api import RequestContext
+from localstack.aws.gateway import Gateway
+from localstack.aws.handlers.service import SkeletonHandler
+from localstack.aws.skeleton import Skeleton
+from localstack.aws.spec import load_service
+from localstack.services.s3.utils import s3_response_handler
+from pydantic import ValidationError
+
+from .caller import Caller, acting_for, principal_of
+from .provider import StrictS3
+from .settings import LiveSettings
+
+OK = 200
+ERROR_INSIDE = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InternalError</Code><Message>We encountered an internal '
+    b"error. Please try again.</Message><RequestId>656c76696e6727</RequestId></Error>"
+)
+
+
+class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
+    def __init__(self, provider: StrictS3, settings: LiveSettings) -> None:
+        super().__init__(context_class=RequestContext)
+        self._service = load_service("s3")
+        self._settings = settings
+        self._limits = provider.limits
+        self._answer = SkeletonHandler(Skeleton(self._service, provider))
+        handlers.modify_service_response.append("s3", s3_response_handler)
+        self.request_handlers.extend(
+            [
+                self._serve_own_addresses,
+                self._name_the_service,
+                handlers.parse_service_name,
+                handlers.parse_pre_signed_url_request,
+                handlers.inject_auth_header_if_missing,
+                handlers.add_region_from_header,
+                handlers.add_account_id,
+                handlers.parse_service_request,
+                self._answer_for_the_caller,
+            ]
+        )
+        self.exception_handlers.extend(
+            [handlers.log_exception, handlers.handle_service_exception, handlers.handle_internal_failure]
+        )
+        self.response_handlers.append(handlers.modify_service_response)
+
+    def _name_the_service(self, _chain: Any, context: Any, _response: Any) -> None:
+        context.service = self._service
+
+    def _answer_for_the_caller(self, chain: Any, context: Any, response: Any) -> None:
+        principal = principal_of(context.request.headers.get("Authorization", ""))
+        request = context.service_request or {}
+        given = encryption_context_in(request.get("SSEKMSEncryptionContext"))
+        self._limits.check(context.operation.name, context, request)
+        with acting_for(Caller(principal, given)):
+            self._answer(chain, context, response)
+        self._put_error_inside(context.operation.name, response)
+
+    def _put_error_inside(self, operation: str, response: Any) -> None:
+        """What S3 may do after it has begun to answer [AWS docs: API_CopyObject]; the change itself was made."""
+        if response.status_code == OK and self._settings.take_error(operation):
+            response.set_response(ERROR_INSIDE)
+
+    def _serve_own_addresses(self, chain: Any, context: Any, response: Any) -> None:
+        match context.request.path:
+            case "/_strict_s3/health":
+                _answer_json(response, 200, {"status": "ok"})
+            case "/_strict_s3/settings":
+                _answer_json(response, *self._settings_after(context.request))
+            case _:
+                return
+        chain.stop()
+
+    def _settings_after(self, request: Any) -> tuple[int, Any]:
+        if request.method != "PUT":
+            return 200, self._settings.now.model_dump(mode="json")
+        try:
+            return 200, self._settings.change(json.loads(request.get_data() or b"{}")).model_dump(mode="json")
+        except (ValidationError, ValueError, TypeError) as error:
+            return 400, {"message": str(error)}
+
+
+def encryption_context_in(header: str | None) -> dict[str, str]:
+    """Of `x-amz-server-side-encryption-context`: base64 of JSON. Empty where none can be read."""
+    try:
+        given = json.loads(base64.b64decode(header or "", validate=True) or b"{}")
+    except (binascii.Error, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
+
+
+def _answer_json(response: Any, status: int, content: Any) -> None:
+    response.status_code = status
+    response.set_json(content)
