@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any, Self
 
 from .environment import ACCOUNT, client_environment, client_settings, server_environment
 from .faults import Faults
+from .object_store import ObjectStore
 from .ports import LOOPBACK, free_ports, require_free
 from .processes import READY_SECONDS, ChildProcess, Plan, end, launch
 from .state import Addresses, CloudState
@@ -25,13 +27,22 @@ class LocalCloud:
     """Runs as long as the `with` block, and never longer than this process, however that ends.
 
     `folder` is emptied first and holds everything the cloud writes: `logs/` stays, `run/` goes at the end.
-    `kms_options` are those of `python -m local.strict_kms`, latency and quotas for two.
+    `kms_options` are those of `python -m local.strict_kms`, latency and quotas for two. `python` is the interpreter of
+    the tools' environment, for a caller that runs in another.
     Raises PortBusyError for a `port` that is taken, StartError when a process does not become ready.
     """
 
-    def __init__(self, *, folder: Path, port: int | None = None, kms_options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        port: int | None = None,
+        kms_options: Sequence[str] = (),
+        python: str = sys.executable,
+    ) -> None:
         self._folder = folder.resolve()
         self._port = port
+        self._python = python
         self._kms_options = (*KMS_OPTIONS, *kms_options)
 
     def __enter__(self) -> Self:
@@ -88,12 +99,15 @@ class LocalCloud:
         self._running: list[ChildProcess] = []
         self.addresses = _choose_addresses(self._port)
         self.faults = Faults(front=self.addresses.front, kms_front=self.addresses.kms_front)
+        self.objects = ObjectStore(self.addresses.s3)
         logs = _prepare(self._folder)
         environment = server_environment(self.addresses, os.environ, self._folder / "run")
         deadline = time.monotonic() + READY_SECONDS
         try:
             for plan in plans(self.addresses, self._kms_options):
-                self._running.append(launch(plan, environment=environment, logs=logs, lifeline=lifeline))
+                self._running.append(
+                    launch(plan, python=self._python, environment=environment, logs=logs, lifeline=lifeline)
+                )
             for one in self._running:
                 one.wait_until_ready(deadline)
         except BaseException:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -70,11 +69,13 @@ class ChildProcess:
         return "\n".join([f"The end of {self._log}:", *(f"  {line}" for line in lines)])
 
 
-def launch(plan: Plan, *, environment: Mapping[str, str], logs: Path, lifeline: int | None) -> ChildProcess:
+def launch(
+    plan: Plan, *, python: str, environment: Mapping[str, str], logs: Path, lifeline: int | None
+) -> ChildProcess:
     """Starts it as the leader of a group of its own: a Ctrl-C at the terminal reaches us only, and we decide."""
     log = logs / f"{plan.name}.log"
     command = [
-        sys.executable,
+        python,
         "-m",
         f"{__package__}.child",
         NO_LIFELINE if lifeline is None else str(lifeline),

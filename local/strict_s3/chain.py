@@ -79,6 +79,8 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
         chain.stop()
 
     def _settings_after(self, request: Any) -> tuple[int, Any]:
+        if request.method == "DELETE":
+            self._settings.reset()
         if request.method != "PUT":
             return 200, self._settings.now.model_dump(mode="json")
         try:

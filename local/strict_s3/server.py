@@ -14,7 +14,7 @@ from .chain import S3Gateway
 from .events import Event, ObjectEvents
 from .kms_keys import KmsKeys
 from .provider import StrictS3
-from .settings import LiveSettings, Settings
+from .settings import LiveSettings
 from .storage import EncryptedStore
 
 KEEP_ALIVE_SECONDS = 75
@@ -23,7 +23,7 @@ THREADS = 64
 
 
 async def serve(host: str, port: int, kms_url: str, events_url: str | None, folder: Path) -> None:
-    settings = LiveSettings(Settings())
+    settings = LiveSettings()
     keys = KmsKeys(kms_url, settings)
     poster = EventPoster(events_url) if events_url else None
     events = ObjectEvents(poster.publish if poster is not None else _nowhere)

@@ -1,4 +1,4 @@
-"""What can be set while the server runs: `PUT /_strict_s3/settings` with the changed fields as JSON."""
+"""What can be set while the server runs: `PUT /_strict_s3/settings` with the changed fields as JSON, DELETE for all."""
 
 from enum import StrEnum
 from threading import Lock
@@ -62,8 +62,8 @@ class Settings(BaseModel):
 class LiveSettings:
     """The settings in force."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
+        self._settings = Settings()
         self._lock = Lock()
 
     @property
@@ -75,6 +75,10 @@ class LiveSettings:
         with self._lock:
             self._settings = Settings.model_validate(self._settings.model_dump() | changes)
             return self._settings
+
+    def reset(self) -> None:
+        with self._lock:
+            self._settings = Settings()
 
     def take_error(self, operation: str) -> bool:
         """True where this call is to end with an error inside 200; one fewer is left then."""
