@@ -27,7 +27,7 @@ help: ## list the commands
 drill: $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the main job on real files, in a local cloud: DATA=folder, FILES=count, SHORT=1
 	@$(TOOLS)/bin/python -m proofs.drill --no-build --sam $(CURDIR)/$(SAM)/bin/sam $(if $(DATA),--data "$(DATA)") $(if $(FILES),--files $(FILES)) $(if $(SHORT),--short)
 
-test: $(VENV)/ready ## all tests, on every processor; ARGS for pytest ("-n 0": in one process)
+test: $(VENV)/ready $(TOOLS)/ready ## all tests, on every processor; ARGS for pytest ("-n 0": in one process)
 	@$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 clients: $(CLIENTS)/ready ## real clients (Encryption SDK, S3 and DynamoDB Encryption Clients) through an outage; ARGS for pytest

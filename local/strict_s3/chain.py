@@ -14,8 +14,11 @@ from localstack.aws.spec import load_service
 from localstack.services.s3.utils import s3_response_handler
 from pydantic import ValidationError
 
+from local.strict_kms.calls import CallLedger
+
 from .caller import Caller, acting_for, principal_of
 from .provider import StrictS3
+from .regions import redirect
 from .settings import LiveSettings
 
 OK = 200
@@ -31,6 +34,7 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
         self._service = load_service("s3")
         self._settings = settings
         self._limits = provider.limits
+        self._calls = CallLedger()
         self._answer = SkeletonHandler(Skeleton(self._service, provider))
         handlers.modify_service_response.append("s3", s3_response_handler)
         self.request_handlers.extend(
@@ -55,12 +59,16 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
         context.service = self._service
 
     def _answer_for_the_caller(self, chain: Any, context: Any, response: Any) -> None:
+        if redirect(context, response):
+            return
         principal = principal_of(context.request.headers.get("Authorization", ""))
         request = context.service_request or {}
         given = encryption_context_in(request.get("SSEKMSEncryptionContext"))
         self._limits.check(context.operation.name, context, request)
         with acting_for(Caller(principal, given)):
             self._answer(chain, context, response)
+        refusal = context.service_exception
+        self._calls.record(context.region, context.operation.name, None if refusal is None else refusal.code)
         self._put_error_inside(context.operation.name, response)
 
     def _put_error_inside(self, operation: str, response: Any) -> None:
@@ -72,6 +80,8 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
         match context.request.path:
             case "/_strict_s3/health":
                 _answer_json(response, 200, {"status": "ok"})
+            case "/_strict_s3/calls":
+                _answer_json(response, 200, {"calls": self._calls.snapshot()})
             case "/_strict_s3/settings":
                 _answer_json(response, *self._settings_after(context.request))
             case _:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import Stores
+from .conftest import AWAY, HOME, Stores
 
 
 @pytest.fixture
@@ -114,3 +114,20 @@ def test_a_wrong_setting_is_refused_and_changes_nothing(stores: Stores, change: 
     with pytest.raises(ValueError, match=reason):
         stores.settings.change(bucket_key_seconds=7, **change)
     assert stores.settings.settings() == before
+
+
+@pytest.mark.parametrize("call", ["get_object", "head_object"])
+def test_a_bucket_is_asked_in_its_own_region(stores: Stores, bucket: str, call: str) -> None:
+    """The client follows the redirect; that there was one is seen from where S3 was asked."""
+    stores.s3().put_object(Bucket=bucket, Key="a", Body=b"x")
+    away = stores.s3(AWAY)
+    regions: list[str] = []
+    away.meta.events.register("before-send.s3", lambda request, **_: regions.append(_region_of(request)))
+    answer = getattr(away, call)(Bucket=bucket, Key="a")
+    assert answer["ContentLength"] == 1
+    assert (regions[0], regions[-1]) == (AWAY, HOME)
+
+
+def _region_of(request: Any) -> str:
+    region: str = request.headers["Authorization"].decode().split("/")[2]
+    return region
