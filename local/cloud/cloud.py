@@ -145,7 +145,10 @@ def plans(addresses: Addresses, kms_options: Sequence[str]) -> tuple[Plan, ...]:
             "strict-s3",
             "local.strict_s3",
             # through the front, so that a region whose KMS is silent is silent for S3 as well
-            ("--host", LOOPBACK, *_port(addresses.s3), "--kms-url", addresses.kms_front, "--events-url", events),
+            (
+                *("--host", LOOPBACK, *_port(addresses.s3), "--account-id", ACCOUNT),
+                *("--kms-url", addresses.kms_front, "--events-url", events),
+            ),
             f"{addresses.s3}/_strict_s3/health",
         ),
         _front("front", addresses.front, addresses.gateway),

@@ -18,7 +18,9 @@ def main(argv: list[str] | None = None) -> None:
         from .server import serve  # noqa: PLC0415 - as above
 
         try:
-            asyncio.run(serve(chosen.host, chosen.port, chosen.kms_url, chosen.events_url, Path(folder)))
+            asyncio.run(
+                serve(chosen.host, chosen.port, chosen.account_id, chosen.kms_url, chosen.events_url, Path(folder))
+            )
         except OSError as error:
             sys.exit(f"strict S3 cannot listen on {chosen.host}:{chosen.port}: {error.strerror}")
 
@@ -27,6 +29,7 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.strict_s3", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=4598)
+    parser.add_argument("--account-id", default="000000000000", help="that owns all buckets")
     parser.add_argument("--kms-url", required=True, help="the KMS that server-side encryption asks")
     parser.add_argument("--events-url", help="where S3's events are posted, each as EventBridge delivers it")
     parser.add_argument(

@@ -29,8 +29,9 @@ ERROR_INSIDE = (
 
 
 class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
-    def __init__(self, provider: StrictS3, settings: LiveSettings) -> None:
+    def __init__(self, provider: StrictS3, settings: LiveSettings, account: str) -> None:
         super().__init__(context_class=RequestContext)
+        self._account = account
         self._service = load_service("s3")
         self._settings = settings
         self._limits = provider.limits
@@ -45,7 +46,7 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
                 handlers.parse_pre_signed_url_request,
                 handlers.inject_auth_header_if_missing,
                 handlers.add_region_from_header,
-                handlers.add_account_id,
+                self._name_the_account,
                 handlers.parse_service_request,
                 self._answer_for_the_caller,
             ]
@@ -57,6 +58,10 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
 
     def _name_the_service(self, _chain: Any, context: Any, _response: Any) -> None:
         context.service = self._service
+
+    def _name_the_account(self, _chain: Any, context: Any, _response: Any) -> None:
+        """LocalStack would read another account out of each role's access key."""
+        context.account_id = self._account
 
     def _answer_for_the_caller(self, chain: Any, context: Any, response: Any) -> None:
         if redirect(context, response):

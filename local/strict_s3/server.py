@@ -22,13 +22,13 @@ BACKLOG = 1024
 THREADS = 64
 
 
-async def serve(host: str, port: int, kms_url: str, events_url: str | None, folder: Path) -> None:
+async def serve(host: str, port: int, account: str, kms_url: str, events_url: str | None, folder: Path) -> None:
     settings = LiveSettings()
     keys = KmsKeys(kms_url, settings)
     poster = EventPoster(events_url) if events_url else None
     events = ObjectEvents(poster.publish if poster is not None else _nowhere)
     provider = StrictS3(EncryptedStore(str(folder), keys), keys, settings, events)
-    gateway = S3Gateway(provider, settings)
+    gateway = S3Gateway(provider, settings, account)
     config = Config()
     config.bind = [f"{host}:{port}"]
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
