@@ -21,6 +21,7 @@ class Caller:
 
 
 ANONYMOUS = Caller("anonymous")
+GATEWAY = Caller("gateway")  # for which KMS is not asked
 
 _caller: ContextVar[Caller] = ContextVar("on whose behalf S3 acts", default=ANONYMOUS)
 

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from local.strict_kms.calls import CallLedger
 
-from .caller import Caller, acting_for, principal_of
+from .caller import GATEWAY, Caller, acting_for, principal_of
+from .forwarding import WITHIN
 from .provider import StrictS3
 from .regions import redirect
 from .settings import LiveSettings
@@ -66,11 +67,9 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
     def _answer_for_the_caller(self, chain: Any, context: Any, response: Any) -> None:
         if redirect(context, response):
             return
-        principal = principal_of(context.request.headers.get("Authorization", ""))
         request = context.service_request or {}
-        given = encryption_context_in(request.get("SSEKMSEncryptionContext"))
         self._limits.check(context.operation.name, context, request)
-        with acting_for(Caller(principal, given)):
+        with acting_for(_caller(context.request.headers, request)):
             self._answer(chain, context, response)
         refusal = context.service_exception
         self._calls.record(context.region, context.operation.name, None if refusal is None else refusal.code)
@@ -102,6 +101,13 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
             return 200, self._settings.change(json.loads(request.get_data() or b"{}")).model_dump(mode="json")
         except (ValidationError, ValueError, TypeError) as error:
             return 400, {"message": str(error)}
+
+
+def _caller(headers: Any, request: Any) -> Caller:
+    if WITHIN in headers:
+        return GATEWAY
+    given = encryption_context_in(request.get("SSEKMSEncryptionContext"))
+    return Caller(principal_of(headers.get("Authorization", "")), given)
 
 
 def encryption_context_in(header: str | None) -> dict[str, str]:

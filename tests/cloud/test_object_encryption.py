@@ -40,7 +40,8 @@ def put(stores: Stores, bucket: str, key: str, name: str = "a", **more: Any) -> 
 
 
 def calls(stores: Stores, operation: str) -> int:
-    return stores.kms_calls().get(HOME, {}).get(operation, {}).get("succeeded", 0)
+    found: int = stores.kms_calls().get(HOME, {}).get(operation, {}).get("succeeded", 0)
+    return found
 
 
 def test_a_put_asks_for_a_data_key_and_a_get_opens_it(stores: Stores, bucket: str, key: str) -> None:
@@ -206,3 +207,36 @@ def test_s3_asks_kms_as_the_role_that_calls_it(connect: Callable[..., Any], as_r
 def test_the_key_of_another_region_is_refused(stores: Stores, bucket: str) -> None:
     other = stores.kms(AWAY).create_key()["KeyMetadata"]["Arn"]
     assert refused(lambda: put(stores, bucket, other)) == ("KMS.NotFoundException", 400)
+
+
+def test_an_update_and_a_copy_ask_as_the_role(connect: Callable[..., Any], as_role: Callable[..., Any]) -> None:
+    """ReEncrypt is allowed by two actions, one on each key; a copy decrypts under the one and encrypts under the other."""
+    s3, kms, name = connect("s3"), connect("kms"), f"b-{uuid.uuid4().hex}"
+    old, new = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="a", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=old)
+    objects = {"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:aws:s3:::{name}/*"}
+    away, into = (
+        {"Effect": "Allow", "Action": actions, "Resource": key}
+        for actions, key in (
+            (["kms:ReEncryptFrom", "kms:Decrypt"], old),
+            (["kms:ReEncryptTo", "kms:GenerateDataKey"], new),
+        )
+    )
+
+    def update(client: Any) -> Any:
+        wanted = {"SSEKMS": {"KMSKeyArn": new}}
+        return client.update_object_encryption(Bucket=name, Key="a", ObjectEncryption=wanted)
+
+    def copy(client: Any) -> Any:
+        chosen = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": new}
+        return client.copy_object(Bucket=name, Key="b", CopySource=f"{name}/a", **chosen)
+
+    for lacking in ((objects, into), (objects, away)):
+        half = connect("s3", **as_role(*lacking))
+        assert refused(lambda half=half: copy(half)) == ("AccessDenied", 403)  # type: ignore[misc]
+        assert refused(lambda half=half: update(half)) == ("AccessDenied", 403)  # type: ignore[misc]
+    whole = connect("s3", **as_role(objects, away, into))
+    copy(whole)
+    update(whole)
+    assert s3.head_object(Bucket=name, Key="a")["SSEKMSKeyId"] == new

@@ -5,6 +5,7 @@ from typing import Any
 from . import (
     bare_runtime,
     batch_actions,
+    bucket_resources,
     expression_alarms,
     generated_names,
     global_tables,
@@ -17,6 +18,7 @@ from . import (
     shared_layers,
     ssm_documents,
 )
+from .bucket_resources import BucketResources
 from .forwarded_calls import ForwardedCalls
 from .kms_calls import StrictKms
 from .object_calls import StrictS3Calls, with_strict_s3
@@ -43,6 +45,8 @@ def close_gaps(ministack: Any, *, kms_url: str, s3_url: str) -> Any:
         gap.install()
     kms = StrictKms(kms_url)
     kms_calls.install(kms)
-    object_calls.install(StrictS3Calls(s3_url))
-    objects_within.install(ObjectsWithin(s3_url))
+    calls, objects = StrictS3Calls(s3_url), ObjectsWithin(s3_url)
+    object_calls.install(calls)
+    objects_within.install(objects)
+    bucket_resources.install(BucketResources(objects, calls.remember_policy))
     return add_routes(with_strict_s3(ministack), ForwardedCalls(kms))

@@ -15,11 +15,9 @@ import yarl
 from ministack import app
 from ministack.core import iam_actions
 from ministack.services import s3
-from ministack.services.cloudformation import provisioners
 
 from local.cloud.environment import ACCOUNT
 
-TYPES = ("AWS::S3::Bucket", "AWS::S3::BucketPolicy")
 SECONDS = 900.0
 HOP_BY_HOP = frozenset({b"transfer-encoding", b"connection", b"keep-alive", b"expect"})
 ADDED_BY_SERVERS = frozenset({b"date", b"server"})
@@ -47,12 +45,10 @@ _exchange: ContextVar[Exchange | None] = ContextVar("the request that is being a
 
 
 class StrictS3Calls:
-    """`policies` are the buckets' own, for ministack's IAM: what clients have put, by bucket name."""
-
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
-        self.policies: dict[str, str] = {}
+        self.policies: dict[str, str] = {}  # by bucket
 
     async def handle(self, method: str, path: str, _headers: Any, body: bytes, query: Any) -> Any:
         """The request is authenticated and authorised by now. What ministack then sends is replaced by the answer."""
@@ -60,15 +56,16 @@ class StrictS3Calls:
         if exchange is None:
             raise RuntimeError("S3 was called inside ministack, which has no objects of its own here")
         exchange.answer = answer = await self._ask(exchange)
-        if "policy" in query and answer.status < 300:  # noqa: PLR2004
-            self._remember_policy(method, path.strip("/"), body)
+        if "policy" in query and method in {"PUT", "DELETE"} and answer.status < 300:  # noqa: PLR2004
+            self.remember_policy(path.strip("/"), body.decode() or None)
         return answer.status, {}, b""
 
-    def _remember_policy(self, method: str, bucket: str, body: bytes) -> None:
-        if method == "PUT":
-            self.policies[bucket] = body.decode()
-        elif method == "DELETE":
+    def remember_policy(self, bucket: str, document: str | None) -> None:
+        """For ministack's IAM."""
+        if document is None:
             self.policies.pop(bucket, None)
+        else:
+            self.policies[bucket] = document
 
     async def _ask(self, exchange: Exchange) -> ObjectAnswer:
         if self._session is None:  # it belongs to the loop that handles requests
@@ -124,8 +121,6 @@ def with_strict_s3(ministack: Any) -> Any:
 
 def install(calls: StrictS3Calls) -> None:
     app.SERVICE_HANDLERS["s3"] = calls.handle
-    for name in TYPES:  # ministack would make a bucket that nobody can use; so it refuses the template instead
-        provisioners._RESOURCE_HANDLERS.pop(name, None)  # ministack's register
     iam_actions._S3_OBJECT_QUERY_ACTIONS["encryption"] = {"PUT": "UpdateObjectEncryption"}  # ministack's register
     # three functions of its own S3, which it asks before a request is authorised; there is no register
     s3.validate_object_request = lambda *_: None
