@@ -210,7 +210,7 @@ def test_the_key_of_another_region_is_refused(stores: Stores, bucket: str) -> No
 
 
 def test_an_update_and_a_copy_ask_as_the_role(connect: Callable[..., Any], as_role: Callable[..., Any]) -> None:
-    """ReEncrypt is allowed by two actions, one on each key; a copy decrypts under the one and encrypts under the other."""
+    """ReEncrypt is allowed by two actions, one on each key; a copy decrypts under one and encrypts under the other."""
     s3, kms, name = connect("s3"), connect("kms"), f"b-{uuid.uuid4().hex}"
     old, new = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
     s3.create_bucket(Bucket=name)
