@@ -15,6 +15,7 @@ from . import (
     object_events,
     object_replicas,
     pseudo_parameters,
+    queue_permissions,
     reserved_concurrency,
     shared_layers,
     ssm_documents,
@@ -36,6 +37,7 @@ GAPS = (
     object_replicas,
     object_events,
     ssm_documents,
+    queue_permissions,
 )
 
 
