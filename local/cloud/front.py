@@ -2,12 +2,13 @@
 
 `python -m local.cloud.front --port 4500 --upstream http://127.0.0.1:4599`
 
-Five things differ from microburst's own command, each found by trying 0.10.0:
+Six things differ from microburst's own command, each found by trying 0.10.0:
 - it sleeps for `timeout_ms` and goes on sleeping after the rule is gone and after the client has left;
 - it rewrites `Host`, which is signed, and which Function URLs are told apart by;
 - it drops `Content-Length` from answers, without which S3 clients cannot tell that a body is whole;
 - it opens at most 100 connections to its upstream, aiohttp's default, so the 101st long call waits for the others;
-- its first request loads the models of all AWS services, to know their host names, and blocks all others for 3 to 6 s.
+- its first request loads the models of all AWS services, to know their host names, and blocks all others for 3 to 6 s;
+- it refuses bodies above 1 MiB, aiohttp's default, with an answer of its own, before the service can say what it takes.
 """
 
 import argparse
@@ -91,6 +92,7 @@ def make_front(upstream: str) -> web.Application:
     host._endpoint_prefix_map = dict  # noqa: SLF001 - no AWS host name ever comes to a loopback address
     timeout.apply = hold  # microburst looks its effects up at each call; it has no other place to register one
     front: web.Application = make_app(microburst)
+    front._client_max_size = 0  # noqa: SLF001 - no limit; microburst hands no option through
     return front
 
 

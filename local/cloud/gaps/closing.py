@@ -14,6 +14,7 @@ from . import (
     object_encryption,
     object_events,
     object_replicas,
+    payload_limits,
     pseudo_parameters,
     queue_permissions,
     reserved_concurrency,
@@ -38,6 +39,7 @@ GAPS = (
     object_events,
     ssm_documents,
     queue_permissions,
+    payload_limits,
 )
 
 

@@ -1,7 +1,10 @@
-"""Addresses of our own beside ministack's: the health of the whole, and events of AWS services."""
+"""Addresses of our own beside ministack's: the health of the whole, events of AWS services, an account's limits."""
 
 import json
+from dataclasses import asdict
 from typing import Any
+
+from local.cloud.account_limits import REGISTER, BadLimitError, parse_limits
 
 from .aws_events import put_aws_event
 from .event_shape import BadEventError
@@ -16,6 +19,8 @@ def add_routes(ministack: Any) -> Any:
                 await _answer(send, 200, {"status": "ok"})
             case "/_local/events":
                 await _accept_event(receive, send)
+            case "/_local/limits":
+                await _answer_limits(scope["method"], receive, send)
             case _:
                 await ministack(scope, receive, send)
 
@@ -29,6 +34,16 @@ async def _accept_event(receive: Any, send: Any) -> None:
         await _answer(send, 400, {"message": str(error)})
     else:
         await _answer(send, 200, {"status": "accepted"})
+
+
+async def _answer_limits(method: str, receive: Any, send: Any) -> None:
+    try:
+        if method == "PUT":
+            REGISTER.replace(parse_limits(json.loads(await _body(receive))))
+    except (BadLimitError, BadEventError, json.JSONDecodeError) as error:
+        await _answer(send, 400, {"message": str(error)})
+    else:
+        await _answer(send, 200, asdict(REGISTER.now))
 
 
 async def _body(receive: Any) -> bytes:

@@ -4,7 +4,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import boto3
@@ -22,7 +21,16 @@ class Account:
 
     def __init__(self, cloud: LocalCloud) -> None:
         self.cloud = cloud
-        self.client: Callable[[str], Any] = cache(self._client)
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = self._client(service)
+        return self._clients[service]
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
 
     def _client(self, service: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # the service is an argument
