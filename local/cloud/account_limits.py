@@ -28,6 +28,12 @@ class AccountLimits:
     event_entries_bytes: int = MIB
     topic_message_bytes: int = 256 * KIB  # [botocore sns:PublishInput]
     state_bytes: int = 256 * KIB  # [AWS docs: Step Functions quotas; botocore stepfunctions:SensitiveData]
+    # None is no limit: AWS's is 1,000 in a Region by default, fewer in a new account [AWS docs: Lambda quotas]
+    concurrent_executions: int | None = None
+    # Seconds on the clock of waiting events, which runs `asynchronous_speed` times as fast as the world's. AWS waits 60
+    # after a function's first error [AWS docs: invocation-async-error-handling]; a drill would take that as an outage.
+    asynchronous_retry_seconds: float = 1.0
+    asynchronous_speed: float = 1.0
 
 
 def parse_limits(values: Mapping[str, Any]) -> AccountLimits:

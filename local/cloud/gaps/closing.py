@@ -3,6 +3,8 @@
 from typing import Any
 
 from . import (
+    account_concurrency,
+    asynchronous_events,
     bare_runtime,
     batch_actions,
     expression_alarms,
@@ -40,6 +42,8 @@ GAPS = (
     ssm_documents,
     queue_permissions,
     payload_limits,
+    account_concurrency,
+    asynchronous_events,
 )
 
 

@@ -10,12 +10,12 @@ UNCONFIRMED: the text of ERROR_MESSAGE, and that the dead letter is the event fr
 """
 
 import json
-import time
 from typing import Any
 
-from ministack.core.concurrency import esm_wake
-from ministack.core.responses import get_account_id, new_uuid
+from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch, eventbridge, sqs
+
+from .queue_messages import deliver_message
 
 PRINCIPAL = "events.amazonaws.com"
 NAMESPACE = "AWS/Events"
@@ -44,22 +44,8 @@ def _bury(target: Any, event: Any, rule: Any, reason: tuple[str, str]) -> None:
     code, message = reason
     attributes = {"RULE_ARN": rule["Arn"], "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
     body = json.dumps(eventbridge._pattern_event_view(event).event_with_detail())
-    sqs._queue_by_arn(queue_arn)["messages"].append(_message(body, attributes))
-    esm_wake.set()
+    deliver_message(sqs._queue_by_arn(queue_arn), body, attributes)
     _count("InvocationsSentToDlq", rule)
-
-
-def _message(body: str, attributes: dict[str, str]) -> dict[str, Any]:
-    typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-    message = {
-        "id": new_uuid(),
-        "body": body,
-        "message_attributes": typed,
-        "md5_attrs": sqs._md5_msg_attrs(typed),
-        "sent_at": time.time(),
-    }
-    sqs._ensure_msg_fields(message)
-    return message
 
 
 def _count(metric: str, rule: Any) -> None:
@@ -72,7 +58,8 @@ def install() -> None:
 
     def invoke_target(target: Any, event: Any, rule: Any, view: Any = None) -> None:
         is_queue = str(target.get("Arn", "")).split(":")[2:3] == ["sqs"]
-        if is_queue and (reason := refusal(target["Arn"], rule["Arn"])):
+        is_rule = ":rule/" in rule["Arn"]  # a schedule comes this way as well, and sends as its role
+        if is_queue and is_rule and (reason := refusal(target["Arn"], rule["Arn"])):
             _bury(target, event, rule, reason)
         else:
             deliver(target, event, rule, view)

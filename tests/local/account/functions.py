@@ -33,8 +33,8 @@ def _document(statement: object) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def a_function(account: Account, handler: str, *, imports: str = "", timeout_seconds: int = 30) -> str:
-    """The name of a new function; `handler` is an expression of Python."""
+def a_function(account: Account, handler: str, *, imports: str = "", dead_letters: str = "") -> str:
+    """The name of a new function; `handler` is an expression of Python, `dead_letters` the ARN of a queue."""
     name = a_name()
     account.client("lambda").create_function(
         FunctionName=name,
@@ -42,7 +42,8 @@ def a_function(account: Account, handler: str, *, imports: str = "", timeout_sec
         Handler="handler.handle",
         Role=role(account),
         Code={"ZipFile": zipped(f"{imports}\nhandle = {handler}\n")},
-        Timeout=timeout_seconds,
+        Timeout=30,
+        DeadLetterConfig={"TargetArn": dead_letters} if dead_letters else {},
     )
     account.client("lambda").get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
     return name

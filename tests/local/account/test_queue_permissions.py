@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.local.account.clients import Account, a_name, policy
+from tests.local.account.functions import role
 
 pytestmark = pytest.mark.xdist_group("local-cloud")
 
@@ -104,3 +105,15 @@ def test_a_queue_under_the_key_of_sqs_itself_gets_nothing(account: Account) -> N
 
     assert account.messages(url) == []
     assert account.count("AWS/Events", "FailedInvocations", RuleName=route.rule_name) == 1
+
+
+def test_a_schedule_sends_to_a_queue_as_its_role_and_not_by_the_queues_policy(account: Account) -> None:
+    url, arn = account.queue()
+    account.client("scheduler").create_schedule(
+        Name=a_name(),
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": role(account), "Input": '{"number": 1}'},
+    )
+
+    assert [one["Body"] for one in account.messages(url, 20)] == ['{"number": 1}']
