@@ -34,6 +34,9 @@ class AccountLimits:
     # after a function's first error [AWS docs: invocation-async-error-handling]; a drill would take that as an outage.
     asynchronous_retry_seconds: float = 1.0
     asynchronous_speed: float = 1.0
+    # None is no limit. AWS's are 1,000 and 3,000 units a second [AWS docs: bp-partition-key-design]
+    partition_write_units: int | None = None
+    partition_read_units: int | None = None
 
 
 def parse_limits(values: Mapping[str, Any]) -> AccountLimits:

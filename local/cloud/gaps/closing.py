@@ -16,6 +16,7 @@ from . import (
     object_encryption,
     object_events,
     object_replicas,
+    partition_throughput,
     payload_limits,
     pseudo_parameters,
     queue_permissions,
@@ -44,6 +45,7 @@ GAPS = (
     payload_limits,
     account_concurrency,
     asynchronous_events,
+    partition_throughput,
 )
 
 
