@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 KIB, MIB = 1 << 10, 1 << 20
+FRACTIONS = {"asynchronous_retry_seconds", "asynchronous_speed", "connection_idle_seconds"}
 
 
 class BadLimitError(ValueError):
@@ -37,6 +38,9 @@ class AccountLimits:
     # None is no limit. AWS's are 1,000 and 3,000 units a second [AWS docs: bp-partition-key-design]
     partition_write_units: int | None = None
     partition_read_units: int | None = None
+    # None: workers run on between invocations. Else they are frozen, and keep their connections
+    # for so long; a NAT gateway of AWS keeps them 350 s [AWS docs: nat-gateway-troubleshooting]
+    connection_idle_seconds: float | None = None
 
 
 def parse_limits(values: Mapping[str, Any]) -> AccountLimits:
@@ -52,9 +56,10 @@ def parse_limits(values: Mapping[str, Any]) -> AccountLimits:
 def _check(name: str, value: Any, default: Any) -> None:
     if value is None and default is None:
         return
-    allowed = int | float if isinstance(default, float) else int
+    allowed = int | float if name in FRACTIONS else int
     if isinstance(value, bool) or not isinstance(value, allowed) or value <= 0:
-        raise BadLimitError(f"{name} is a number above 0{' or null' if default is None else ''}, not {value!r}")
+        kind = "a number" if name in FRACTIONS else "a whole number"
+        raise BadLimitError(f"{name} is {kind} above 0{' or null' if default is None else ''}, not {value!r}")
 
 
 class LimitRegister:

@@ -26,6 +26,7 @@ from microburst.effects import timeout
 from microburst.forward import Upstream
 from microburst.rules import RuleEngine
 
+from .dead_connections import add_dead_connections
 from .ports import LOOPBACK
 
 BACKLOG = 1024  # connections waiting to be accepted; hundreds come at once when a silence is lifted
@@ -92,6 +93,7 @@ def make_front(upstream: str) -> web.Application:
     host._endpoint_prefix_map = dict  # noqa: SLF001 - no AWS host name ever comes to a loopback address
     timeout.apply = hold  # microburst looks its effects up at each call; it has no other place to register one
     front: web.Application = make_app(microburst)
+    add_dead_connections(front)
     front._client_max_size = 0  # noqa: SLF001 - no limit; microburst hands no option through
     return front
 

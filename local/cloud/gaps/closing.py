@@ -23,6 +23,7 @@ from . import (
     reserved_concurrency,
     shared_layers,
     ssm_documents,
+    worker_freezing,
 )
 from .routes import add_routes
 
@@ -46,6 +47,7 @@ GAPS = (
     account_concurrency,
     asynchronous_events,
     partition_throughput,
+    worker_freezing,
 )
 
 
