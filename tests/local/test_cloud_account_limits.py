@@ -2,6 +2,7 @@
 
 import pytest
 
+from local.cloud.__main__ import main
 from local.cloud.account_limits import AccountLimits, BadLimitError, LimitRegister, parse_limits
 
 
@@ -30,3 +31,10 @@ def test_a_watcher_learns_of_what_holds_and_of_every_change() -> None:
     register.replace(parse_limits({"state_bytes": 7}))
 
     assert seen == [AccountLimits().state_bytes, 7]
+
+
+def test_the_command_refuses_a_limit_before_anything_is_started(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["start", "--limits", '{"state_bites": 1}'])
+
+    assert "there is no limit state_bites" in capsys.readouterr().err

@@ -1,11 +1,14 @@
 """What is too long is refused, with AWS's figures and with smaller ones. Sources: local/cloud/account_limits.py."""
 
 import json
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.cloud import LocalCloud
 from tests.local.account.clients import Account, a_name, until
 from tests.local.account.functions import a_function, invoke, role
 
@@ -132,3 +135,10 @@ def test_every_figure_can_be_set_and_goes_back_to_awss(account: Account) -> None
     account.cloud.limits.clear()
     send(QueueUrl=url, MessageBody="x" * 11)
     assert account.cloud.limits.current()["topic_message_bytes"] == 256 * KIB
+
+
+def test_a_cloud_can_begin_with_limits(account: Account, tmp_path: Path) -> None:
+    with LocalCloud(folder=tmp_path, limits={"queue_message_bytes": 10}) as small, closing(Account(small)) as other:
+        url, _ = other.queue()
+        with pytest.raises(ClientError):
+            other.client("sqs").send_message(QueueUrl=url, MessageBody="x" * 11)
