@@ -19,13 +19,13 @@ ACCOUNT = "account"  # ministack's word for whose limit it was
 RETRY_AFTER_SECONDS = 1
 
 
-def unreserved(account_limit: int) -> int:
+def unreserved_concurrency(account_limit: int) -> int:
     """What the functions without reserved concurrency may use together, in the Region of the request."""
     reserved = (lambda_svc._reserved_concurrency(one, {}) for one in lambda_svc._functions.values())
     return account_limit - sum(each or 0 for each in reserved)
 
 
-def in_use_unreserved() -> int:
+def unreserved_in_use() -> int:
     scope = f"{get_account_id()}:{get_region()}:"
     _, in_flight = lambda_svc.executions_in_flight()
     return sum(
@@ -91,7 +91,7 @@ def install() -> None:
         with lock:  # a slot that is given back in between only leaves more
             limit = REGISTER.now.concurrent_executions
             is_unreserved = lambda_svc._reserved_concurrency(function, config) is None
-            if limit is not None and is_unreserved and in_use_unreserved() >= unreserved(limit):
+            if limit is not None and is_unreserved and unreserved_in_use() >= unreserved_concurrency(limit):
                 return None, ACCOUNT
             return acquire(function, config)
 

@@ -18,7 +18,7 @@ EQUALS = re.compile(r"([#\w.]+)\s*=\s*(:\w+)")
 
 
 @dataclass(frozen=True)
-class Access:
+class PartitionAccess:
     """One item, or one partition that is queried, as a request reaches it."""
 
     table: Any
@@ -68,28 +68,30 @@ class Access:
         return get_account_id(), get_region(), self.table["TableName"], self.partition, self.kind
 
 
-def single(action: str, data: Any) -> Iterator[Access]:
+def item_accesses(action: str, data: Any) -> Iterator[PartitionAccess]:
     is_write = action != "GetItem"
     yield from _item(data, data.get(SINGLE[action]), is_write, STRONG if is_write else _read_factor(data))
 
 
-def transaction(data: Any) -> Iterator[Access]:
+def transaction_accesses(data: Any) -> Iterator[PartitionAccess]:
     for member in data.get("TransactItems", ()):
         for kind, part in member.items():
             yield from _item(part, part.get("Item") or part.get("Key"), kind != "Get", TRANSACTIONAL)
 
 
-def query(data: Any) -> Iterator[Access]:
+def query_accesses(data: Any) -> Iterator[PartitionAccess]:
     table = _table(data)
     if table is None or data.get("IndexName"):
         return
     names, values = data.get("ExpressionAttributeNames") or {}, data.get("ExpressionAttributeValues") or {}
     for name, value in EQUALS.findall(data.get("KeyConditionExpression") or ""):
         if names.get(name, name) == table["pk_name"] and value in values:
-            yield Access(table, dynamodb._extract_key_val(values[value]), "", is_write=False, factor=_read_factor(data))
+            yield PartitionAccess(
+                table, dynamodb._extract_key_val(values[value]), "", is_write=False, factor=_read_factor(data)
+            )
 
 
-def batched(name: str, entry: Any, wanted: Any, is_write: bool) -> Iterator[Access]:  # noqa: FBT001 - two kinds
+def batch_accesses(name: str, entry: Any, wanted: Any, is_write: bool) -> Iterator[PartitionAccess]:  # noqa: FBT001 - two kinds
     if not is_write:
         yield from _item({"TableName": name}, entry, is_write, _read_factor(wanted))
         return
@@ -97,14 +99,14 @@ def batched(name: str, entry: Any, wanted: Any, is_write: bool) -> Iterator[Acce
     yield from _item({"TableName": name}, attributes, is_write, STRONG)
 
 
-def _item(data: Any, attributes: Any, is_write: bool, factor: float) -> Iterator[Access]:  # noqa: FBT001 - two kinds
+def _item(data: Any, attributes: Any, is_write: bool, factor: float) -> Iterator[PartitionAccess]:  # noqa: FBT001 - two kinds
     """Nothing where the table or its key is missing: ministack then says what is wrong."""
     table = _table(data)
     if table is None or not attributes or table["pk_name"] not in attributes:
         return
     sort = table["sk_name"] and dynamodb._extract_key_val(attributes.get(table["sk_name"]))
     partition = dynamodb._extract_key_val(attributes[table["pk_name"]])
-    yield Access(table, partition, sort or "__no_sort__", is_write, factor)
+    yield PartitionAccess(table, partition, sort or "__no_sort__", is_write, factor)
 
 
 def _table(data: Any) -> Any:

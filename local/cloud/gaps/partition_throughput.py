@@ -16,7 +16,14 @@ from ministack.services import dynamodb
 
 from local.cloud.account_limits import REGISTER
 
-from .partition_accesses import SINGLE, Access, batched, query, single, transaction
+from .partition_accesses import (
+    SINGLE,
+    PartitionAccess,
+    batch_accesses,
+    item_accesses,
+    query_accesses,
+    transaction_accesses,
+)
 
 TRANSACTIONS = {"TransactWriteItems", "TransactGetItems"}
 BATCHES = {"BatchWriteItem": "UnprocessedItems", "BatchGetItem": "UnprocessedKeys"}
@@ -31,7 +38,7 @@ PROVISIONED_MESSAGE = (
 )
 
 
-def refusal(access: Access) -> Any:
+def throttling(access: PartitionAccess) -> Any:
     """What a request gets whose partition has nothing left."""
     access.count()
     is_on_demand = access.is_on_demand
@@ -41,7 +48,7 @@ def refusal(access: Access) -> Any:
     return _failure(code, ON_DEMAND_MESSAGE if is_on_demand else PROVISIONED_MESSAGE, {field: [reason]})
 
 
-def cancellation(accesses: list[Access]) -> Any:
+def transaction_cancellation(accesses: list[PartitionAccess]) -> Any:
     """A transaction says for each member whether that was throttled [botocore dynamodb:TransactWriteItems]."""
     reasons: list[dict[str, str]] = []
     for access in accesses:
@@ -53,7 +60,7 @@ def cancellation(accesses: list[Access]) -> Any:
         code = "ThrottlingError" if is_on_demand else "ProvisionedThroughputExceeded"
         reasons.append({"Code": code, "Message": ON_DEMAND_MESSAGE if is_on_demand else PROVISIONED_MESSAGE})
     codes = ", ".join(reason["Code"] for reason in reasons)
-    message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+    message = f"Transaction cancelled, please refer transaction_cancellation reasons for specific reasons [{codes}]"
     return _failure("TransactionCanceledException", message, {"CancellationReasons": reasons})
 
 
@@ -67,7 +74,7 @@ def _answer(status: int, headers: dict[str, str], content: Any) -> Any:
     return status, headers | {"x-amz-crc32": str(zlib.crc32(body))}, body
 
 
-async def run_items(accesses: list[Access], refuse: Callable[[], Any], run: Callable[[], Any]) -> Any:
+async def run_items(accesses: list[PartitionAccess], refuse: Callable[[], Any], run: Callable[[], Any]) -> Any:
     """Each item is paid for by its larger size, before or after; a condition that did not hold costs as much."""
     if not all(access.has_room() for access in accesses):
         return refuse()
@@ -78,10 +85,10 @@ async def run_items(accesses: list[Access], refuse: Callable[[], Any], run: Call
     return answer
 
 
-async def run_query(access: Access, run: Callable[[], Any]) -> Any:
+async def run_query(access: PartitionAccess, run: Callable[[], Any]) -> Any:
     """A query that reads a part of its partition pays for so many items of the average size."""
     if not access.has_room():
-        return refusal(access)
+        return throttling(access)
     status, headers, body = await run()
     access.pay(access.average_bytes() * json.loads(body).get("ScannedCount", 0))
     return status, headers, body
@@ -91,7 +98,7 @@ async def run_batch(action: str, data: Any, run: Callable[[Any], Any]) -> Any:
     """What finds no room comes back as unprocessed. Only if nothing finds any the request fails."""
     taken, left, refused = _split(action, data.get("RequestItems") or {})
     if refused and not taken:
-        return refusal(refused[0])
+        return throttling(refused[0])
     for access in refused:
         access.count()
     status, headers, body = await run(data | {"RequestItems": taken})
@@ -101,17 +108,17 @@ async def run_batch(action: str, data: Any, run: Callable[[Any], Any]) -> Any:
     return _answer(status, headers, content)
 
 
-def _split(action: str, requested: Any) -> tuple[Any, Any, list[Access]]:
+def _split(action: str, requested: Any) -> tuple[Any, Any, list[PartitionAccess]]:
     """What is run, what comes back unprocessed, and whose partitions had no room. What is run has been paid for."""
     taken: dict[str, Any] = {}
     left: dict[str, Any] = {}
-    refused: list[Access] = []
+    refused: list[PartitionAccess] = []
     is_write = action == "BatchWriteItem"
     for name, wanted in requested.items():
         fitting: list[Any] = []
         others: list[Any] = []
         for entry in wanted if is_write else wanted.get("Keys", ()):
-            accesses = list(batched(name, entry, wanted, is_write))
+            accesses = list(batch_accesses(name, entry, wanted, is_write))
             lacking = [access for access in accesses if not access.has_room()]
             refused += lacking
             (others if lacking else fitting).append(entry)
@@ -122,7 +129,7 @@ def _split(action: str, requested: Any) -> tuple[Any, Any, list[Access]]:
     return taken, left, refused
 
 
-def _pay_batched(accesses: list[Access], entry: Any) -> None:
+def _pay_batched(accesses: list[PartitionAccess], entry: Any) -> None:
     """At once, so that a batch cannot take more than there is."""
     written = dynamodb._item_size_bytes(entry.get("PutRequest", {}).get("Item", {}))
     for access in accesses:
@@ -141,12 +148,12 @@ def _limited(handle: Callable[..., Any]) -> Callable[..., Any]:
 
         if action in BATCHES:
             return await run_batch(action, data, run)
-        if action == "Query" and (queried := next(query(data), None)):
+        if action == "Query" and (queried := next(query_accesses(data), None)):
             return await run_query(queried, run)
-        if action in SINGLE and (accesses := list(single(action, data))):
-            return await run_items(accesses, partial(refusal, accesses[0]), run)
-        if action in TRANSACTIONS and (accesses := list(transaction(data))):
-            return await run_items(accesses, partial(cancellation, accesses), run)
+        if action in SINGLE and (accesses := list(item_accesses(action, data))):
+            return await run_items(accesses, partial(throttling, accesses[0]), run)
+        if action in TRANSACTIONS and (accesses := list(transaction_accesses(data))):
+            return await run_items(accesses, partial(transaction_cancellation, accesses), run)
         return await run()
 
     return handle_request

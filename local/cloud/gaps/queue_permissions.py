@@ -22,7 +22,7 @@ NAMESPACE = "AWS/Events"
 AWS_OWN_KEY = "alias/aws/sqs"
 
 
-def refusal(queue_arn: str, rule_arn: str) -> tuple[str, str] | None:
+def delivery_refusal(queue_arn: str, rule_arn: str) -> tuple[str, str] | None:
     """Code and message of the failed delivery; None where EventBridge may send."""
     if (queue := sqs._queue_by_arn(queue_arn)) is None:
         return "NO_RESOURCE", f"The queue {queue_arn} does not exist."
@@ -38,7 +38,7 @@ def _bury(target: Any, event: Any, rule: Any, reason: tuple[str, str]) -> None:
     _count("FailedInvocations", rule)
     if not (queue_arn := target.get("DeadLetterConfig", {}).get("Arn")):
         return
-    if refusal(queue_arn, rule["Arn"]):
+    if delivery_refusal(queue_arn, rule["Arn"]):
         _count("InvocationsFailedToBeSentToDlq", rule)
         return
     code, message = reason
@@ -59,7 +59,7 @@ def install() -> None:
     def invoke_target(target: Any, event: Any, rule: Any, view: Any = None) -> None:
         is_queue = str(target.get("Arn", "")).split(":")[2:3] == ["sqs"]
         is_rule = ":rule/" in rule["Arn"]  # a schedule comes this way as well, and sends as its role
-        if is_queue and is_rule and (reason := refusal(target["Arn"], rule["Arn"])):
+        if is_queue and is_rule and (reason := delivery_refusal(target["Arn"], rule["Arn"])):
             _bury(target, event, rule, reason)
         else:
             deliver(target, event, rule, view)

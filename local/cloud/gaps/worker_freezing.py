@@ -27,13 +27,13 @@ LOCAL_ADDRESS, INODE = 1, 9  # columns of /proc/<pid>/net/tcp; man 5 proc
 _frozen_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
 
-def freeze(worker: Any) -> None:
+def freeze_worker(worker: Any) -> None:
     if worker._proc is not None and worker._proc.poll() is None:
         worker._proc.send_signal(signal.SIGSTOP)
         _frozen_at[worker] = time.monotonic()
 
 
-def thaw(worker: Any) -> None:
+def thaw_worker(worker: Any) -> None:
     """Does nothing to a worker that runs."""
     since, limit = _frozen_at.pop(worker, None), REGISTER.now.connection_idle_seconds
     if since is None or worker._proc is None:
@@ -72,12 +72,12 @@ def _socket_inodes(descriptors: Path) -> Iterator[str]:
 
 def _freezing(invoke: Callable[..., Any]) -> Callable[..., Any]:
     def invoke_thawed(worker: Any, *arguments: Any, **named: Any) -> Any:
-        thaw(worker)
+        thaw_worker(worker)
         try:
             return invoke(worker, *arguments, **named)
         finally:
             if REGISTER.now.connection_idle_seconds is not None:
-                freeze(worker)
+                freeze_worker(worker)
 
     return invoke_thawed
 
