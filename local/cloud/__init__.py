@@ -2,7 +2,8 @@
 
 from .cloud import LocalCloud
 from .faults import Faults
+from .limits import Limits
 from .ports import PortBusyError
 from .processes import StartError
 
-__all__ = ["Faults", "LocalCloud", "PortBusyError", "StartError"]
+__all__ = ["Faults", "Limits", "LocalCloud", "PortBusyError", "StartError"]

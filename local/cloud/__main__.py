@@ -5,13 +5,14 @@ import fcntl
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
 from local.strict_kms.__main__ import options as strict_kms_options
 from local.strict_kms.__main__ import port
 
+from .account_limits import BadLimitError, parse_limits
 from .cloud import LocalCloud
 from .environment import client_settings
 from .ports import PortBusyError
@@ -30,25 +31,25 @@ def main(argv: list[str] | None = None) -> int:
     with _one_at_a_time():
         match options.command:
             case "start":
-                return _start(options.port, options.kms, as_json=options.json)
+                return _start(options.port, options.kms, options.limits, as_json=options.json)
             case "stop":
                 return _stop()
             case _:
                 return _status(as_json=options.json)
 
 
-def _start(port: int | None, kms_options: Sequence[str], *, as_json: bool) -> int:
+def _start(port: int | None, kms_options: Sequence[str], limits: Mapping[str, float], *, as_json: bool) -> int:
     state = read_state(STATE)
     if state is not None and _is_up(state):
-        if kms_options:
-            print("The local cloud is already up, with the KMS it began with: make cloud-down first.", file=sys.stderr)
+        if kms_options or limits:
+            print("The local cloud is already up, with what it began with: make cloud-down first.", file=sys.stderr)
             return FAILED
         print(_as_json(state) if as_json else f"The local cloud is already up.\n{_what_next(state)}")
         return 0
     if state is not None:
         end(state.processes)  # what is left of one that lost a process
     try:
-        state = LocalCloud(folder=FOLDER, port=port, kms_options=kms_options).start_detached()
+        state = LocalCloud(folder=FOLDER, port=port, kms_options=kms_options, limits=limits).start_detached()
     except PortBusyError as error:
         print(error, file=sys.stderr)
         return PORT_BUSY
@@ -124,6 +125,15 @@ def _kms_options(text: str) -> tuple[str, ...]:
     return options
 
 
+def _limits(text: str) -> Mapping[str, float]:
+    try:
+        limits: dict[str, float] = json.loads(text)
+        parse_limits(limits)
+    except (BadLimitError, json.JSONDecodeError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return limits
+
+
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.cloud", description="The local cloud, on loopback.")
     parser.add_argument("command", choices=("start", "stop", "status"))
@@ -134,6 +144,9 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         default=(),
         metavar="OPTIONS",
         help="options of python -m local.strict_kms, such as '--latency 20'; AWS's quotas hold unless '--quotas none'",
+    )
+    parser.add_argument(
+        "--limits", type=_limits, default={}, metavar="JSON", help="an account's limits (docs/account-limits.md)"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args(argv)

@@ -3,16 +3,16 @@
 import json
 import os
 import shutil
-import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from .environment import ACCOUNT, client_environment, client_settings, server_environment
 from .faults import Faults
+from .limits import Limits
 from .object_store import ObjectStore
 from .ports import LOOPBACK, free_ports, require_free
 from .processes import READY_SECONDS, ChildProcess, Plan, end, launch
@@ -27,8 +27,8 @@ class LocalCloud:
     """Runs as long as the `with` block, and never longer than this process, however that ends.
 
     `folder` is emptied first and holds everything the cloud writes: `logs/` stays, `run/` goes at the end.
-    `kms_options` are those of `python -m local.strict_kms`, latency and quotas for two. `python` is the interpreter of
-    the tools' environment, for a caller that runs in another.
+    `kms_options` are those of `python -m local.strict_kms`, latency and quotas for two.
+    `limits` are those that `local.cloud.account_limits` lists; `Limits.clear` goes back to AWS's.
     Raises PortBusyError for a `port` that is taken, StartError when a process does not become ready.
     """
 
@@ -38,12 +38,12 @@ class LocalCloud:
         folder: Path,
         port: int | None = None,
         kms_options: Sequence[str] = (),
-        python: str = sys.executable,
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         self._folder = folder.resolve()
         self._port = port
-        self._python = python
         self._kms_options = (*KMS_OPTIONS, *kms_options)
+        self._limits = dict(limits or {})
 
     def __enter__(self) -> Self:
         self._lifeline = os.pipe()
@@ -100,14 +100,13 @@ class LocalCloud:
         self.addresses = _choose_addresses(self._port)
         self.faults = Faults(front=self.addresses.front, kms_front=self.addresses.kms_front)
         self.objects = ObjectStore(self.addresses.s3)
+        self.limits = Limits(self.addresses.gateway)
         logs = _prepare(self._folder)
         environment = server_environment(self.addresses, os.environ, self._folder / "run")
         deadline = time.monotonic() + READY_SECONDS
         try:
-            for plan in plans(self.addresses, self._kms_options):
-                self._running.append(
-                    launch(plan, python=self._python, environment=environment, logs=logs, lifeline=lifeline)
-                )
+            for plan in plans(self.addresses, self._kms_options, self._limits):
+                self._running.append(launch(plan, environment=environment, logs=logs, lifeline=lifeline))
             for one in self._running:
                 one.wait_until_ready(deadline)
         except BaseException:
@@ -125,14 +124,17 @@ class LocalCloud:
             os.close(descriptor)
 
 
-def plans(addresses: Addresses, kms_options: Sequence[str]) -> tuple[Plan, ...]:
+def plans(addresses: Addresses, kms_options: Sequence[str], limits: Mapping[str, float]) -> tuple[Plan, ...]:
     """In the order of starting: the slowest first, and all before the first is waited for."""
     events = f"{addresses.gateway}{EVENTS_PATH}"
     return (
         Plan(
             "ministack",
             f"{__package__}.gateway",
-            (*_port(addresses.gateway), "--kms", addresses.kms, "--s3", addresses.s3),
+            (
+                *(*_port(addresses.gateway), "--kms", addresses.kms, "--s3", addresses.s3),
+                *("--limits", json.dumps(limits)),
+            ),
             f"{addresses.gateway}/_local/health",
         ),
         Plan(

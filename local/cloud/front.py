@@ -2,7 +2,7 @@
 
 `python -m local.cloud.front --port 4500 --upstream http://127.0.0.1:4599`
 
-Eight things differ from microburst's own command, each found by trying 0.10.0:
+Nine things differ from microburst's own command, each found by trying 0.10.0:
 - it sleeps for `timeout_ms` and goes on sleeping after the rule is gone and after the client has left;
 - it rewrites `Host`, which is signed, and which Function URLs are told apart by;
 - it drops `Content-Length` from answers, without which S3 clients cannot tell that a body is whole;
@@ -10,7 +10,8 @@ Eight things differ from microburst's own command, each found by trying 0.10.0:
 - it takes the dots out of a path, `/bucket/../x`, which is the name of another object;
 - it answers 404 to a path with a newline in it, which is an object's name like any other;
 - it gives a body without a Content-Type one, which S3 keeps with the object;
-- its first request loads the models of all AWS services, to know their host names, and blocks all others for 3 to 6 s.
+- its first request loads the models of all AWS services, to know their host names, and blocks all others for 3 to 6 s;
+- it refuses bodies above 1 MiB, aiohttp's default, with an answer of its own, before the service can say what it takes.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from microburst.effects import timeout
 from microburst.forward import Upstream
 from microburst.rules import RuleEngine
 
+from .dead_connections import add_dead_connections
 from .ports import LOOPBACK
 
 BACKLOG = 1024  # connections waiting to be accepted; hundreds come at once when a silence is lifted
@@ -111,6 +113,8 @@ def make_front(upstream: str) -> web.Application:
     timeout.apply = hold  # microburst looks its effects up at each call; it has no other place to register one
     front: web.Application = make_app(microburst)
     front.router.add_route("*", "/{path:(?s:.*)}", microburst.handle_proxy)
+    add_dead_connections(front)
+    front._client_max_size = 0  # noqa: SLF001 - no limit; microburst hands no option through
     return front
 
 

@@ -5,11 +5,13 @@ Served by hypercorn, as ministack's own command does it, and set up from the sam
 
 import argparse
 import asyncio
+import json
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack.app import app as ministack
 
+from .account_limits import REGISTER, parse_limits
 from .gaps.closing import close_gaps
 from .ports import LOOPBACK
 
@@ -32,7 +34,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--kms", required=True, help="the base URL of the strict KMS")
     parser.add_argument("--s3", required=True, help="the base URL of the strict S3")
+    parser.add_argument("--limits", type=json.loads, default={}, help="an account's limits, as JSON")
     options = parser.parse_args()
+    REGISTER.replace(parse_limits(options.limits))
     asyncio.run(serve(options.port, options.kms, options.s3))
 
 

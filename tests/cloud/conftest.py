@@ -90,7 +90,7 @@ def stores(running_stores: Stores) -> Iterator[Stores]:
 
 @pytest.fixture(scope="session")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    with LocalCloud(folder=tmp_path_factory.mktemp("cloud"), python=PYTHON) as cloud:
+    with LocalCloud(folder=tmp_path_factory.mktemp("cloud")) as cloud:
         yield cloud
 
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from . import (
+    account_concurrency,
+    asynchronous_events,
     bare_runtime,
     batch_actions,
     bucket_resources,
@@ -13,10 +15,14 @@ from . import (
     map_runs,
     object_calls,
     objects_within,
+    partition_throughput,
+    payload_limits,
     pseudo_parameters,
+    queue_permissions,
     reserved_concurrency,
     shared_layers,
     ssm_documents,
+    worker_freezing,
 )
 from .bucket_resources import BucketResources
 from .forwarded_calls import ForwardedCalls
@@ -36,6 +42,12 @@ GAPS = (
     global_tables,
     map_runs,
     ssm_documents,
+    queue_permissions,
+    payload_limits,
+    account_concurrency,
+    asynchronous_events,
+    partition_throughput,
+    worker_freezing,
 )
 
 

@@ -1,0 +1,67 @@
+"""A rule delivers to a queue only if the queue's policy lets EventBridge send, for that rule.
+
+ministack 1.5.33 delivers to every queue, and knows neither a target's dead-letter queue nor FailedInvocations.
+A delivery without permission is not tried again: it goes to the dead-letter queue at once, which needs a policy of
+its own; without one the event is gone [AWS docs: eb-rule-dlq, eb-use-resource-based].
+
+The policy of a queue's KMS key is not looked at, for ministack does not know the strict KMS's policies. Only AWS's own
+key is: nobody can write EventBridge into its policy [AWS docs: sqs-server-side-encryption, sqs-key-management].
+UNCONFIRMED: the text of ERROR_MESSAGE, and that the dead letter is the event from before an input transformer.
+"""
+
+import json
+from typing import Any
+
+from ministack.core.responses import get_account_id
+from ministack.services import cloudwatch, eventbridge, sqs
+
+from .queue_messages import deliver_message
+
+PRINCIPAL = "events.amazonaws.com"
+NAMESPACE = "AWS/Events"
+AWS_OWN_KEY = "alias/aws/sqs"
+
+
+def delivery_refusal(queue_arn: str, rule_arn: str) -> tuple[str, str] | None:
+    """Code and message of the failed delivery; None where EventBridge may send."""
+    if (queue := sqs._queue_by_arn(queue_arn)) is None:
+        return "NO_RESOURCE", f"The queue {queue_arn} does not exist."
+    if str(queue["attributes"].get("KmsMasterKeyId", "")).endswith(AWS_OWN_KEY):
+        return "NO_PERMISSIONS", f"{PRINCIPAL} may not use the key {AWS_OWN_KEY} of {queue_arn}."
+    if not sqs.queue_policy_allows(queue_arn, PRINCIPAL, rule_arn, get_account_id()):
+        return "NO_PERMISSIONS", f"{PRINCIPAL} is not authorized to perform: sqs:SendMessage on {queue_arn}"
+    return None
+
+
+def _bury(target: Any, event: Any, rule: Any, reason: tuple[str, str]) -> None:
+    """The event goes to the target's dead-letter queue, if it has one that takes it, and is counted."""
+    _count("FailedInvocations", rule)
+    if not (queue_arn := target.get("DeadLetterConfig", {}).get("Arn")):
+        return
+    if delivery_refusal(queue_arn, rule["Arn"]):
+        _count("InvocationsFailedToBeSentToDlq", rule)
+        return
+    code, message = reason
+    attributes = {"RULE_ARN": rule["Arn"], "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
+    body = json.dumps(eventbridge._pattern_event_view(event).event_with_detail())
+    deliver_message(sqs._queue_by_arn(queue_arn), body, attributes)
+    _count("InvocationsSentToDlq", rule)
+
+
+def _count(metric: str, rule: Any) -> None:
+    cloudwatch.record_metric(NAMESPACE, metric, 1, "Count", {"RuleName": rule["Name"]})
+
+
+def install() -> None:
+    """`_invoke_target` is replaced, the last function that knows target and rule; its callers look it up."""
+    deliver = eventbridge._invoke_target
+
+    def invoke_target(target: Any, event: Any, rule: Any, view: Any = None) -> None:
+        is_queue = str(target.get("Arn", "")).split(":")[2:3] == ["sqs"]
+        is_rule = ":rule/" in rule["Arn"]  # a schedule comes this way as well, and sends as its role
+        if is_queue and is_rule and (reason := delivery_refusal(target["Arn"], rule["Arn"])):
+            _bury(target, event, rule, reason)
+        else:
+            deliver(target, event, rule, view)
+
+    eventbridge._invoke_target = invoke_target
