@@ -60,6 +60,21 @@ class Evaluation:
     missing: int
 
 
+@dataclass(frozen=True)
+class AlarmClock:
+    """Counts minutes, of any length: at 10 s a minute, an alarm rings six times as soon."""
+
+    minute_seconds: float = MINUTE_SECONDS
+
+    def minute(self, at: float) -> int:
+        return int(at // self.minute_seconds)
+
+    def begins(self, alarm: Alarm, found: Evaluation, minute: int) -> list[float]:
+        """The times at which the periods of `found.recent` begin, for an evaluation in this minute."""
+        length = alarm_query(alarm).minutes
+        return [(minute - length * (age + 1)) * self.minute_seconds for age, _ in found.recent]
+
+
 _STATISTICS: dict[str, Callable[[Sequence[Samples]], float]] = {
     "Average": lambda samples: sum(one.total for one in samples) / sum(one.count for one in samples),
     "Maximum": lambda samples: max(one.highest for one in samples),
@@ -89,7 +104,7 @@ _FUNCTIONS: dict[str, Callable[[Sequence[Point]], list[Point]]] = {"": _themselv
 
 def alarm_query(alarm: Alarm) -> AlarmQuery:
     """ValueError for `Metrics` other than one function over one metric."""
-    if "Metrics" not in alarm:
+    if not alarm.get("Metrics"):
         return _query(alarm, str(alarm.get("Statistic") or "Average"), alarm.get("Period", MINUTE_SECONDS), "")
     looked_at = {one["Id"]: one["MetricStat"] for one in alarm["Metrics"] if "MetricStat" in one}
     returned = [one for one in alarm["Metrics"] if one.get("ReturnData", True)]

@@ -104,7 +104,6 @@ def test_what_was_evaluated_is_told_the_oldest_first() -> None:
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "operator GreaterThanUpperThreshold"),
         ({"Metrics": [{"Id": "e", "Expression": "SUM(METRICS())"}]}, "METRICS"),
         ({"Metrics": [GROWTH["Metrics"][0] | {"Expression": "RATE(waiting)"}, GROWTH["Metrics"][1]]}, "function RATE"),
-        ({"Metrics": []}, "an alarm on"),
     ],
 )
 def test_what_would_be_evaluated_wrongly_is_refused_by_name(change: dict[str, Any], said: str) -> None:
