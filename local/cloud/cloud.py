@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .alarm_evaluation import MINUTE_SECONDS
 from .environment import ACCOUNT, client_environment, client_settings, server_environment
 from .faults import Faults
 from .ports import LOOPBACK, free_ports, require_free
@@ -25,14 +26,23 @@ class LocalCloud:
     """Runs as long as the `with` block, and never longer than this process, however that ends.
 
     `folder` is emptied first and holds everything the cloud writes: `logs/` stays, `run/` goes at the end.
-    `kms_options` are those of `python -m local.strict_kms`, latency and quotas for two.
+    `kms_options` are those of `python -m local.strict_kms`, latency and quotas for two. `alarm_minute_seconds` is how
+    long a minute of the alarms' periods lasts.
     Raises PortBusyError for a `port` that is taken, StartError when a process does not become ready.
     """
 
-    def __init__(self, *, folder: Path, port: int | None = None, kms_options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        port: int | None = None,
+        kms_options: Sequence[str] = (),
+        alarm_minute_seconds: float = MINUTE_SECONDS,
+    ) -> None:
         self._folder = folder.resolve()
         self._port = port
         self._kms_options = (*KMS_OPTIONS, *kms_options)
+        self._alarm_minute_seconds = alarm_minute_seconds
 
     def __enter__(self) -> Self:
         self._lifeline = os.pipe()
@@ -78,11 +88,13 @@ class LocalCloud:
 
     def kms_calls(self) -> dict[str, dict[str, int]]:
         """Answered calls by Region and operation: {"us-east-1": {"Decrypt": 3}}."""
-        url = f"{self.addresses.kms}/_strict_kms/calls"
-        with urllib.request.urlopen(url, timeout=CALLS_TIMEOUT_SECONDS) as answer:  # noqa: S310 - ours, on loopback
-            content: Any = json.load(answer)
-        calls: dict[str, dict[str, int]] = content["calls"]
+        calls: dict[str, dict[str, int]] = _read(f"{self.addresses.kms}/_strict_kms/calls")["calls"]
         return calls
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What SNS topics have sent, the newest first; `at` is in seconds since 1970."""
+        messages: list[dict[str, Any]] = _read(f"{self.addresses.messages}?format=json")["messages"]
+        return messages
 
     def _up(self, lifeline: int | None) -> None:
         self._running: list[ChildProcess] = []
@@ -92,7 +104,7 @@ class LocalCloud:
         environment = server_environment(self.addresses, os.environ, self._folder / "run")
         deadline = time.monotonic() + READY_SECONDS
         try:
-            for plan in plans(self.addresses, self._kms_options):
+            for plan in plans(self.addresses, self._kms_options, self._alarm_minute_seconds):
                 self._running.append(launch(plan, environment=environment, logs=logs, lifeline=lifeline))
             for one in self._running:
                 one.wait_until_ready(deadline)
@@ -111,14 +123,19 @@ class LocalCloud:
             os.close(descriptor)
 
 
-def plans(addresses: Addresses, kms_options: Sequence[str]) -> tuple[Plan, ...]:
+def _read(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=CALLS_TIMEOUT_SECONDS) as answer:  # noqa: S310 - ours, on loopback
+        return json.load(answer)
+
+
+def plans(addresses: Addresses, kms_options: Sequence[str], alarm_minute_seconds: float) -> tuple[Plan, ...]:
     """In the order of starting: the slowest first, and all before the first is waited for."""
     events = f"{addresses.gateway}{EVENTS_PATH}"
     return (
         Plan(
             "ministack",
             f"{__package__}.gateway",
-            (*_port(addresses.gateway), "--kms", addresses.kms),
+            (*_port(addresses.gateway), "--kms", addresses.kms, "--alarm-minute", f"{alarm_minute_seconds:g}"),
             f"{addresses.gateway}/_local/health",
         ),
         Plan(

@@ -10,6 +10,8 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack.app import app as ministack
 
+from .alarm_evaluation import MINUTE_SECONDS, AlarmClock
+from .gaps import alarm_clock
 from .gaps.closing import close_gaps
 from .ports import LOOPBACK
 
@@ -17,22 +19,26 @@ KEEP_ALIVE_SECONDS = 75  # ministack's own; botocore reuses connections for 60
 BACKLOG = 1024
 
 
-async def serve(port: int, kms_url: str) -> None:
+async def serve(port: int, kms_url: str, clock: AlarmClock) -> None:
     config = Config()
     config.bind = [f"{LOOPBACK}:{port}"]
     config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.backlog = BACKLOG
     forever = asyncio.Event()
-    # with a trigger of our own hypercorn leaves SIGTERM alone, and its default suits a process without state
-    await hypercorn_serve(close_gaps(ministack, kms_url=kms_url), config, shutdown_trigger=forever.wait)
+    application = close_gaps(ministack, kms_url=kms_url)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(alarm_clock.run(clock))
+        # with a trigger of our own hypercorn leaves SIGTERM alone, and its default suits a process without state
+        await hypercorn_serve(application, config, shutdown_trigger=forever.wait)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.cloud.gateway")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--kms", required=True, help="the base URL of the strict KMS")
+    parser.add_argument("--alarm-minute", type=float, default=MINUTE_SECONDS, help="a minute of alarms, in seconds")
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.kms))
+    asyncio.run(serve(options.port, options.kms, AlarmClock(options.alarm_minute)))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""Addresses of our own beside ministack's: the health of the whole, and events of AWS services."""
+"""Addresses of our own beside ministack's: the health of the whole, events of AWS services, messages of topics."""
 
 import json
 from typing import Any
 
+from local.cloud.message_page import JSON_TYPE, rendered, wants_json
+from local.cloud.state import MESSAGES_PATH
+
 from .aws_events import put_aws_event
 from .event_shape import BadEventError
+from .topic_messages import messages
 
 LARGEST_EVENT_BYTES = 1 << 20  # EventBridge's own limit for an entry [AWS docs: eb-quota]
 
@@ -16,6 +20,8 @@ def add_routes(ministack: Any) -> Any:
                 await _answer(send, 200, {"status": "ok"})
             case "/_local/events":
                 await _accept_event(receive, send)
+            case path if path == MESSAGES_PATH:
+                await _show_messages(scope, send)
             case _:
                 await ministack(scope, receive, send)
 
@@ -31,6 +37,13 @@ async def _accept_event(receive: Any, send: Any) -> None:
         await _answer(send, 200, {"status": "accepted"})
 
 
+async def _show_messages(scope: Any, send: Any) -> None:
+    accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
+    as_json = wants_json(scope["query_string"].decode("latin-1"), accept)
+    content_type, body = rendered(messages, as_json=as_json)
+    await _send(send, 200, content_type, body)
+
+
 async def _body(receive: Any) -> bytes:
     body, more = b"", True
     while more:
@@ -43,6 +56,10 @@ async def _body(receive: Any) -> bytes:
 
 
 async def _answer(send: Any, status: int, content: object) -> None:
-    headers = [(b"content-type", b"application/json")]
+    await _send(send, status, JSON_TYPE, json.dumps(content).encode())
+
+
+async def _send(send: Any, status: int, content_type: str, body: bytes) -> None:
+    headers = [(b"content-type", content_type.encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+    await send({"type": "http.response.body", "body": body})
