@@ -1,6 +1,7 @@
 """Metrics in log lines: CloudWatch's embedded metric format (AmazonCloudWatch user guide, "Specification")."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ def embedded_metrics(line: str) -> list[EmbeddedMetric]:
     try:
         document = json.loads(line)
         return list(_metrics(document, document["_aws"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return []
 
 
@@ -45,4 +46,7 @@ def _values(target: Any) -> list[float]:
     values = target if isinstance(target, list) else [target]
     if len(values) > MOST_VALUES:
         raise ValueError(f"{len(values)} values")
-    return [float(value) for value in values]
+    numbers = [float(value) for value in values]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError("not a number")
+    return numbers

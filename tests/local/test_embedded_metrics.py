@@ -53,6 +53,10 @@ def test_one_value_needs_no_list_and_a_metric_no_unit() -> None:
         changed(Metrics=[{"Name": "Region"}]),
         changed(Metrics=None),
         json.dumps(LINE | {"Faults": [0] * 101}),
+        json.dumps(LINE | {"Faults": float("nan")}),
+        json.dumps(LINE | {"Faults": 10**400}),
+        '"_aws"' + "[" * 100_000,
+        '{"_aws":' * 100_000,
     ],
 )
 def test_any_other_line_is_no_metric_and_no_error(line: str) -> None:

@@ -3,11 +3,12 @@
 A line of a function counts when it is written, as on Lambda. An invocation of the probe lasts a minute.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import request_scope
-from ministack.services import cloudwatch, cloudwatch_logs
+from ministack.services import cloudwatch, cloudwatch_logs, lambda_svc
 
 from local.cloud.embedded_metrics import embedded_metrics
 
@@ -16,11 +17,12 @@ def install() -> None:
     """`_read_stderr`, where a worker's lines arrive, and `_put_log_events` are replaced: there is no register."""
 
     def read_stderr(worker: Any) -> None:
-        for line in worker._proc.stderr:
-            worker._stderr_queue.put(line.rstrip("\n"))
-            _, _, _, region, account, *_ = worker.config["FunctionArn"].split(":")
-            with request_scope(account, region):
-                put_metrics(line)
+        account, region = lambda_svc._account_region_from_function_config(worker.config)
+        with suppress(OSError, ValueError):  # the pipe of a worker that was ended
+            for line in worker._proc.stderr:
+                worker._stderr_queue.put(line.rstrip("\n"))
+                with request_scope(account, region):
+                    put_metrics(line)
 
     lambda_runtime.Worker._read_stderr = read_stderr
     put_log_events = cloudwatch_logs._put_log_events
