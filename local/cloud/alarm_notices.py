@@ -26,7 +26,7 @@ _RELATIONS = {
     "LessThanThreshold": "less than",
 }
 _FILLED = {"breaching": "Breaching", "notBreaching": "NonBreaching", "ignore": "Ignored", "missing": "Missing"}
-_STATISTIC_NAMES = {"SampleCount": "SAMPLE_COUNT"}  # the others in capitals; how this one is written is UNCONFIRMED
+_STATISTIC_NAMES = {"SampleCount": "SAMPLE_COUNT"}  # as in a published message; the others in capitals
 
 
 @dataclass(frozen=True)
