@@ -121,8 +121,8 @@ deploy-arguments:
 	@echo "$(MEMBER_KEY_ARNS)" | tr , '\n' | grep -vE '^arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$$' | sed 's/.*/deploy: "&" is no ARN of a KMS key/' | { ! grep .; } || exit 2
 	@for region in $(REGIONS); do echo "$(MEMBER_KEY_ARNS)" | grep -q ":kms:$$region:" || { echo "deploy: MEMBER_KEY_ARNS names no key in $$region"; exit 2; }; done
 
-cloud: $(TOOLS)/ready ## start the local cloud and leave it up; PORT=number, KMS="--latency 20", LIMITS='{"state_bytes": 1000}'
-	@$(TOOLS)/bin/python -m local.cloud start $(if $(PORT),--port $(PORT)) $(if $(KMS),--kms="$(KMS)") $(if $(LIMITS),--limits='$(LIMITS)')
+cloud: $(TOOLS)/ready ## start the local cloud and leave it up; PORT=number, KMS="--latency 20", ALARM_MINUTE=seconds, LIMITS='{"state_bytes": 1000}'
+	@$(TOOLS)/bin/python -m local.cloud start $(if $(PORT),--port $(PORT)) $(if $(KMS),--kms="$(KMS)") $(if $(ALARM_MINUTE),--alarm-minute $(ALARM_MINUTE)) $(if $(LIMITS),--limits='$(LIMITS)')
 
 cloud-down: $(TOOLS)/ready ## end the local cloud
 	@$(TOOLS)/bin/python -m local.cloud stop

@@ -5,7 +5,7 @@ import fcntl
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 
@@ -13,6 +13,7 @@ from local.strict_kms.__main__ import options as strict_kms_options
 from local.strict_kms.__main__ import port
 
 from .account_limits import BadLimitError, parse_limits
+from .alarm_evaluation import MINUTE_SECONDS
 from .cloud import LocalCloud
 from .environment import client_settings
 from .ports import PortBusyError
@@ -22,6 +23,7 @@ from .state import CloudState, read_state, write_state
 FOLDER = REPOSITORY / "build" / "cloud"
 STATE = FOLDER / "cloud.json"
 SET_BY_THE_CLOUD = ("--port", "--host", "--account-id", "--events-url")
+SHORTEST_MINUTE_SECONDS = 1  # below it a busy machine misses whole minutes
 FAILED = 1
 PORT_BUSY = 2
 
@@ -31,25 +33,31 @@ def main(argv: list[str] | None = None) -> int:
     with _one_at_a_time():
         match options.command:
             case "start":
-                return _start(options.port, options.kms, options.limits, as_json=options.json)
+                return _start(options)
             case "stop":
                 return _stop()
             case _:
                 return _status(as_json=options.json)
 
 
-def _start(port: int | None, kms_options: Sequence[str], limits: Mapping[str, float], *, as_json: bool) -> int:
+def _start(options: argparse.Namespace) -> int:
     state = read_state(STATE)
     if state is not None and _is_up(state):
-        if kms_options or limits:
-            print("The local cloud is already up, with what it began with: make cloud-down first.", file=sys.stderr)
+        if options.kms or options.limits or options.alarm_minute is not None:
+            print("The local cloud is already up, as it was begun: make cloud-down first.", file=sys.stderr)
             return FAILED
-        print(_as_json(state) if as_json else f"The local cloud is already up.\n{_what_next(state)}")
+        print(_as_json(state) if options.json else f"The local cloud is already up.\n{_what_next(state)}")
         return 0
     if state is not None:
         end(state.processes)  # what is left of one that lost a process
     try:
-        state = LocalCloud(folder=FOLDER, port=port, kms_options=kms_options, limits=limits).start_detached()
+        state = LocalCloud(
+            folder=FOLDER,
+            port=options.port,
+            kms_options=options.kms,
+            limits=options.limits,
+            alarm_minute_seconds=options.alarm_minute or MINUTE_SECONDS,
+        ).start_detached()
     except PortBusyError as error:
         print(error, file=sys.stderr)
         return PORT_BUSY
@@ -57,7 +65,7 @@ def _start(port: int | None, kms_options: Sequence[str], limits: Mapping[str, fl
         print(error, file=sys.stderr)
         return FAILED
     write_state(STATE, state)
-    print(_as_json(state) if as_json else f"The local cloud is up.\n{_what_next(state)}")
+    print(_as_json(state) if options.json else f"The local cloud is up.\n{_what_next(state)}")
     return 0
 
 
@@ -88,7 +96,8 @@ def _is_up(state: CloudState) -> bool:
 
 
 def _as_json(state: CloudState) -> str:
-    return json.dumps({"up": _is_up(state), **asdict(state), "environment": client_settings(state.addresses)})
+    more = {"messages": state.addresses.messages, "environment": client_settings(state.addresses)}
+    return json.dumps({"up": _is_up(state), **asdict(state), **more})
 
 
 def _what_next(state: CloudState) -> str:
@@ -97,6 +106,7 @@ def _what_next(state: CloudState) -> str:
         [
             f"All services: {state.addresses.front}",
             f"KMS:          {state.addresses.kms_front}",
+            f"Messages:     {state.addresses.messages}",
             f"Logs:         {FOLDER / 'logs'}",
             "To use it from this shell:",
             "  unset AWS_PROFILE AWS_SESSION_TOKEN",
@@ -134,6 +144,13 @@ def _limits(text: str) -> Mapping[str, float]:
     return limits
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not SHORTEST_MINUTE_SECONDS <= seconds <= MINUTE_SECONDS:
+        raise argparse.ArgumentTypeError(f"a minute lasts {SHORTEST_MINUTE_SECONDS} to {MINUTE_SECONDS} s, not {text}")
+    return seconds
+
+
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.cloud", description="The local cloud, on loopback.")
     parser.add_argument("command", choices=("start", "stop", "status"))
@@ -147,6 +164,12 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--limits", type=_limits, default={}, metavar="JSON", help="an account's limits (docs/account-limits.md)"
+    )
+    parser.add_argument(
+        "--alarm-minute",
+        type=_seconds,
+        metavar="SECONDS",
+        help="how long a minute of the alarms' periods lasts: 10 rings six times as soon (default: 60)",
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser.parse_args(argv)

@@ -6,10 +6,12 @@ import shutil
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .alarm_evaluation import MINUTE_SECONDS
 from .environment import ACCOUNT, client_environment, client_settings, server_environment
 from .faults import Faults
 from .limits import Limits
@@ -29,6 +31,7 @@ class LocalCloud:
     `folder` is emptied first and holds everything the cloud writes: `logs/` stays, `run/` goes at the end.
     `kms_options` are those of `python -m local.strict_kms`, latency and quotas for two.
     `limits` are those that `local.cloud.account_limits` lists; `Limits.clear` goes back to AWS's.
+    `alarm_minute_seconds` is how long a minute of the alarms' periods lasts.
     Raises PortBusyError for a `port` that is taken, StartError when a process does not become ready.
     """
 
@@ -39,11 +42,11 @@ class LocalCloud:
         port: int | None = None,
         kms_options: Sequence[str] = (),
         limits: Mapping[str, float] | None = None,
+        alarm_minute_seconds: float = MINUTE_SECONDS,
     ) -> None:
         self._folder = folder.resolve()
         self._port = port
-        self._kms_options = (*KMS_OPTIONS, *kms_options)
-        self._limits = dict(limits or {})
+        self._options = CloudOptions((*KMS_OPTIONS, *kms_options), dict(limits or {}), alarm_minute_seconds)
 
     def __enter__(self) -> Self:
         self._lifeline = os.pipe()
@@ -89,11 +92,13 @@ class LocalCloud:
 
     def kms_calls(self) -> dict[str, dict[str, int]]:
         """Answered calls by Region and operation: {"us-east-1": {"Decrypt": 3}}."""
-        url = f"{self.addresses.kms}/_strict_kms/calls"
-        with urllib.request.urlopen(url, timeout=CALLS_TIMEOUT_SECONDS) as answer:  # noqa: S310 - ours, on loopback
-            content: Any = json.load(answer)
-        calls: dict[str, dict[str, int]] = content["calls"]
+        calls: dict[str, dict[str, int]] = _read(f"{self.addresses.kms}/_strict_kms/calls")["calls"]
         return calls
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What SNS topics have sent, the newest first; `at` is in seconds since 1970."""
+        messages: list[dict[str, Any]] = _read(f"{self.addresses.messages}?format=json")["messages"]
+        return messages
 
     def _up(self, lifeline: int | None) -> None:
         self._running: list[ChildProcess] = []
@@ -105,7 +110,7 @@ class LocalCloud:
         environment = server_environment(self.addresses, os.environ, self._folder / "run")
         deadline = time.monotonic() + READY_SECONDS
         try:
-            for plan in plans(self.addresses, self._kms_options, self._limits):
+            for plan in plans(self.addresses, self._options):
                 self._running.append(launch(plan, environment=environment, logs=logs, lifeline=lifeline))
             for one in self._running:
                 one.wait_until_ready(deadline)
@@ -124,7 +129,21 @@ class LocalCloud:
             os.close(descriptor)
 
 
-def plans(addresses: Addresses, kms_options: Sequence[str], limits: Mapping[str, float]) -> tuple[Plan, ...]:
+def _read(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=CALLS_TIMEOUT_SECONDS) as answer:  # noqa: S310 - ours, on loopback
+        return json.load(answer)
+
+
+@dataclass(frozen=True)
+class CloudOptions:
+    """What a cloud begins with."""
+
+    kms: tuple[str, ...]
+    limits: Mapping[str, float]
+    alarm_minute_seconds: float
+
+
+def plans(addresses: Addresses, options: CloudOptions) -> tuple[Plan, ...]:
     """In the order of starting: the slowest first, and all before the first is waited for."""
     events = f"{addresses.gateway}{EVENTS_PATH}"
     return (
@@ -133,14 +152,14 @@ def plans(addresses: Addresses, kms_options: Sequence[str], limits: Mapping[str,
             f"{__package__}.gateway",
             (
                 *(*_port(addresses.gateway), "--kms", addresses.kms, "--s3", addresses.s3),
-                *("--limits", json.dumps(limits)),
+                *("--limits", json.dumps(options.limits), "--alarm-minute", f"{options.alarm_minute_seconds:g}"),
             ),
             f"{addresses.gateway}/_local/health",
         ),
         Plan(
             "strict-kms",
             "local.strict_kms",
-            ("--host", LOOPBACK, *_port(addresses.kms), "--account-id", ACCOUNT, "--events-url", events, *kms_options),
+            ("--host", LOOPBACK, *_port(addresses.kms), "--account-id", ACCOUNT, "--events-url", events, *options.kms),
             f"{addresses.kms}/_strict_kms/health",
         ),
         Plan(

@@ -8,6 +8,7 @@ from typing import Any
 from .identity import is_running
 
 FORMAT = 2
+MESSAGES_PATH = "/_local/messages"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Addresses:
     gateway: str
     kms: str
     s3: str
+
+    @property
+    def messages(self) -> str:
+        """The page of what topics have sent. Behind the front: a fault in there would silence what tells of it."""
+        return f"{self.gateway}{MESSAGES_PATH}"
 
 
 @dataclass(frozen=True)

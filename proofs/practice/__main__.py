@@ -129,6 +129,7 @@ def _what_next(state: CloudState, silent: str | None) -> str:
   export PATH={REPOSITORY / ".venv" / "bin"}:$PATH
   kms-failover status --key-set {KEY_SET} --region {OTHER}
 An outage:     make practice SILENT={REGIONS[0]}   (the route moves within half a minute; SILENT={NOBODY} ends it)
+Its messages:  {state.addresses.messages}   (what its alarms and announcements tell people)
 What to order: runbooks/README.md
 To end it:     make cloud-down"""
 

@@ -1,14 +1,14 @@
 """S3's events reach EventBridge's rules as AWS shapes them (facts 5.2), where the bucket has turned them on."""
 
 import json
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-LONGEST_SECONDS, PAUSE_SECONDS = 30.0, 0.2
+from tests.cloud.policies import queue_policy
+from tests.cloud.waiting import awaited
 
 
 class Delivered:
@@ -23,31 +23,22 @@ class Delivered:
         queue = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"][
             "QueueArn"
         ]
-        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": allowing(rule, queue)})
+        self._sqs.set_queue_attributes(
+            QueueUrl=self._url, Attributes={"Policy": queue_policy(queue, **{"aws:SourceArn": rule})}
+        )
         events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue}])
 
     def next(self) -> dict[str, Any]:
         """Of this bucket. Waits for it."""
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while time.monotonic() < deadline:
-            for message in self._sqs.receive_message(QueueUrl=self._url).get("Messages", []):
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-                event: dict[str, Any] = json.loads(message["Body"])
-                if event["detail"]["bucket"]["name"] == self.bucket:
-                    return event
-            time.sleep(PAUSE_SECONDS)
-        raise AssertionError("no event came")
+        return awaited(self._look)
 
-
-def allowing(rule: str, queue: str) -> str:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    def _look(self) -> dict[str, Any]:
+        for message in self._sqs.receive_message(QueueUrl=self._url).get("Messages", []):
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+            event: dict[str, Any] = json.loads(message["Body"])
+            if event["detail"]["bucket"]["name"] == self.bucket:
+                return event
+        return {}
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """Replication takes time, keeps version id and time, and puts versions in the order that was chosen."""
 
-import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from .conftest import AWAY, HOME, Stores
+from .waiting import awaited
 
 ROLE = "arn:aws:iam::000000000000:role/replication"
-LONGEST_SECONDS, PAUSE_SECONDS = 30.0, 0.05
 HOURS = 3600
 
 
@@ -44,7 +42,7 @@ class Pair:
         return found
 
     def until_status(self, version: str, wanted: str, key: str = "a") -> None:
-        until(lambda: self.status(version, key) == wanted)
+        awaited(lambda: self.status(version, key) == wanted)
 
     def replicas(self, key: str = "a") -> list[str]:
         """Version ids in the target, the current one first."""
@@ -66,13 +64,6 @@ def rule_to(bucket: str, **more: Any) -> dict[str, Any]:
         "Destination": {"Bucket": f"arn:aws:s3:::{bucket}"},
     }
     return {"Role": ROLE, "Rules": [rule | more]}
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to be so"
-        time.sleep(PAUSE_SECONDS)
 
 
 @pytest.fixture
@@ -126,7 +117,7 @@ def test_delete_markers_follow_where_the_rule_says_so(pair: Pair) -> None:
     assert pair.current() == b"one"
     pair.replicate(DeleteMarkerReplication={"Status": "Enabled"})
     made = pair.here.delete_object(Bucket=pair.source, Key="a")["VersionId"]
-    until(lambda: bool(pair.away.list_object_versions(Bucket=pair.target, Prefix="a").get("DeleteMarkers")))
+    awaited(lambda: bool(pair.away.list_object_versions(Bucket=pair.target, Prefix="a").get("DeleteMarkers")))
     (marker,) = pair.away.list_object_versions(Bucket=pair.target, Prefix="a")["DeleteMarkers"]
     assert (marker["VersionId"], marker["IsLatest"]) == (made, True)
 
@@ -146,8 +137,8 @@ def test_later_changes_go_to_the_same_version(pair: Pair) -> None:
     pair.here.put_object_tagging(Bucket=pair.source, Key="a", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
     pair.here.put_object_annotation(Bucket=pair.source, Key="a", AnnotationName="n", AnnotationPayload=b"p")
     chosen = {"Bucket": pair.target, "Key": "a", "VersionId": version}
-    until(lambda: pair.away.get_object_tagging(**chosen)["TagSet"] == [{"Key": "k", "Value": "v"}])
-    until(lambda: len(pair.away.list_object_annotations(**chosen).get("Annotations", [])) == 1)
+    awaited(lambda: pair.away.get_object_tagging(**chosen)["TagSet"] == [{"Key": "k", "Value": "v"}])
+    awaited(lambda: len(pair.away.list_object_annotations(**chosen).get("Annotations", [])) == 1)
     assert pair.away.get_object_tagging(Bucket=pair.target, Key="a")["TagSet"] == []
 
 
@@ -157,14 +148,14 @@ def test_changes_of_a_replica_go_back_where_the_rule_says_so(pair: Pair) -> None
     pair.replicate_back(SourceSelectionCriteria={"ReplicaModifications": {"Status": "Enabled"}})
     tags = [{"Key": "k", "Value": "v"}]
     pair.away.put_object_tagging(Bucket=pair.target, Key="a", Tagging={"TagSet": tags})
-    until(lambda: pair.here.get_object_tagging(Bucket=pair.source, Key="a")["TagSet"] == tags)
+    awaited(lambda: pair.here.get_object_tagging(Bucket=pair.source, Key="a")["TagSet"] == tags)
 
 
 def test_a_replica_is_not_replicated_again(pair: Pair) -> None:
     pair.replicate_back()
     pair.until_status(pair.put(), "COMPLETED")
     ours = pair.away.put_object(Bucket=pair.target, Key="b", Body=b"x")["VersionId"]
-    until(lambda: bool(pair.here.list_object_versions(Bucket=pair.source, Prefix="b").get("Versions")))
+    awaited(lambda: bool(pair.here.list_object_versions(Bucket=pair.source, Prefix="b").get("Versions")))
     (back,) = pair.here.list_object_versions(Bucket=pair.source, Prefix="b")["Versions"]
     assert back["VersionId"] == ours
     assert len(pair.here.list_object_versions(Bucket=pair.source, Prefix="a")["Versions"]) == 1

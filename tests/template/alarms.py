@@ -19,6 +19,7 @@ from kms_failover.domain.routing.judgement import first_judgement
 from kms_failover.domain.routing.observation import Observation, Outcome, Source
 from kms_failover.domain.routing.signals import IgnoredEvent
 from kms_failover.errors import UnreadableItemError
+from local.cloud.alarm_evaluation import alarm_query
 from tests.domain.strategies import NOON, key_set
 from tests.template.deployed import Stack
 from tests.template.samples import (
@@ -197,11 +198,5 @@ def _read(blob: dict[str, Any]) -> Said:
 
 def metric_of(alarm: dict[str, Any]) -> Metric:
     """Of one that looks at an expression over one metric, the function's name stands before the metric's."""
-    if "Metrics" in alarm:
-        expression, looked_at = alarm["Metrics"]
-        function, _, operand = expression["Expression"].rstrip(")").partition("(")
-        assert (operand, expression["ReturnData"], looked_at["ReturnData"]) == (looked_at["Id"], True, False)
-        namespace, name, dimensions = metric_of(looked_at["MetricStat"]["Metric"])
-        return namespace, f"{function} {name}", dimensions
-    dimensions = frozenset((one["Name"], one["Value"]) for one in alarm["Dimensions"])
-    return alarm["Namespace"], alarm["MetricName"], dimensions
+    query = alarm_query(alarm)
+    return query.namespace, f"{query.function} {query.name}".lstrip(), query.dimensions

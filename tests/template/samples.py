@@ -3,11 +3,14 @@
 Where the code says nothing, or a service of AWS does not, that is a sample too; the second fault is one in most.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from tests.template.cloudwatch import Series, times_rung
+from local.cloud.alarm_evaluation import ALARM, OK, Samples, evaluate, points
+
+type Values = Mapping[int, Sequence[float]]  # by minute, what is put in it
 
 HOUR = 60
 LONG = 8 * HOUR  # longer than any alarm looks back
@@ -17,7 +20,7 @@ SILENCE = "silence"
 @dataclass(frozen=True)
 class Sample:
     what: str
-    said: Series
+    said: Values
     rings: int
     minutes: int = 2 * HOUR
 
@@ -27,6 +30,15 @@ def wrong_ringing(alarm: dict[str, Any], samples: Iterable[Sample]) -> Iterator[
         times = times_rung(alarm, sample.said, sample.minutes)
         if times != sample.rings:
             yield f"{alarm['AlarmName']} rings {times} times, not {sample.rings}: {sample.what}"
+
+
+def times_rung(alarm: dict[str, Any], said: Values, minutes: int) -> int:
+    """How often it begins to ring; looked at each minute, at first OK."""
+    series = {minute: [Samples.of(value) for value in values] for minute, values in said.items()}
+    states = [OK]
+    for minute in range(1, minutes + 1):
+        states.append(evaluate(alarm, points(alarm, series, minute), states[-1]).state)
+    return sum(now == ALARM != before for before, now in pairwise(states))
 
 
 def missing_samples(name: str, samples: Iterable[Sample]) -> Iterator[str]:

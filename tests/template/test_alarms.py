@@ -1,12 +1,10 @@
 """Each alarm looks at what is measured, tells people, and has the name that is read."""
 
 import re
-from typing import Any
 
 import pytest
 
 from tests.template.alarms import metric_of, samples, wrong_alarms
-from tests.template.cloudwatch import rings
 from tests.template.deployed import HOME, REPLICA, Stack
 from tests.template.loading import ROOT
 from tests.template.samples import missing_samples
@@ -25,38 +23,6 @@ def test_every_alarm_is_shown_what_rings_what_does_not_and_silence(region: str) 
     problems = [p for one in stack.alarms() for p in missing_samples(one["AlarmName"], shown.get(metric_of(one), ()))]
 
     assert problems == []
-
-
-@pytest.mark.parametrize(
-    ("needed", "shown", "breaching", "not_breaching", "ignore"),
-    [  # of CloudWatch's documentation, "How alarm state is evaluated when data is missing"
-        (3, "0-X-X", "OK", "OK", "OK"),
-        (3, "----0", "OK", "OK", "OK"),
-        (3, "-----", "ALARM", "OK", "as it was"),
-        (3, "0XX-X", "ALARM", "ALARM", "ALARM"),
-        (3, "--X--", "ALARM", "OK", "as it was"),
-        (2, "0-X-X", "ALARM", "ALARM", "ALARM"),
-        (2, "00X0X", "ALARM", "ALARM", "ALARM"),
-        (2, "---X-", "ALARM", "OK", "as it was"),
-    ],
-)
-def test_missing_data_are_filled_in_as_cloudwatch_does(
-    needed: int, shown: str, breaching: str, not_breaching: str, ignore: str
-) -> None:
-    points = [{"0": 0.0, "X": 1.0, "-": None}[point] for point in shown]
-    alarm: dict[str, Any] = {"EvaluationPeriods": 3, "DatapointsToAlarm": needed, "Threshold": 0}
-    alarm |= {"ComparisonOperator": "GreaterThanThreshold"}
-    words = {(False, False): "OK", (True, True): "ALARM", (False, True): "as it was"}
-
-    found = [
-        words[
-            rings(alarm | {"TreatMissingData": treated}, points, was_ringing=False),
-            rings(alarm | {"TreatMissingData": treated}, points, was_ringing=True),
-        ]
-        for treated in ("breaching", "notBreaching", "ignore")
-    ]
-
-    assert found == [breaching, not_breaching, ignore]
 
 
 @pytest.mark.parametrize("region", [HOME, REPLICA])

@@ -4,24 +4,30 @@ from typing import Any
 
 from . import (
     account_concurrency,
+    alarm_actions,
+    alarm_clock,
     asynchronous_events,
     bare_runtime,
     batch_actions,
     bucket_resources,
+    execution_metrics,
     expression_alarms,
     generated_names,
     global_tables,
     kms_calls,
+    log_metrics,
     map_runs,
     object_calls,
     objects_within,
     partition_throughput,
     payload_limits,
     pseudo_parameters,
+    queue_metrics,
     queue_permissions,
     reserved_concurrency,
     shared_layers,
     ssm_documents,
+    topic_messages,
     worker_freezing,
 )
 from .bucket_resources import BucketResources
@@ -32,9 +38,13 @@ from .objects_within import ObjectsWithin
 from .routes import add_routes
 
 GAPS = (
+    alarm_actions,
+    alarm_clock,
     bare_runtime,
     batch_actions,
+    execution_metrics,
     expression_alarms,
+    log_metrics,
     pseudo_parameters,
     reserved_concurrency,
     shared_layers,
@@ -48,6 +58,8 @@ GAPS = (
     asynchronous_events,
     partition_throughput,
     worker_freezing,
+    queue_metrics,
+    topic_messages,
 )
 
 

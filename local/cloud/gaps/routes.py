@@ -6,14 +6,16 @@ from dataclasses import asdict
 from typing import Any
 
 from local.cloud.account_limits import REGISTER, BadLimitError, parse_limits
+from local.cloud.message_page import JSON_TYPE, rendered, wants_json
+from local.cloud.state import MESSAGES_PATH
 from local.strict_s3.forwarding import ON_BEHALF_OF
 
 from .aws_events import put_aws_event
 from .event_shape import BadEventError
 from .forwarded_calls import ForwardedCalls
+from .topic_messages import messages
 
 LARGEST_BODY_BYTES = 1 << 20  # EventBridge's own limit for an entry [AWS docs: eb-quota]
-JSON_TYPE = "application/json"
 
 type Route = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -56,10 +58,17 @@ async def _answer_limits(scope: Any, receive: Any, send: Any) -> None:
         await _answer(send, 200, asdict(REGISTER.now))
 
 
+async def _show_messages(scope: Any, _receive: Any, send: Any) -> None:
+    as_json = wants_json(scope["query_string"].decode("latin-1"), _headers(scope).get("accept", ""))
+    content_type, body = rendered(messages, as_json=as_json)
+    await _send(send, 200, {"content-type": content_type}, body)
+
+
 ROUTES: dict[str, Route] = {
     "/_local/health": _health,
     "/_local/events": _accept_event,
     "/_local/limits": _answer_limits,
+    MESSAGES_PATH: _show_messages,
 }
 
 

@@ -1,9 +1,7 @@
 """Clients of a local cloud, and the resources that several tests make there."""
 
-import json
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -73,24 +71,3 @@ class Account:
 
 def a_name() -> str:
     return f"test-{uuid.uuid4().hex[:12]}"
-
-
-def until(is_so: Callable[[], object]) -> None:
-    """Raises AssertionError if it never becomes so."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "it never became so"
-        time.sleep(PAUSE_SECONDS)
-
-
-def policy(queue_arn: str, **condition: str) -> str:
-    """A queue's policy as the product's template writes it, for EventBridge."""
-    allowed: dict[str, Any] = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue_arn,
-    }
-    if condition:
-        allowed["Condition"] = {"ArnEquals": condition}
-    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})

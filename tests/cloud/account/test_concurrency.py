@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.cloud.account.clients import Account, a_name, until
+from tests.cloud.account.clients import Account, a_name
 from tests.cloud.account.functions import a_function, invoke, role
+from tests.cloud.waiting import awaited
 
 pytestmark = pytest.mark.xdist_group("local-cloud")
 
@@ -32,7 +33,7 @@ def running(account: Account, function: str, file: Path) -> Iterator[None]:
     call = threading.Thread(target=invoke, args=(account, function, json.dumps({"file": str(file)})))
     call.start()
     try:
-        until(Path(f"{file}.runs").exists)
+        awaited(Path(f"{file}.runs").exists)
         yield
     finally:
         file.touch()
@@ -99,10 +100,10 @@ def test_a_throttled_event_waits_until_there_is_room(account: Account, tmp_path:
 
     with running(account, busy, tmp_path / "go"):
         invoke(account, writes, json.dumps(str(done)), "Event")
-        until(lambda: account.count("AWS/Lambda", "Throttles", FunctionName=writes) > 3)
+        awaited(lambda: account.count("AWS/Lambda", "Throttles", FunctionName=writes) > 3)
         assert not done.exists()
 
-    until(done.exists)
+    awaited(done.exists)
     assert account.count("AWS/Lambda", "AsyncEventsDropped", FunctionName=writes) == 0
 
 
@@ -168,7 +169,7 @@ def test_a_rules_event_waits_like_any_other(account: Account) -> None:
 
     events.put_events(Entries=[{"Source": rule, "DetailType": "Test", "Detail": "{}"}])
 
-    until(lambda: account.count("AWS/Lambda", "Errors", FunctionName=function) == 3)
+    awaited(lambda: account.count("AWS/Lambda", "Errors", FunctionName=function) == 3)
 
 
 def test_a_throttled_batch_of_a_queue_comes_back_after_its_visibility_timeout(account: Account, tmp_path: Path) -> None:
@@ -179,10 +180,10 @@ def test_a_throttled_batch_of_a_queue_comes_back_after_its_visibility_timeout(ac
 
     with running(account, busy, tmp_path / "go"):
         account.client("sqs").send_message(QueueUrl=url, MessageBody="one")
-        until(lambda: account.count("AWS/Lambda", "Throttles", FunctionName=function) > 1)
+        awaited(lambda: account.count("AWS/Lambda", "Throttles", FunctionName=function) > 1)
         assert _waiting(account, url) == 1
 
-    until(lambda: _waiting(account, url) == 0)
+    awaited(lambda: _waiting(account, url) == 0)
 
 
 def _waiting(account: Account, url: str) -> int:
@@ -200,6 +201,6 @@ def test_a_throttled_task_fails_by_the_name_that_a_retry_can_give(account: Accou
 
     with reserved(account, function, 0):
         execution = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
-        until(lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED")
+        awaited(lambda: states.describe_execution(executionArn=execution)["status"] == "FAILED")
 
     assert states.describe_execution(executionArn=execution)["error"] == "Lambda.TooManyRequestsException"

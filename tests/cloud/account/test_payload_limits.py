@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.cloud import LocalCloud
-from tests.cloud.account.clients import Account, a_name, until
+from tests.cloud.account.clients import Account, a_name
 from tests.cloud.account.functions import a_function, invoke, role
+from tests.cloud.waiting import awaited
 
 pytestmark = pytest.mark.xdist_group("local-cloud")
 KIB, MIB = 1 << 10, 1 << 20
@@ -101,7 +102,7 @@ class Machine:
     def run(self, size: int) -> dict[str, Any]:
         execution = self._client.start_execution(stateMachineArn=self.arn, input=json.dumps({"size": size}))
         arn = execution["executionArn"]
-        until(lambda: self._client.describe_execution(executionArn=arn)["status"] != "RUNNING")
+        awaited(lambda: self._client.describe_execution(executionArn=arn)["status"] != "RUNNING")
         ended: dict[str, Any] = self._client.describe_execution(executionArn=arn)
         return ended
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.account.clients import Account, a_name, policy
+from tests.cloud.account.clients import Account, a_name
 from tests.cloud.account.functions import role
+from tests.cloud.policies import queue_policy
 
 pytestmark = pytest.mark.xdist_group("local-cloud")
 
@@ -33,7 +34,7 @@ def allow(account: Account, url: str, text: str) -> None:
 def test_a_queue_that_allows_the_rule_gets_the_event(account: Account) -> None:
     url, arn = account.queue()
     route = Route(account, Arn=arn)
-    allow(account, url, policy(arn, **{"aws:SourceArn": route.rule_arn}))
+    allow(account, url, queue_policy(arn, **{"aws:SourceArn": route.rule_arn}))
 
     route.send()
 
@@ -46,9 +47,9 @@ def test_a_queue_without_permission_gets_nothing_and_the_failure_is_counted(acco
     url, arn = account.queue()
     route = Route(account, Arn=arn)
     if text == "another rule":
-        allow(account, url, policy(arn, **{"aws:SourceArn": route.rule_arn + "x"}))
+        allow(account, url, queue_policy(arn, **{"aws:SourceArn": route.rule_arn + "x"}))
     if text == "another service":
-        allow(account, url, policy(arn).replace("events.", "sns."))
+        allow(account, url, queue_policy(arn).replace("events.", "sns."))
 
     route.send()
 
@@ -59,7 +60,7 @@ def test_a_queue_without_permission_gets_nothing_and_the_failure_is_counted(acco
 def test_what_may_not_be_delivered_goes_to_the_targets_dead_letter_queue_at_once(account: Account) -> None:
     _, arn = account.queue()
     dead_url, dead_arn = account.queue()
-    allow(account, dead_url, policy(dead_arn))
+    allow(account, dead_url, queue_policy(dead_arn))
     route = Route(account, Arn=arn, DeadLetterConfig={"Arn": dead_arn})
 
     route.send()
@@ -86,7 +87,7 @@ def test_a_dead_letter_queue_needs_a_policy_of_its_own(account: Account) -> None
 def test_a_queue_that_is_gone_is_named_as_such(account: Account) -> None:
     url, arn = account.queue()
     dead_url, dead_arn = account.queue()
-    allow(account, dead_url, policy(dead_arn))
+    allow(account, dead_url, queue_policy(dead_arn))
     route = Route(account, Arn=arn, DeadLetterConfig={"Arn": dead_arn})
     account.client("sqs").delete_queue(QueueUrl=url)
 
@@ -98,7 +99,7 @@ def test_a_queue_that_is_gone_is_named_as_such(account: Account) -> None:
 
 def test_a_queue_under_the_key_of_sqs_itself_gets_nothing(account: Account) -> None:
     url, arn = account.queue(KmsMasterKeyId="alias/aws/sqs")
-    allow(account, url, policy(arn))
+    allow(account, url, queue_policy(arn))
     route = Route(account, Arn=arn)
 
     route.send()

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.cloud.account.clients import Account, until
+from tests.cloud.account.clients import Account
 from tests.cloud.account.functions import a_function, invoke
+from tests.cloud.waiting import awaited
 
 pytestmark = [
     pytest.mark.xdist_group("local-cloud"),
@@ -57,7 +58,7 @@ def test_a_worker_stands_still_between_its_invocations(account: Account) -> None
 
     process = worker.call()["process"]
 
-    until(lambda: state(process) == "T")
+    awaited(lambda: state(process) == "T")
     assert worker.call()["process"] == process
 
 
@@ -103,4 +104,4 @@ def test_a_frozen_worker_is_ended_with_its_function(account: Account) -> None:
 
     account.client("lambda").delete_function(FunctionName=worker._function)
 
-    until(lambda: not Path(f"/proc/{process}").exists())
+    awaited(lambda: not Path(f"/proc/{process}").exists())

@@ -1,0 +1,83 @@
+"""Alarms are evaluated by the clock, once a minute, whether or not there are data.
+
+ministack 1.5.33 evaluates when data are put, over one period, without regard to dimensions and to missing data.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ministack.core.responses import request_scope
+from ministack.services import cloudwatch, sqs
+
+from local.cloud.alarm_evaluation import AlarmClock, AlarmQuery, Samples, Series, alarm_query, evaluate, points
+from local.cloud.alarm_notices import reason, reason_data
+
+from . import queue_metrics
+
+logger = logging.getLogger(__name__)
+
+
+def install() -> None:
+    """`_evaluate_alarm` is replaced: ministack calls it whenever data or an alarm are put."""
+    cloudwatch._evaluate_alarm = lambda _alarm: None
+
+
+async def run(clock: AlarmClock) -> None:
+    """Until it is cancelled. In the loop that serves requests, so that nothing changes while it looks."""
+    while True:
+        await asyncio.sleep(clock.minute_seconds)
+        tick(clock)
+
+
+def tick(clock: AlarmClock) -> None:
+    for account, region in scopes():
+        with request_scope(account, region):
+            for alarm in cloudwatch._alarms.values():
+                try:
+                    look(alarm, clock, time.time())
+                except Exception:  # the entry point of an alarm: one that fails must not stop the others
+                    logger.exception("%s could not be evaluated", alarm["AlarmName"])
+            queue_metrics.publish()  # they belong to the minute that is under way
+
+
+def scopes() -> set[tuple[str, str]]:
+    """Account and Region of everything that has an alarm or a queue."""
+    return {key[:2] for store in (cloudwatch._alarms, sqs._queues) for key, _ in store.all_items()}
+
+
+def look(alarm: Any, clock: AlarmClock, now: float) -> None:
+    before, minute = alarm["StateValue"], clock.minute(now)
+    found = evaluate(alarm, points(alarm, _series(alarm_query(alarm), clock), minute), before)
+    if found.state == before:
+        return
+    why, data = reason(alarm, found, before, clock.begins(alarm, found, minute)), reason_data(alarm, found, now)
+    alarm |= {
+        "StateValue": found.state,
+        "StateReason": why,
+        "StateReasonData": json.dumps(data),
+        "StateUpdatedTimestamp": int(now),
+        "StateTransitionedTimestamp": int(now),
+    }
+    cloudwatch._record_history(alarm["AlarmName"], before, found.state, why, reason_data=data)
+    cloudwatch._dispatch_alarm_actions(alarm, before, found.state, why)
+    cloudwatch._evaluate_parent_alarms(alarm)
+
+
+def _series(query: AlarmQuery, clock: AlarmClock) -> Series:
+    series: dict[int, list[Samples]] = {}
+    for at, samples in _samples(query):
+        series.setdefault(clock.minute(at), []).append(samples)
+    return series
+
+
+def _samples(query: AlarmQuery) -> Iterator[tuple[float, Samples]]:
+    """Of the one metric: with other dimensions, or more of them, it is another."""
+    key = (query.namespace, query.name, cloudwatch._dims_key(dict(query.dimensions)))
+    for point in cloudwatch._metrics.get(key) or ():
+        count, total, lowest, highest = cloudwatch._point_stats(point)
+        if count:
+            yield point["Timestamp"], Samples(count, total, lowest, highest)
