@@ -1,6 +1,6 @@
 """AWS::SSM::Document: kept and given back, never run. ministack 1.5.33 refuses a template that has one.
 
-The tests run the document with `local/cloud/automation.py`. `Ref` gives the name. GetDocument and DescribeDocument
+The tests run the document with `local/cloud/automation`. `Ref` gives the name. GetDocument and DescribeDocument
 answer, so that a drill can read what was deployed.
 """
 
