@@ -18,6 +18,7 @@ from .identity import identity
 from .state import Process
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TOOLS = REPOSITORY / ".venv-tools" / "bin" / "python"  # only there are ministack and microburst
 READY_SECONDS = 60.0  # 3 s were measured on two cores; a loaded machine needs more
 END_SECONDS = 3.0  # after SIGTERM, before SIGKILL
 PAUSE_SECONDS = 0.05
@@ -74,7 +75,7 @@ def launch(plan: Plan, *, environment: Mapping[str, str], logs: Path, lifeline: 
     """Starts it as the leader of a group of its own: a Ctrl-C at the terminal reaches us only, and we decide."""
     log = logs / f"{plan.name}.log"
     command = [
-        sys.executable,
+        str(TOOLS) if TOOLS.exists() else sys.executable,
         "-m",
         f"{__package__}.child",
         NO_LIFELINE if lifeline is None else str(lifeline),
