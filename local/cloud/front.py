@@ -2,12 +2,13 @@
 
 `python -m local.cloud.front --port 4500 --upstream http://127.0.0.1:4599`
 
-Five things differ from microburst's own command, each found by trying 0.10.0:
+Six things differ from microburst's own command, each found by trying 0.10.0:
 - it sleeps for `timeout_ms` and goes on sleeping after the rule is gone and after the client has left;
 - it rewrites `Host`, which is signed, and which Function URLs are told apart by;
 - it drops `Content-Length` from answers, without which S3 clients cannot tell that a body is whole;
 - it opens at most 100 connections to its upstream, aiohttp's default, so the 101st long call waits for the others;
-- its first request loads the models of all AWS services, to know their host names, and blocks all others for 3 to 6 s.
+- its first request loads the models of all AWS services, to know their host names, and blocks all others for 3 to 6 s;
+- it decodes what of a path needs no encoding, such as the colons of a function's ARN, and the path is signed.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from microburst.detection import host
 from microburst.effects import timeout
 from microburst.forward import Upstream
 from microburst.rules import RuleEngine
+from yarl import URL
 
 from .ports import LOOPBACK
 
@@ -57,15 +59,29 @@ class Rules(RuleEngine):  # type: ignore[misc]  # its base is untyped
         return result
 
 
+class SignedPaths:
+    """A session that sends each path as it came."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    async def request(self, method: str, url: str, **more: Any) -> Any:
+        return await self._session.request(method, URL(url, encoded=True), **more)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
 class FaithfulUpstream(Upstream):  # type: ignore[misc]  # its base is untyped
-    """Passes `Host` on as signed, over as many connections as there are calls."""
+    """Passes path and `Host` on as signed, over as many connections as there are calls."""
 
     async def start(self) -> None:
-        self.session = aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, connect=CONNECT_SECONDS),
             auto_decompress=False,
         )
+        self.session = SignedPaths(session)
 
     def _outbound_headers(self, request: web.Request) -> dict[str, str]:
         headers: dict[str, str] = super()._outbound_headers(request)
