@@ -3,6 +3,8 @@
 from typing import Any
 
 from . import (
+    automation_calls,
+    automation_permissions,
     bare_runtime,
     batch_actions,
     expression_alarms,
@@ -36,6 +38,8 @@ GAPS = (
     object_replicas,
     object_events,
     ssm_documents,
+    automation_calls,
+    automation_permissions,
 )
 
 

@@ -1,8 +1,9 @@
-"""Addresses of our own beside ministack's: the health of the whole, and events of AWS services."""
+"""Addresses of our own beside ministack's: the health of the whole, events of AWS services, switches of Automation."""
 
 import json
 from typing import Any
 
+from .automation_calls import set_latitude
 from .aws_events import put_aws_event
 from .event_shape import BadEventError
 
@@ -16,6 +17,8 @@ def add_routes(ministack: Any) -> Any:
                 await _answer(send, 200, {"status": "ok"})
             case "/_local/events":
                 await _accept_event(receive, send)
+            case "/_local/automation":
+                await _switch_automation(receive, send)
             case _:
                 await ministack(scope, receive, send)
 
@@ -29,6 +32,16 @@ async def _accept_event(receive: Any, send: Any) -> None:
         await _answer(send, 400, {"message": str(error)})
     else:
         await _answer(send, 200, {"status": "accepted"})
+
+
+async def _switch_automation(receive: Any, send: Any) -> None:
+    """`{"function_error_fails": true}` and its like, the fields of Latitude; an empty object changes nothing."""
+    try:
+        switches = set_latitude(json.loads(await _body(receive)))
+    except (BadEventError, TypeError, ValueError) as error:
+        await _answer(send, 400, {"message": str(error)})
+    else:
+        await _answer(send, 200, switches)
 
 
 async def _body(receive: Any) -> bytes:
