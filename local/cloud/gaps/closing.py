@@ -18,6 +18,7 @@ from . import (
     object_replicas,
     pseudo_parameters,
     reserved_concurrency,
+    role_trust,
     shared_layers,
     ssm_documents,
 )
@@ -40,6 +41,7 @@ GAPS = (
     ssm_documents,
     automation_calls,
     automation_permissions,
+    role_trust,
 )
 
 
