@@ -207,6 +207,34 @@ def test_an_output_that_selects_nothing_is_left_open(fails: bool) -> None:  # no
     assert execution.status == ("Failed" if fails else "Success")
 
 
+@pytest.mark.parametrize(("fails", "shown"), [(False, ["Success", "Success"]), (True, ["Failed", "Pending"])])
+def test_a_selector_of_nothing_fails_its_own_step_where_it_does(fails: bool, shown: list[str]) -> None:  # noqa: FBT001
+    seen = step("one", "aws:executeAwsApi", FAILS, outputs=[{"Name": "Gone", "Selector": "$.Gone"}])
+
+    execution = run(seen, step("two"), call=lambda *_: {}, latitude=Latitude(absent_output_fails=fails))
+
+    assert statuses(execution) == shown
+
+
+@pytest.mark.parametrize(("fails", "shown"), [(False, "Success"), (True, "Failed")])
+def test_a_reference_to_an_output_not_made_fails_its_own_step_where_it_does(fails: bool, shown: str) -> None:  # noqa: FBT001
+    echo = script("echo", "def run(events, context):\n    return events\n", payload={"Seen": "{{ later.Payload }}"})
+    later = script("later", "def run(events, context):\n    return 1\n")
+
+    execution = run(echo, later, latitude=Latitude(absent_output_fails=fails))
+
+    assert statuses(execution)[0] == shown
+    assert ("there is no later.Payload" in execution.failure_message) == fails
+
+
+def test_an_api_call_shows_only_the_outputs_that_are_selected() -> None:
+    seen = step("one", "aws:executeAwsApi", FAILS, outputs=[{"Name": "Url", "Selector": "$.QueueUrl"}])
+
+    execution = run(seen, call=lambda *_: {"QueueUrl": "u", "Secret": "s"})
+
+    assert execution.steps[0].outputs == {"Url": "u"}
+
+
 WAITED = {"Service": "sqs", "Api": "GetQueueUrl", "PropertySelector": "$.State", "DesiredValues": ["ready", "done"]}
 
 

@@ -193,8 +193,13 @@ def test_a_function_that_is_slower_than_the_step_times_out(principals: Principal
     assert shown["AutomationExecutionStatus"] == "TimedOut"
 
 
-def test_an_execution_that_is_stopped_ends_at_once(principals: Principals) -> None:
-    ssm, execution_id = principals.client("ssm"), start(principals, principals.document(sleeping()))
+@pytest.mark.parametrize(
+    "step",
+    [sleeping(), script("import time\ndef run(events, context):\n    time.sleep(600)\n")],
+    ids=["sleep", "script"],
+)
+def test_an_execution_that_is_stopped_ends_at_once(principals: Principals, step: dict[str, Any]) -> None:
+    ssm, execution_id = principals.client("ssm"), start(principals, principals.document(step))
     ssm.stop_automation_execution(AutomationExecutionId=execution_id)
 
     shown = ended(principals, execution_id)
