@@ -22,7 +22,7 @@ from local.cloud.automation import AutomationExecution, Latitude, ParameterError
 from local.cloud.automation.answers import Order, execution_answer, metadata_answer, step_answer
 from local.cloud.automation.approval import is_approver
 from local.cloud.automation.aws import AwsServices, Credentials
-from local.cloud.automation.live import LiveExecution
+from local.cloud.automation.live import LiveExecution, TooManyExecutionsError, make_room
 from local.cloud.automation.values import resolved
 
 from .automation_filters import BadFilterError, Page, page_of, wanted_executions, wanted_steps
@@ -31,8 +31,6 @@ from .ssm_documents import automation_document
 
 OFFERED = frozenset({"DocumentName", "DocumentVersion", "Parameters", "ClientToken", "Mode"})
 MAX_VALUE_CHARS = 512  # [botocore: ssm, AutomationParameterValue]
-MAX_RUNNING = 100  # AWS queues what is beyond that [AWS docs: ssm quotas]; here it is refused
-MAX_KEPT = 1000  # of a region; those that ended first are forgotten first
 
 _executions = responses.AccountRegionScopedDict()
 _tokens = responses.AccountRegionScopedDict()
@@ -63,11 +61,14 @@ def start(request: Any, access_key: str) -> Any:
             return {"AutomationExecutionId": execution_id}
     order, runbook = _order(request, access_key)
     parameters = _parameters(runbook, request)
+    try:
+        make_room(_executions)
+    except TooManyExecutionsError as error:
+        raise RefusedError("AutomationExecutionLimitExceededException", str(error)) from error
     credentials = _identity(order, runbook, parameters, access_key)
     now = datetime.now(UTC)
     execution = AutomationExecution(runbook, now, parameters | _system_variables(order, now))
     services = AwsServices(credentials, responses.get_region(), dict(os.environ))
-    _make_room()
     _executions[order.execution_id] = LiveExecution(order, execution, services, _latitude, partial(forget, credentials))
     if token:
         _tokens[token] = (request, order.execution_id)
@@ -228,14 +229,6 @@ def _live(request: Any) -> LiveExecution:
         raise RefusedError("AutomationExecutionNotFoundException", message)
     found: LiveExecution = live
     return found
-
-
-def _make_room() -> None:
-    over = [execution_id for execution_id, live in _executions.items() if live.is_over]
-    if len(_executions) - len(over) >= MAX_RUNNING:
-        raise RefusedError("AutomationExecutionLimitExceededException", f"{MAX_RUNNING} executions are running.")
-    for execution_id in over[: max(0, len(_executions) - MAX_KEPT + 1)]:
-        del _executions[execution_id]
 
 
 def _paged(name: str, page: Page) -> dict[str, Any]:
