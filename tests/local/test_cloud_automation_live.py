@@ -19,7 +19,7 @@ from local.cloud.automation.live import (
 )
 from tests.local.automation_runs import STARTED, ServicesStandIn
 
-ORDER = Order("id", "document", "1", "arn:aws:iam::000000000000:user/ana", {})
+ORDER = Order("id", "document", "1", "arn:aws:iam::000000000000:user/ana")
 SLEEP = {"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT1H"}}
 INVOKE = {"name": "call", "action": "aws:invokeLambdaFunction", "inputs": {"FunctionName": "f"}}
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,14 +20,18 @@ class Order:
     document_name: str
     document_version: str
     executed_by: str
-    parameters: Mapping[str, list[str]]
+    request: Mapping[str, Any] = field(default_factory=dict)  # as it came
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        return dict(self.request.get("Parameters", {}))
 
 
 def execution_answer(order: Order, execution: AutomationExecution) -> Answer:
     with execution.lock:
         shown = _shared(order, execution)
         steps = [step_answer(one) for one in execution.steps]
-        return shown | {"StepExecutions": steps, "StepExecutionsTruncated": False, "Parameters": dict(order.parameters)}
+        return shown | {"StepExecutions": steps, "StepExecutionsTruncated": False, "Parameters": order.parameters}
 
 
 def metadata_answer(order: Order, execution: AutomationExecution) -> Answer:

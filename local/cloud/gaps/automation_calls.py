@@ -33,7 +33,6 @@ OFFERED = frozenset({"DocumentName", "DocumentVersion", "Parameters", "ClientTok
 MAX_VALUE_CHARS = 512  # [botocore: ssm, AutomationParameterValue]
 
 _executions = responses.AccountRegionScopedDict()
-_tokens = responses.AccountRegionScopedDict()
 _latitude = Latitude()
 
 
@@ -53,12 +52,8 @@ def set_latitude(changes: Mapping[str, bool]) -> dict[str, bool]:
 
 
 def start(request: Any, access_key: str) -> Any:
-    if token := request.get("ClientToken"):
-        known, execution_id = _tokens.get(token, (request, ""))
-        if known != request:
-            raise RefusedError("IdempotentParameterMismatch", "The client token was used with other parameters.")
-        if execution_id:
-            return {"AutomationExecutionId": execution_id}
+    if (known := _started_with_token(request)) is not None:
+        return {"AutomationExecutionId": known.execution_id}
     order, runbook = _order(request, access_key)
     parameters = _parameters(runbook, request)
     try:
@@ -70,8 +65,6 @@ def start(request: Any, access_key: str) -> Any:
     execution = AutomationExecution(runbook, now, parameters | _system_variables(order, now))
     services = AwsServices(credentials, responses.get_region(), dict(os.environ))
     _executions[order.execution_id] = LiveExecution(order, execution, services, _latitude, partial(forget, credentials))
-    if token:
-        _tokens[token] = (request, order.execution_id)
     return {"AutomationExecutionId": order.execution_id}
 
 
@@ -178,7 +171,16 @@ def _order(request: Any, access_key: str) -> tuple[Order, Runbook]:
     version, runbook = found
     if request.get("DocumentVersion", "$DEFAULT") not in {"$DEFAULT", "$LATEST", version}:
         raise RefusedError("AutomationDefinitionVersionNotFoundException", f"{name} is kept in version {version} only.")
-    return Order(execution_id, name, version, _caller(access_key), request.get("Parameters", {})), runbook
+    return Order(execution_id, name, version, _caller(access_key), request), runbook
+
+
+def _started_with_token(request: Any) -> Order | None:
+    """Whoever repeats a request with its token is told of the execution that it has started already."""
+    token, orders = request.get("ClientToken"), [live.order for live in _executions.values()]
+    known = next((order for order in orders if token and order.request.get("ClientToken") == token), None)
+    if known is not None and known.request != request:
+        raise RefusedError("IdempotentParameterMismatch", "The client token was used with other parameters.")
+    return known
 
 
 def _parameters(runbook: Runbook, request: Any) -> dict[str, Any]:
