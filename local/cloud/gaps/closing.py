@@ -8,6 +8,7 @@ from . import (
     bare_runtime,
     batch_actions,
     expression_alarms,
+    function_errors,
     generated_names,
     global_tables,
     kms_calls,
@@ -42,6 +43,7 @@ GAPS = (
     automation_calls,
     automation_permissions,
     role_trust,
+    function_errors,
 )
 
 

@@ -185,6 +185,16 @@ def test_what_a_failed_function_does_is_a_switch_of_the_cloud(principals: Princi
     assert shown["AutomationExecutionStatus"] == ("Failed" if fails else "Success")
 
 
+def test_a_function_answers_with_the_type_of_what_it_raised(principals: Principals) -> None:
+    """AWS docs: python-exceptions."""
+    document = principals.document(invoking(principals.function, Fail="on purpose"))
+
+    answer = json.loads(execute(principals, document)["StepExecutions"][0]["Outputs"]["Payload"][0])
+
+    assert (answer["errorType"], answer["errorMessage"]) == ("RuntimeError", "on purpose")
+    assert "in handle" in answer["stackTrace"][-1]
+
+
 def test_a_function_that_is_slower_than_the_step_times_out(principals: Principals) -> None:
     document = principals.document(invoking(principals.function, Seconds=20) | {"timeoutSeconds": 1})
 
