@@ -7,7 +7,8 @@ Nine things differ from microburst's own command, each found by trying 0.10.0:
 - it rewrites `Host`, which is signed, and which Function URLs are told apart by;
 - it drops `Content-Length` from answers, without which S3 clients cannot tell that a body is whole;
 - it opens at most 100 connections to its upstream, aiohttp's default, so the 101st long call waits for the others;
-- it takes the dots out of a path, `/bucket/../x`, which is the name of another object;
+- it takes the dots out of a path, `/bucket/../x`, which is the name of another object, and decodes what needs no
+  encoding, such as the colons of a function's ARN, although the path is signed;
 - it answers 404 to a path with a newline in it, which is an object's name like any other;
 - it gives a body without a Content-Type one, which S3 keeps with the object;
 - its first request loads the models of all AWS services, to know their host names, and blocks all others for 3 to 6 s;

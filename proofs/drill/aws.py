@@ -46,6 +46,16 @@ class Aws:
         with self._lock:
             return self._new_client(service, region)
 
+    def user_client(self, service: str, region: str, access_key: Mapping[str, str]) -> Any:
+        """With an IAM user's own key, as CreateAccessKey answers it."""
+        with self._lock:
+            return self._new_client(
+                service,
+                region,
+                aws_access_key_id=access_key["AccessKeyId"],
+                aws_secret_access_key=access_key["SecretAccessKey"],
+            )
+
     def invoke(self, function: str, region: str, payload: object) -> Any:
         """FunctionFailedError where the function raised; an `Error` in its answer is returned as it is."""
         name = f"{DEPLOYMENT}-{function}"
@@ -73,14 +83,14 @@ class Aws:
         answer = urllib3.request("POST", f"{self._endpoint}/", body=request.data, headers=sent, timeout=READ_SECONDS)
         return answer.status, json.loads(answer.data or b"null")
 
-    def _new_client(self, service: str, region: str) -> Any:
+    def _new_client(self, service: str, region: str, **keys: str) -> Any:
         config = Config(
             connect_timeout=5.0,
             read_timeout=READ_SECONDS,
             max_pool_connections=CONNECTIONS,
             retries={"total_max_attempts": 1, "mode": "standard"},  # a retry would hide a failure from the report
         )
-        made: Any = boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # any service
+        made: Any = boto3.client(service, region_name=region, config=config, **keys)  # type: ignore[call-overload]  # any service
         return made
 
 

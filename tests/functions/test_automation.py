@@ -1,7 +1,7 @@
 """The Automation document of the template, run against the real runbook function, whatever AWS leaves open."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import yaml
 
 from functions.runbook.handler import lambda_handler
 from kms_failover.domain.routing.intent import Mode, in_force
-from local.cloud.automation import Automation, Execution, Invocation
+from local.cloud.automation import AutomationExecution, Invocation, Latitude
 from tests.domain.strategies import NOON, WEST
 from tests.functions.lambdas import Stack, stack
+from tests.local.automation_runs import ServicesStandIn, run_document
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 HOLD = {"Action": "hold", "KeySet": "orders", "Reason": 'a "quoted" reason', "Author": "ana"}
@@ -49,32 +50,39 @@ def payload_is_text(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def automation(prod: Stack, *, function_error_fails: bool, payload_is_text: bool) -> Automation:
-    def invoke(_function: str, payload: Any) -> Invocation:
+def latitude(*, function_error_fails: bool, payload_is_text: bool) -> Latitude:
+    return Latitude(function_error_fails, payload_is_text)
+
+
+@pytest.fixture
+def services(prod: Stack) -> ServicesStandIn:
+    def invoke(inputs: Mapping[str, Any]) -> Invocation:
         """As Lambda's runtime answers: an error is a payload of its own."""
         try:
-            return Invocation(json.dumps(lambda_handler(payload, prod.context("runbook"))))
+            return Invocation(json.dumps(lambda_handler(inputs["InputPayload"], prod.context("runbook"))))
         except Exception as error:  # noqa: BLE001  # the runtime's own boundary
             failed = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []}
             return Invocation(json.dumps(failed), "Unhandled")
 
-    return Automation(invoke, function_error_fails, payload_is_text)
+    return ServicesStandIn(invoke_function=invoke)
 
 
-def execute(automation: Automation, **parameters: str) -> Execution:
-    return automation.execute(document(), parameters)
+def execute(services: ServicesStandIn, latitude: Latitude, **parameters: str) -> AutomationExecution:
+    return run_document(document(), {name: [text] for name, text in parameters.items()}, services, latitude)
 
 
-def test_an_order_that_is_given_shows_success(prod: Stack, automation: Automation) -> None:
-    execution = execute(automation, **HOLD)
+def test_an_order_that_is_given_shows_success(prod: Stack, services: ServicesStandIn, latitude: Latitude) -> None:
+    execution = execute(services, latitude, **HOLD)
 
-    assert (execution.status, execution.reason) == ("Success", "")
+    assert (execution.status, execution.failure_message) == ("Success", "")
     assert in_force(prod.state.intents("orders"), NOON).mode is Mode.HOLD
     assert in_force(prod.state.intents("orders"), NOON).reason == HOLD["Reason"]
 
 
-def test_a_status_shows_success_and_the_answer_is_among_the_outputs(automation: Automation) -> None:
-    execution = execute(automation, Action="status", KeySet="orders")
+def test_a_status_shows_success_and_the_answer_is_among_the_outputs(
+    services: ServicesStandIn, latitude: Latitude
+) -> None:
+    execution = execute(services, latitude, Action="status", KeySet="orders")
 
     payload = execution.outputs["command.Payload"]
     shown = json.loads(payload) if isinstance(payload, str) else payload
@@ -84,7 +92,7 @@ def test_a_status_shows_success_and_the_answer_is_among_the_outputs(automation: 
 @pytest.mark.parametrize(
     ("refused", "code"),
     [
-        (HOLD | {"Author": ""}, "IntentRefused"),
+        ({name: text for name, text in HOLD.items() if name != "Author"}, "IntentRefused"),
         (HOLD | {"KeySet": "invoices"}, "UnknownKeySet"),
         (HOLD | {"ExpiresInMinutes": "soon"}, "ValidationException"),
         (HOLD | {"Action": "failover", "Region": WEST}, "IntentRefused"),
@@ -93,13 +101,13 @@ def test_a_status_shows_success_and_the_answer_is_among_the_outputs(automation: 
     ],
 )
 def test_an_order_that_is_refused_shows_failed_with_the_reason(
-    prod: Stack, automation: Automation, refused: dict[str, str], code: str
+    prod: Stack, services: ServicesStandIn, latitude: Latitude, refused: dict[str, str], code: str
 ) -> None:
-    execution = execute(automation, **refused)
+    execution = execute(services, latitude, **refused)
 
     assert execution.status == "Failed"
-    assert "CommandRefusedError" in execution.reason
-    assert f"{code}: " in execution.reason
+    assert "CommandRefusedError" in execution.failure_message
+    assert f"{code}: " in execution.failure_message
     assert prod.state.intents("orders") == ()
 
 
@@ -115,18 +123,20 @@ def test_an_order_that_is_refused_shows_failed_with_the_reason(
     ],
 )
 def test_whatever_else_is_answered_is_no_success(answered: str, *, payload_is_text: bool) -> None:
-    automation = Automation(lambda _function, _payload: Invocation(answered), False, payload_is_text)  # noqa: FBT003
+    services = ServicesStandIn(invoke_function=lambda _inputs: Invocation(answered))
 
-    assert execute(automation, **HOLD).failed_step == "carriedOut"
+    execution = execute(services, Latitude(payload_is_text=payload_is_text), **HOLD)
+
+    assert (execution.status, execution.failed_step) == ("Failed", "carriedOut")
 
 
 def test_an_answer_that_was_cut_short_is_no_success() -> None:
-    automation = Automation(lambda _function, _payload: Invocation('{"KeySet": "ord'), False, True)  # noqa: FBT003
+    services = ServicesStandIn(invoke_function=lambda _inputs: Invocation('{"KeySet": "ord'))
 
-    execution = execute(automation, **HOLD)
+    execution = execute(services, Latitude(payload_is_text=True), **HOLD)
 
     assert execution.status == "Failed"
-    assert "look at the status" in execution.reason
+    assert "look at the status" in execution.failure_message
 
 
 def test_an_order_is_tried_once_and_in_the_time_that_the_action_has() -> None:

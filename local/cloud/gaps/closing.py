@@ -7,11 +7,14 @@ from . import (
     alarm_actions,
     alarm_clock,
     asynchronous_events,
+    automation_calls,
+    automation_permissions,
     bare_runtime,
     batch_actions,
     bucket_resources,
     execution_metrics,
     expression_alarms,
+    function_errors,
     generated_names,
     global_tables,
     kms_calls,
@@ -25,6 +28,7 @@ from . import (
     queue_metrics,
     queue_permissions,
     reserved_concurrency,
+    role_trust,
     shared_layers,
     ssm_documents,
     topic_messages,
@@ -60,6 +64,10 @@ GAPS = (
     worker_freezing,
     queue_metrics,
     topic_messages,
+    automation_calls,
+    automation_permissions,
+    role_trust,
+    function_errors,
 )
 
 

@@ -10,6 +10,7 @@ from local.cloud.message_page import JSON_TYPE, rendered, wants_json
 from local.cloud.state import MESSAGES_PATH
 from local.strict_s3.forwarding import ON_BEHALF_OF
 
+from .automation_calls import set_latitude
 from .aws_events import put_aws_event
 from .event_shape import BadEventError
 from .forwarded_calls import ForwardedCalls
@@ -58,6 +59,16 @@ async def _answer_limits(scope: Any, receive: Any, send: Any) -> None:
         await _answer(send, 200, asdict(REGISTER.now))
 
 
+async def _switch_automation(_scope: Any, receive: Any, send: Any) -> None:
+    """`{"function_error_fails": true}` and its like, the fields of Latitude; an empty object changes nothing."""
+    try:
+        switches = set_latitude(json.loads(await _body(receive)))
+    except (BadEventError, TypeError, ValueError) as error:
+        await _answer(send, 400, {"message": str(error)})
+    else:
+        await _answer(send, 200, switches)
+
+
 async def _show_messages(scope: Any, _receive: Any, send: Any) -> None:
     as_json = wants_json(scope["query_string"].decode("latin-1"), _headers(scope).get("accept", ""))
     content_type, body = rendered(messages, as_json=as_json)
@@ -68,6 +79,7 @@ ROUTES: dict[str, Route] = {
     "/_local/health": _health,
     "/_local/events": _accept_event,
     "/_local/limits": _answer_limits,
+    "/_local/automation": _switch_automation,
     MESSAGES_PATH: _show_messages,
 }
 

@@ -1,7 +1,6 @@
-"""AWS::SSM::Document: kept and given back, never run. ministack 1.5.33 refuses a template that has one.
+"""AWS::SSM::Document, of which ministack 1.5.33 refuses the template: kept, given back, and run by `automation_calls`.
 
-The tests run the document with `local/cloud/automation.py`. `Ref` gives the name. GetDocument and DescribeDocument
-answer, so that a drill can read what was deployed.
+`Ref` gives the name. GetDocument and DescribeDocument answer, so that a drill can read what was deployed.
 """
 
 import json
@@ -11,6 +10,8 @@ import yaml
 from ministack import app
 from ministack.core import responses
 from ministack.services.cloudformation import provisioners
+
+from local.cloud.automation import Runbook, parse_runbook
 
 TYPE = "AWS::SSM::Document"
 
@@ -36,8 +37,16 @@ def delete(name: str, _properties: Any) -> None:
     _documents.pop(name, None)
 
 
+def automation_document(name: str) -> tuple[str, Runbook] | None:
+    """Version and content of an Automation document of this account and region."""
+    document = _documents.get(name)
+    if document is None or document["kind"] != "Automation":
+        return None
+    return str(document["version"]), parse_runbook(json.loads(document["content"]))
+
+
 def _keep(name: str, properties: Any, *, version: int) -> None:
-    """Refuses what AWS would refuse at once: content that does not parse, or has no schema version."""
+    """Refuses what AWS would refuse at once, and an Automation document that could not be run here."""
     content = properties.get("Content")
     parsed = yaml.safe_load(content) if isinstance(content, str) else content
     if not isinstance(parsed, dict) or not isinstance(parsed.get("schemaVersion"), str):
@@ -45,6 +54,8 @@ def _keep(name: str, properties: Any, *, version: int) -> None:
             f"{TYPE}: Content of {name} is not a document with a schemaVersion"
         )
     kind = properties.get("DocumentType", "Command")
+    if kind == "Automation":
+        parse_runbook(parsed)  # a DocumentError is a ValueError
     _documents[name] = {"content": json.dumps(parsed), "kind": kind, "version": version}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from proofs.drill.context import Drill
 from proofs.drill.steps import (
+    automation,
     bad_input,
     expiry,
     key_material,
@@ -27,6 +28,7 @@ STEPS: tuple[Step, ...] = (
     ("5 Files are read and written during the outage", outage.run),
     ("6 KMS is back: failback, and the debt is repaid", recovery.run),
     ("7 Key material expires and is restored", expiry.run),
+    ("8 An order by Systems Manager, given by IAM users", automation.run),
     ("Over the whole drill", traffic.run_summary),
 )
 NEEDED_BY_ALL = 2  # without keys and files there is nothing to show
