@@ -4,6 +4,7 @@
 import os
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -27,6 +28,15 @@ from .states import DOOMED, KeyState
 EXTERNAL = "EXTERNAL"
 # moto makes a key pair for every key, RSA_2048 for a symmetric one; this is the cheapest it can be asked for
 CHEAP_PAIR = "ECC_NIST_P256"
+ROTATION_PERIOD_DAYS = 365  # unless said otherwise; botocore kms:EnableKeyRotation
+
+
+@dataclass(frozen=True, slots=True)
+class RotationSchedule:
+    """Of automatic rotation."""
+
+    period_days: int
+    next_date: datetime
 
 
 class StrictKey(Key):
@@ -50,6 +60,9 @@ class StrictKey(Key):
         is_one_secret = key_spec in (SYMMETRIC, *HMAC_BYTES)
         pair = CHEAP_PAIR if is_one_secret or origin == EXTERNAL else key_spec
         super().__init__(policy, key_usage, pair, description, account_id, region, multi_region, origin)
+        if multi_region:  # moto's has hyphens; AWS's is as recorded: test_get_key_does_not_exist, 2025-09-08
+            self.id = "mrk-" + self.id.removeprefix("mrk-").replace("-", "")
+            self.arn = self.arn_in(region)
         self.key_spec = key_spec
         self.creation_date = now.timestamp()
         self.materials = MaterialSet()
@@ -57,6 +70,7 @@ class StrictKey(Key):
         self.settled_state = KeyState.ENABLED
         self.transient_until: datetime | None = None
         self.pending_window_days: int | None = None
+        self.rotation_schedule: RotationSchedule | None = None
         if is_one_secret and origin != EXTERNAL:
             self.materials.put(self.new_material())
         self.follow_materials()
@@ -196,10 +210,11 @@ class StrictKey(Key):
         if (refused := states.refusal(operation, self.arn, self.state)) is not None:
             raise refused
 
-    def require_usage(self, usage: str) -> None:
+    def require_usage(self, usage: str, operation: str) -> None:
+        """Recorded: test_error_messaging_for_invalid_keys, 2023-04-13."""
         if self.key_usage != usage:
             raise InvalidKeyUsageException(
-                f"{self.arn} key usage is {self.key_usage} which is not valid for this operation."
+                f"{self.arn} key usage is {self.key_usage} which is not valid for {operation}."
             )
 
     # --- description --------------------------------------------------------------------------------------------
@@ -224,6 +239,12 @@ class StrictKey(Key):
             if expiry is not None:
                 metadata["ValidTo"] = expiry.astimezone(timezone.utc).timestamp()
         return described
+
+    def metadata_at_birth(self) -> dict[str, Any]:
+        """What ReplicateKey answers, however soon the replica is ready (recorded: test_replicate_key, 2025-11-10)."""
+        metadata: dict[str, Any] = self.to_dict()["KeyMetadata"]
+        metadata.pop("CurrentKeyMaterialId", None)
+        return metadata | {"KeyState": KeyState.CREATING.value, "Enabled": False}
 
     def _multi_region_configuration(self) -> dict[str, Any]:
         replicas = sorted(key.region for key in self.family() if not key.is_primary)
