@@ -74,6 +74,7 @@ def import_material(backend: StrictKmsBackend, arguments: dict[str, Any]) -> tup
             description=arguments.get("KeyMaterialDescription", known.description),
         )
     )
+    key.hides_material_id = False
     families.align(key)
     key.follow_materials()
     backend.plan()

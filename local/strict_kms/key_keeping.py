@@ -110,6 +110,7 @@ class KeyKeeping(KeyLifecycle):
         if primary.id in target.keys:
             raise AlreadyExistsException(f"{primary.arn_in(replica_region)} already exists.")
         replica = primary.replica_in(replica_region, self.installation.now())
+        replica.hides_material_id = primary.is_external and not self.installation.replicas_show_material_id
         target.keys[replica.id] = replica
         families.align(replica)
         target.pass_through(replica, KeyState.CREATING)

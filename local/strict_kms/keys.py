@@ -71,6 +71,7 @@ class StrictKey(Key):
         self.transient_until: datetime | None = None
         self.pending_window_days: int | None = None
         self.rotation_schedule: RotationSchedule | None = None
+        self.hides_material_id = False  # of a replica before its first import; see Installation
         if is_one_secret and origin != EXTERNAL:
             self.materials.put(self.new_material())
         self.follow_materials()
@@ -231,7 +232,7 @@ class StrictKey(Key):
             metadata["MultiRegionConfiguration"] = self._multi_region_configuration()
         if self.pending_window_days is not None and self.settled_state is KeyState.PENDING_REPLICA_DELETION:
             metadata["PendingDeletionWindowInDays"] = self.pending_window_days
-        if self.is_symmetric and self.materials.current is not None:
+        if self.is_symmetric and self.materials.current is not None and not self.hides_material_id:
             metadata["CurrentKeyMaterialId"] = self.materials.current.material_id
         if self.is_external and any(material.is_present for material in self.materials):
             expiry = self.materials.earliest_permanent_expiry
