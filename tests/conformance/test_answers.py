@@ -27,7 +27,7 @@ def status(error: ClientError) -> Any:
 # --- keys that are not there ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("nobodys", [NOBODYS_ID, NOBODYS_MULTI_REGION_ID])
+@pytest.mark.parametrize("nobodys", [NOBODYS_ID, NOBODYS_MULTI_REGION_ID], ids=["of one Region", "multi-Region"])
 @behaviour("recorded: test_get_key_does_not_exist, 2025-09-08")
 def test_a_key_that_is_not_there_is_named_by_its_arn(world: World, nobodys: str) -> None:
     own = world.key()
@@ -40,7 +40,11 @@ def test_a_key_that_is_not_there_is_named_by_its_arn(world: World, nobodys: str)
     assert status(by_id) == 400
 
 
-@pytest.mark.parametrize("key_id", ["fake-key-id", NOBODYS_ID.replace("-", ""), "mrk-fake-key-id"])
+@pytest.mark.parametrize(
+    "key_id",
+    ["fake-key-id", NOBODYS_ID.replace("-", ""), "mrk-fake-key-id"],
+    ids=["words", "without hyphens", "words behind mrk"],
+)
 @behaviour("recorded: test_get_key_invalid_uuid, 2023-11-07")
 def test_what_is_no_key_id_is_invalid(world: World, key_id: str) -> None:
     refused = world.refused("NotFoundException", world.here.describe_key, KeyId=key_id)
@@ -157,6 +161,30 @@ def test_a_key_of_another_usage_is_refused_for_the_operation_by_name(world: Worl
         f"{symmetric} key usage is ENCRYPT_DECRYPT which is not valid for Verify.",
         f"{signing} key usage is SIGN_VERIFY which is not valid for Encrypt.",
     ]
+
+
+@behaviour("recorded: test_error_messaging_for_invalid_keys, 2023-04-13", assumed="for VerifyMac")
+def test_a_key_that_makes_no_mac_is_refused_for_verify_mac_by_name(world: World) -> None:
+    key = world.key()
+    maced = {"Message": b"m", "MacAlgorithm": "HMAC_SHA_256", "Mac": bytes(32)}
+
+    refused = world.refused("InvalidKeyUsageException", world.here.verify_mac, KeyId=key, **maced)
+
+    assert message(refused) == f"{key} key usage is ENCRYPT_DECRYPT which is not valid for VerifyMac."
+
+
+@behaviour(
+    "facts 2.2", assumed="the name of the operation; LocalStack's test_re_encrypt_invalid_destination_key speaks of it"
+)
+def test_a_destination_of_another_usage_is_refused_for_re_encrypt_to(world: World) -> None:
+    source, signing = world.key(), world.key(**ECC)
+    blob = world.here.encrypt(KeyId=source, Plaintext=b"x")["CiphertextBlob"]
+
+    refused = world.refused(
+        "InvalidKeyUsageException", world.here.re_encrypt, CiphertextBlob=blob, DestinationKeyId=signing
+    )
+
+    assert message(refused) == f"{signing} key usage is SIGN_VERIFY which is not valid for ReEncryptTo."
 
 
 @pytest.mark.parametrize("operation", ["generate_mac", "verify_mac"])
