@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 from moto.kms.models import Key, kms_backends
 from moto.kms.utils import generate_private_key
@@ -23,6 +23,7 @@ from .key_specs import (
     private_key_of,
 )
 from .materials import DOES_NOT_EXPIRE, EXPIRES, Material, MaterialSet, MaterialState, material_id_of
+from .signing import SigningKey
 from .states import DOOMED, KeyState
 
 EXTERNAL = "EXTERNAL"
@@ -92,6 +93,10 @@ class StrictKey(Key):
     def scope(self) -> str:
         """What its ciphertexts are bound to: related multi-Region keys share the id, all others nothing (facts 2.1)."""
         return self.id if self.multi_region else self.arn
+
+    @property
+    def signing_key(self) -> SigningKey:
+        return cast("SigningKey", self.private_key.private_key)  # type: ignore[attr-defined]  # both of moto's kinds
 
     def new_material(self, state: MaterialState = MaterialState.CURRENT) -> Material:
         secret = os.urandom(HMAC_BYTES.get(self.key_spec, SYMMETRIC_BYTES))

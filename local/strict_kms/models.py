@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from moto.kms.models import kms_backends
 
-from . import envelope
+from . import envelope, signing
 from .errors import (
     IncorrectKeyException,
     InvalidCiphertextException,
@@ -98,22 +98,25 @@ class StrictKmsBackend(KeyKeeping):
         plaintext = envelope.decrypt(sealed, scope=key.scope, secret=secret, context=context)
         return Decryption(plaintext, key.arn, sealed.material_id)
 
-    def sign(self, key_id: str, message: bytes, signing_algorithm: str) -> tuple[str, bytes, str]:
-        self._signing_key("Sign", key_id, signing_algorithm)
-        return super().sign(key_id, message, signing_algorithm)
+    def signature(self, key_id: str, algorithm: str, message: bytes, *, is_digest: bool) -> tuple[str, bytes]:
+        """The key's ARN, and what it signs the message or the digest with."""
+        key = self._signing_key("Sign", key_id, algorithm)
+        return key.arn, signing.sign(key.signing_key, algorithm, message, is_digest=is_digest)
 
-    def verify(self, key_id: str, message: bytes, signature: bytes, signing_algorithm: str) -> tuple[str, bool, str]:
-        """Raises KMSInvalidSignatureException where moto answers that it is not valid (botocore kms:Verify)."""
-        self._signing_key("Verify", key_id, signing_algorithm)
-        answer = super().verify(key_id, message, signature, signing_algorithm)
-        if not answer[1]:
+    def require_signature(
+        self, key_id: str, algorithm: str, message: bytes, signature: bytes, *, is_digest: bool
+    ) -> str:
+        """The key's ARN; raises KMSInvalidSignatureException (botocore kms:Verify)."""
+        key = self._signing_key("Verify", key_id, algorithm)
+        if not signing.is_valid(key.signing_key, algorithm, message, signature, is_digest=is_digest):
             raise KMSInvalidSignatureException
-        return answer
+        return key.arn
 
-    def _signing_key(self, operation: str, key_id: str, algorithm: str) -> None:
+    def _signing_key(self, operation: str, key_id: str, algorithm: str) -> StrictKey:
         key = self._usable(operation, key_id, SIGN_VERIFY)
         if algorithm not in key.signing_algorithms:  # botocore kms:Sign
             raise _incompatible(algorithm, key)
+        return key
 
     def get_public_key(self, key_id: str) -> tuple[StrictKey, bytes]:
         key = self.resolve(key_id)

@@ -19,6 +19,7 @@ AREAS = {
     "test_cryptography.py": "Cryptography",
     "test_dry_run.py": "Dry runs",
     "test_mac_and_asymmetric.py": "HMAC and asymmetric keys",
+    "test_signatures.py": "Signatures",
     "test_answers.py": "What answers say",
     "test_arguments.py": "What is said of arguments",
 }

@@ -259,11 +259,11 @@ def test_the_name_of_the_policy_may_be_left_out(kms: Installation) -> None:  # b
     assert call(EAST, "GetKeyPolicy", KeyId=key)["Policy"] == policy
 
 
-def test_a_digest_is_not_signed_as_if_it_were_a_message(kms: Installation) -> None:
+def test_what_only_ml_dsa_keys_sign_is_refused(kms: Installation) -> None:
     key = new_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
-    asked = {"KeyId": key, "Message": b64encode(bytes(32)).decode(), "SigningAlgorithm": "ECDSA_SHA_256"}
+    asked = {"KeyId": key, "Message": b64encode(bytes(64)).decode(), "SigningAlgorithm": "ECDSA_SHA_256"}
 
-    assert refusal(EAST, "Sign", **asked, MessageType="DIGEST") == "UnsupportedOperationException"
+    assert refusal(EAST, "Sign", **asked, MessageType="EXTERNAL_MU") == "UnsupportedOperationException"
 
 
 @pytest.mark.parametrize(
