@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from boto3.session import Session
 
 from .delivery import EventPoster
-from .event_log import EventLog
+from .event_log import EventLog, EventSink
 from .installation import Installation, Latency
 from .quotas import QUOTAS, Limiter, Rates, aws_rate, overridden, unlimited
 from .server import StrictKmsServer
@@ -30,14 +30,8 @@ def main(argv: list[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     poster = EventPoster(chosen.events_url) if chosen.events_url else None
-    installation = Installation(
-        sink=poster or EventLog(),
-        limiter=Limiter(_rates(chosen)),
-        latency=_latency(chosen),
-        propagation=timedelta(seconds=chosen.propagation),
-    )
     try:
-        server = StrictKmsServer(installation, chosen.host, chosen.port)
+        server = StrictKmsServer(_installation(chosen, poster or EventLog()), chosen.host, chosen.port)
     except OSError as error:
         sys.exit(f"strict KMS cannot listen on {chosen.host}:{chosen.port}: {error.strerror}")
     server.start()
@@ -46,6 +40,16 @@ def main(argv: list[str] | None = None) -> None:
     server.stop()
     if poster is not None:
         poster.close()
+
+
+def _installation(chosen: argparse.Namespace, sink: EventSink) -> Installation:
+    return Installation(
+        sink=sink,
+        limiter=Limiter(_rates(chosen)),
+        latency=_latency(chosen),
+        propagation=timedelta(seconds=chosen.propagation),
+        replicas_show_material_id=chosen.replica_material_id == "shown",
+    )
 
 
 def _rates(chosen: argparse.Namespace) -> Rates:
@@ -142,6 +146,12 @@ def options(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--propagation", type=seconds, default=0.0, metavar="SECONDS", help="how long replicas are Creating, 0 for not"
+    )
+    parser.add_argument(
+        "--replica-material-id",
+        choices=("shown", "hidden"),
+        default="shown",
+        help="what DescribeKey says of an EXTERNAL replica before its first import; nobody has seen what AWS says",
     )
     parser.add_argument("--log-level", default="WARNING", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     return parser.parse_args(argv)

@@ -33,10 +33,6 @@ class Envelope:
     body: bytes = field(repr=False)
 
 
-def invalid_ciphertext() -> InvalidCiphertextException:
-    return InvalidCiphertextException("The ciphertext is corrupted, or not valid for this encryption context.")
-
-
 def encrypt(
     plaintext: bytes,
     *,
@@ -62,7 +58,7 @@ def parse(blob: bytes, seal: bytes) -> Envelope:
     """Raises InvalidCiphertextException for everything that this installation did not make, byte for byte."""
     signed, mac = blob[:-SEAL_BYTES], blob[-SEAL_BYTES:]
     if not signed.startswith(MAGIC) or not hmac.compare_digest(_seal(signed, seal), mac):
-        raise invalid_ciphertext()
+        raise InvalidCiphertextException
     start = len(MAGIC) + 1
     end = start + signed[len(MAGIC)]
     nonce_at = end + MATERIAL_ID_BYTES
@@ -80,7 +76,7 @@ def decrypt(envelope: Envelope, *, scope: str, secret: bytes, context: Mapping[s
     try:
         return AESGCM(secret).decrypt(envelope.nonce, envelope.body, associated_data)
     except InvalidTag as error:
-        raise invalid_ciphertext() from error
+        raise InvalidCiphertextException from error
 
 
 def _associated_data(scope: str, material_id: str, context: Mapping[str, str]) -> bytes:

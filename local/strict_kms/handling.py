@@ -1,5 +1,6 @@
 """What every call goes through: signed Region, strict arguments, quota, latency, lock, error shape, trail."""
 
+import base64
 import json
 import re
 from typing import Any, cast
@@ -142,7 +143,17 @@ def would_have_succeeded() -> DryRunOperationException:
 
 
 def _error_shape(refusal: JsonRESTError) -> tuple[int, str, str]:
-    """Status, body and code of an error. Some of moto's have no message, and all of them have status 400."""
+    """Status, body and code of an error; moto's own all say 400."""
     code = refusal.relative_error_type
-    message = refusal.message or f"KMS refused the request: {code}"
-    return status_of(code), json.dumps({"__type": code, "message": message}), code
+    said = {"message": refusal.message} if refusal.message else {}
+    return status_of(code), json.dumps({"__type": code} | said), code
+
+
+def json_answer(**members: object) -> str:
+    """awsJson1.1: blobs in base64, timestamps in epoch seconds."""
+    return json.dumps(
+        {
+            name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
+            for name, value in members.items()
+        }
+    )

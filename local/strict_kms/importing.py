@@ -74,6 +74,7 @@ def import_material(backend: StrictKmsBackend, arguments: dict[str, Any]) -> tup
             description=arguments.get("KeyMaterialDescription", known.description),
         )
     )
+    key.hides_material_id = False
     families.align(key)
     key.follow_materials()
     backend.plan()
@@ -99,7 +100,9 @@ def _valid_to(arguments: dict[str, Any], now: datetime) -> datetime | None:
             raise ValidationException("ValidTo cannot be specified when the key material does not expire.")
         return None
     if valid_to is None:
-        raise ValidationException("ValidTo is required when the key material expires.")
+        raise ValidationException(  # recorded: test_import_key_symmetric, 2025-11-10
+            "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES"
+        )
     if not now < valid_to <= now + LONGEST_VALIDITY:
         raise ValidationException("ValidTo must be in the future and at most 365 days from now.")
     return valid_to
@@ -138,6 +141,10 @@ def _new_material(key: StrictKey, material_id: str) -> Material:
     if (pending := key.materials.pending) is not None:
         copies = [related.materials.get(pending.material_id) for related in key.family()]
         if any(copy is not None and copy.is_present for copy in copies):  # facts 1.5: at most one
-            raise KMSInvalidStateException(f"{key.arn} already has key material pending rotation.")
+            # recorded: test_import_key_material_raises_if_there_is_already_key_material_pending, 2025-11-10
+            raise KMSInvalidStateException(
+                f"New key material (id: {material_id}) cannot be imported into KMS key {key.arn}, "
+                f"because another key material (id: {pending.material_id}) is pending rotation."
+            )
         key.materials.discard(pending.material_id)
     return Material(material_id, MaterialState.PENDING_ROTATION)

@@ -31,7 +31,8 @@ class Installation:
     `lock` guards the key state of all Regions: related multi-Region keys change together. Cryptography runs outside it.
     `latency` gives the seconds that a call to a Region takes at least. `propagation` is how long a new replica is
     Creating and how long a change of the primary Region leaves both keys Updating: seconds on AWS, nothing here
-    unless asked for.
+    unless asked for. Whether DescribeKey of an EXTERNAL replica shows a `CurrentKeyMaterialId` before its own first
+    import is UNCONFIRMED; `replicas_show_material_id` is one answer or the other.
     """
 
     clock: Clock = utc_now
@@ -39,6 +40,7 @@ class Installation:
     limiter: Limiter = field(default_factory=lambda: Limiter(unlimited))
     latency: Latency = no_latency
     propagation: timedelta = timedelta()
+    replicas_show_material_id: bool = True
     sleep: Callable[[float], None] = time.sleep
     calls: CallLedger = field(default_factory=CallLedger)
     key_pairs: KeyPairSource = field(default=fresh_pair, repr=False)

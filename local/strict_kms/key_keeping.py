@@ -2,11 +2,14 @@
 """Finding the keys of one Region, and their lives: made, replicated, switched, deleted (facts 1.8, 2.1, 2.2)."""
 
 import re
+from datetime import timedelta
+
+from moto.kms.models import kms_backends
 
 from . import families
 from .errors import AlreadyExistsException, NotFoundException, UnsupportedOperationException, ValidationException
 from .key_specs import SYMMETRIC, usage_of
-from .keys import EXTERNAL, StrictKey
+from .keys import EXTERNAL, ROTATION_PERIOD_DAYS, RotationSchedule, StrictKey
 from .lifecycle import KeyLifecycle
 from .policies import require_policy
 from .states import DOOMED, KeyState
@@ -14,6 +17,7 @@ from .states import DOOMED, KeyState
 ARN = re.compile(
     r"arn:(?P<partition>[a-z-]+):kms:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(key/(?P<id>[^/]+)|(?P<alias>alias/.+))"
 )
+KEY_ID = re.compile(r"mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DELETION_WINDOW_DAYS = range(7, 31)  # the guide; the API model's own bounds are wider
 
 
@@ -27,22 +31,34 @@ class KeyKeeping(KeyLifecycle):
         if not identifier:
             raise NotFoundException("No key is named.")
         name = self._local_name(identifier)
-        if name.startswith("alias/"):
-            if not alias_allowed:
-                raise NotFoundException(f"Invalid keyId {identifier}")
-            name = self.get_key_id_from_alias(name) or name
+        if name.startswith("alias/") and alias_allowed:
+            return self._target_of(name)
+        if not KEY_ID.fullmatch(name):  # recorded: test_get_key_invalid_uuid, 2023-11-07
+            raise NotFoundException(f"Invalid keyId '{identifier}'")
         key = self.keys.get(name)
-        if not isinstance(key, StrictKey):
-            kind = "Alias" if name.startswith("alias/") else "Key"
-            raise NotFoundException(f"{kind} '{identifier}' does not exist")
+        if not isinstance(key, StrictKey):  # recorded: test_get_key_does_not_exist, 2025-09-08
+            raise NotFoundException(f"Key '{self._arn_of('key/' + name)}' does not exist")
         return key
+
+    def _target_of(self, alias: str) -> StrictKey:
+        """Of a missing alias there is no recording; its message is known from public reports."""
+        key = self.keys.get(self.get_key_id_from_alias(alias) or "")
+        if not isinstance(key, StrictKey):
+            raise NotFoundException(f"Alias {self._arn_of(alias)} is not found.")
+        return key
+
+    def _arn_of(self, resource: str) -> str:
+        return f"arn:{self.partition}:kms:{self.region_name}:{self.account_id}:{resource}"
 
     def _local_name(self, identifier: str) -> str:
         if not identifier.startswith("arn:"):
             return identifier
         arn = ARN.fullmatch(identifier)
-        here = (self.partition, self.region_name, self.account_id)
-        if arn is None or (arn["partition"], arn["region"], arn["account"]) != here:
+        if arn is None:
+            raise NotFoundException(f"Invalid arn {identifier}")
+        if arn["region"] != self.region_name:  # recorded: test_get_key_in_different_region, 2025-11-10
+            raise NotFoundException(f"Invalid arn {arn['region']}")
+        if (arn["partition"], arn["account"]) != (self.partition, self.account_id):
             raise NotFoundException(f"Invalid arn {identifier}")
         return arn["id"] or arn["alias"]
 
@@ -88,10 +104,13 @@ class KeyKeeping(KeyLifecycle):
     def replicate_key(self, key_id: str, replica_region: str) -> StrictKey:
         primary = self._primary(key_id)
         primary.require("ReplicateKey")
+        if replica_region == self.region_name or replica_region not in kms_backends[self.account_id]:
+            raise ValidationException("ReplicaRegion must be another Region.")
         target = self.sibling(replica_region)
         if primary.id in target.keys:
             raise AlreadyExistsException(f"{primary.arn_in(replica_region)} already exists.")
         replica = primary.replica_in(replica_region, self.installation.now())
+        replica.hides_material_id = primary.is_external and not self.installation.replicas_show_material_id
         target.keys[replica.id] = replica
         families.align(replica)
         target.pass_through(replica, KeyState.CREATING)
@@ -100,7 +119,8 @@ class KeyKeeping(KeyLifecycle):
     def _primary(self, key_id: str) -> StrictKey:
         key = self.resolve(key_id, alias_allowed=False)
         if not key.multi_region or not key.is_primary:
-            raise UnsupportedOperationException(f"{key.arn} is not a multi-Region primary key.")
+            # recorded: test_replicate_replica_key_should_fail, 2025-09-08
+            raise UnsupportedOperationException(f"{key.arn} is not a multi-region primary key.")
         return key
 
     def update_primary_region(self, key_id: str, region: str) -> None:
@@ -157,23 +177,27 @@ class KeyKeeping(KeyLifecycle):
         key.follow_materials()
         self.plan()
 
-    def enable_key_rotation(self, key_id: str) -> None:
-        self._set_rotation(key_id, "EnableKeyRotation", status=True)
+    def enable_key_rotation(self, key_id: str, period_days: int = ROTATION_PERIOD_DAYS) -> None:
+        """Counts from now, also where it was enabled already. Nothing happens on the date."""
+        next_date = self.installation.now() + timedelta(days=period_days)
+        self._set_rotation(key_id, "EnableKeyRotation", RotationSchedule(period_days, next_date))
 
     def disable_key_rotation(self, key_id: str) -> None:
-        self._set_rotation(key_id, "DisableKeyRotation", status=False)
+        self._set_rotation(key_id, "DisableKeyRotation", None)
 
-    def _set_rotation(self, key_id: str, operation: str, *, status: bool) -> None:
+    def _set_rotation(self, key_id: str, operation: str, schedule: RotationSchedule | None) -> None:
         """Related multi-Region keys share the setting; it is made at the primary (facts 2.1, kms:EnableKeyRotation)."""
         key = self.resolve(key_id, alias_allowed=False)
         if not key.is_symmetric or key.is_external or not key.is_primary:  # facts 1.5
             raise UnsupportedOperationException(f"{key.arn} has no automatic rotation of its own.")
         key.require(operation)
         for related in key.family():
-            related.key_rotation_status = status
+            related.rotation_schedule = schedule
 
-    def get_key_rotation_status(self, key_id: str) -> bool:
+    def rotation_schedule(self, key_id: str) -> tuple[StrictKey, RotationSchedule | None]:
+        """The key, and None where it is not rotated automatically."""
         key = self.resolve(key_id, alias_allowed=False)
         if not key.is_symmetric:
             raise UnsupportedOperationException(f"{key.arn} is not a symmetric encryption key.")
-        return key.key_rotation_status and key.settled_state not in DOOMED  # kms:GetKeyRotationStatus
+        is_off = key.settled_state in DOOMED  # kms:GetKeyRotationStatus
+        return key, None if is_off else key.rotation_schedule

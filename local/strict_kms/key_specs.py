@@ -22,6 +22,7 @@ CURVES = {
 ENCRYPT_DECRYPT = "ENCRYPT_DECRYPT"
 SIGN_VERIFY = "SIGN_VERIFY"
 GENERATE_VERIFY_MAC = "GENERATE_VERIFY_MAC"
+KEY_AGREEMENT = "KEY_AGREEMENT"
 # botocore kms:CreateKey, less what is not offered: moto has no DeriveSharedSecret and no encryption by RSA
 USAGES = (
     {SYMMETRIC: (ENCRYPT_DECRYPT,)}
@@ -53,9 +54,13 @@ def usage_of(spec: str, wanted: str | None) -> str:
         raise UnsupportedOperationException(f"the strict KMS has no keys of spec {spec}")
     usage = wanted or (ENCRYPT_DECRYPT if spec == SYMMETRIC else None)
     if usage is None:
-        raise ValidationException("You must specify a KeyUsage value for an asymmetric or HMAC KMS key.")
+        raise ValidationException(  # recorded: test_hmac_create_key_invalid_operations, 2023-04-13
+            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
+        )
     if spec in MODULUS_BITS and usage == ENCRYPT_DECRYPT:
         raise UnsupportedOperationException("the strict KMS has no RSA keys for encryption")
+    if spec in CURVES and usage == KEY_AGREEMENT:
+        raise UnsupportedOperationException("the strict KMS has no keys for key agreement")
     if usage not in USAGES[spec]:
         raise ValidationException(f"KeyUsage {usage} is not compatible with KeySpec {spec}")
     return usage

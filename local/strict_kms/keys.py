@@ -4,8 +4,9 @@
 import os
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 from moto.kms.models import Key, kms_backends
 from moto.kms.utils import generate_private_key
@@ -22,11 +23,21 @@ from .key_specs import (
     private_key_of,
 )
 from .materials import DOES_NOT_EXPIRE, EXPIRES, Material, MaterialSet, MaterialState, material_id_of
+from .signing import SigningKey
 from .states import DOOMED, KeyState
 
 EXTERNAL = "EXTERNAL"
 # moto makes a key pair for every key, RSA_2048 for a symmetric one; this is the cheapest it can be asked for
 CHEAP_PAIR = "ECC_NIST_P256"
+ROTATION_PERIOD_DAYS = 365  # unless said otherwise; botocore kms:EnableKeyRotation
+
+
+@dataclass(frozen=True, slots=True)
+class RotationSchedule:
+    """Of automatic rotation."""
+
+    period_days: int
+    next_date: datetime
 
 
 class StrictKey(Key):
@@ -50,6 +61,9 @@ class StrictKey(Key):
         is_one_secret = key_spec in (SYMMETRIC, *HMAC_BYTES)
         pair = CHEAP_PAIR if is_one_secret or origin == EXTERNAL else key_spec
         super().__init__(policy, key_usage, pair, description, account_id, region, multi_region, origin)
+        if multi_region:  # moto's has hyphens; AWS's is as recorded: test_get_key_does_not_exist, 2025-09-08
+            self.id = "mrk-" + self.id.removeprefix("mrk-").replace("-", "")
+            self.arn = self.arn_in(region)
         self.key_spec = key_spec
         self.creation_date = now.timestamp()
         self.materials = MaterialSet()
@@ -57,6 +71,8 @@ class StrictKey(Key):
         self.settled_state = KeyState.ENABLED
         self.transient_until: datetime | None = None
         self.pending_window_days: int | None = None
+        self.rotation_schedule: RotationSchedule | None = None
+        self.hides_material_id = False  # of a replica before its first import; see Installation
         if is_one_secret and origin != EXTERNAL:
             self.materials.put(self.new_material())
         self.follow_materials()
@@ -77,6 +93,10 @@ class StrictKey(Key):
     def scope(self) -> str:
         """What its ciphertexts are bound to: related multi-Region keys share the id, all others nothing (facts 2.1)."""
         return self.id if self.multi_region else self.arn
+
+    @property
+    def signing_key(self) -> SigningKey:
+        return cast("SigningKey", self.private_key.private_key)  # type: ignore[attr-defined]  # both of moto's kinds
 
     def new_material(self, state: MaterialState = MaterialState.CURRENT) -> Material:
         secret = os.urandom(HMAC_BYTES.get(self.key_spec, SYMMETRIC_BYTES))
@@ -196,10 +216,11 @@ class StrictKey(Key):
         if (refused := states.refusal(operation, self.arn, self.state)) is not None:
             raise refused
 
-    def require_usage(self, usage: str) -> None:
+    def require_usage(self, usage: str, operation: str) -> None:
+        """Recorded: test_error_messaging_for_invalid_keys, 2023-04-13."""
         if self.key_usage != usage:
             raise InvalidKeyUsageException(
-                f"{self.arn} key usage is {self.key_usage} which is not valid for this operation."
+                f"{self.arn} key usage is {self.key_usage} which is not valid for {operation}."
             )
 
     # --- description --------------------------------------------------------------------------------------------
@@ -216,7 +237,7 @@ class StrictKey(Key):
             metadata["MultiRegionConfiguration"] = self._multi_region_configuration()
         if self.pending_window_days is not None and self.settled_state is KeyState.PENDING_REPLICA_DELETION:
             metadata["PendingDeletionWindowInDays"] = self.pending_window_days
-        if self.is_symmetric and self.materials.current is not None:
+        if self.is_symmetric and self.materials.current is not None and not self.hides_material_id:
             metadata["CurrentKeyMaterialId"] = self.materials.current.material_id
         if self.is_external and any(material.is_present for material in self.materials):
             expiry = self.materials.earliest_permanent_expiry
@@ -224,6 +245,12 @@ class StrictKey(Key):
             if expiry is not None:
                 metadata["ValidTo"] = expiry.astimezone(timezone.utc).timestamp()
         return described
+
+    def metadata_at_birth(self) -> dict[str, Any]:
+        """What ReplicateKey answers, however soon the replica is ready (recorded: test_replicate_key, 2025-11-10)."""
+        metadata: dict[str, Any] = self.to_dict()["KeyMetadata"]
+        metadata.pop("CurrentKeyMaterialId", None)
+        return metadata | {"KeyState": KeyState.CREATING.value, "Enabled": False}
 
     def _multi_region_configuration(self) -> dict[str, Any]:
         replicas = sorted(key.region for key in self.family() if not key.is_primary)

@@ -45,6 +45,7 @@ def mock_strict_kms(
     quotas: Rates = unlimited,
     latency: Latency = no_latency,
     propagation: timedelta = timedelta(),
+    replicas_show_material_id: bool = True,
     key_pairs: KeyPairSource = fresh_pair,
 ) -> Iterator[Installation]:
     """Like moto's `mock_aws`, and including it, with the strict KMS in every Region. As a decorator, with parentheses.
@@ -62,6 +63,7 @@ def mock_strict_kms(
         limiter=Limiter(quotas),
         latency=latency,
         propagation=propagation,
+        replicas_show_material_id=replicas_show_material_id,
         key_pairs=key_pairs,
     )
     aws: Any = mock_aws()

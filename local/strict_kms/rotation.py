@@ -26,12 +26,21 @@ def delete_material(backend: StrictKmsBackend, key_id: str, material_id: str | N
 
 
 def rotate(backend: StrictKmsBackend, key_id: str) -> StrictKey:
+    """The state counts before the kind of key: a disabled RSA key is DisabledException.
+
+    Recorded: test_rotate_key_on_demand_raises_error_given_key_is_disabled and _given_non_symmetric_key, 2025-03-08.
+    """
     key = backend.resolve(key_id, alias_allowed=False)
-    if not key.is_symmetric or (key.multi_region and not key.is_primary):
-        raise UnsupportedOperationException(f"{key.arn} cannot be rotated on demand.")
+    if not key.is_primary:
+        raise UnsupportedOperationException(f"{key.arn} is not a multi-region primary key.")
     key.require("RotateKeyOnDemand")
-    if len(key.materials.rotations) >= ON_DEMAND_ROTATIONS:
-        raise LimitExceededException(f"{key.arn} has been rotated on demand {ON_DEMAND_ROTATIONS} times.")
+    if not key.is_symmetric:
+        raise UnsupportedOperationException
+    if len(key.materials.rotations) >= ON_DEMAND_ROTATIONS:  # recorded: test_key_rotations_limits, 2025-04-03
+        raise LimitExceededException(
+            "The on-demand rotations limit has been reached for the given keyId. "
+            f"No more on-demand rotations can be performed for this key: {key.arn}"
+        )
     successor = _successor(key)
     for related in key.family():
         _rotate_one(backend, related, successor)
@@ -43,7 +52,8 @@ def _successor(key: StrictKey) -> Material:
         return key.new_material(MaterialState.PENDING_ROTATION)
     pending = key.materials.pending
     if pending is None or not pending.is_present or pending.state is not MaterialState.PENDING_ROTATION:
-        raise KMSInvalidStateException(f"{key.arn} has no key material pending rotation.")
+        # recorded: test_rotate_key_on_demand_raises_for_no_pending_key_material, 2025-11-19
+        raise KMSInvalidStateException(f"No available key material pending rotation for the key: {key.arn}.")
     return pending
 
 

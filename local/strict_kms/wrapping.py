@@ -115,4 +115,4 @@ def unwrap(private_key: rsa.RSAPrivateKey, algorithm: str, wrapped: bytes) -> by
         boundary = private_key.key_size // 8
         return aes_key_unwrap_with_padding(private_key.decrypt(wrapped[:boundary], oaep), wrapped[boundary:])
     except (ValueError, InvalidUnwrap) as error:
-        raise InvalidCiphertextException("The wrapped key material cannot be unwrapped with this token.") from error
+        raise InvalidCiphertextException from error

@@ -49,7 +49,7 @@ def test_an_error_of_our_own_has_what_boto3s_have(world: World) -> None:
     with pytest.raises(ClientError) as refused:
         generate(world, KeyId="invoices")
 
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
 def test_a_modeled_exception_can_be_caught_by_its_own_name(world: World) -> None:

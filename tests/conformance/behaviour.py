@@ -12,7 +12,8 @@ def behaviour[Case: Callable[..., Any]](*sources: str, assumed: str | None = Non
     """Marks a case. The name of the function is the behaviour.
 
     `sources` are as in docs/aws-facts.md: "kms:Encrypt" is the API reference of that call (botocore's service model),
-    "guide: key-state" a page of the AWS KMS developer guide, "facts 2.2" a section that names its own sources.
+    "guide: key-state" a page of the AWS KMS developer guide, "facts 2.2" a section that names its own sources;
+    "recorded: test_replicate_key, 2025-11-10" is what an account answered to that test of the LocalStack project.
     `assumed` says what of the case no primary source confirms; such a case pins our judgement, not AWS's word.
     """
     return pytest.mark.behaviour(sources=sources, assumed=assumed)

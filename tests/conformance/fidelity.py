@@ -19,12 +19,16 @@ AREAS = {
     "test_cryptography.py": "Cryptography",
     "test_dry_run.py": "Dry runs",
     "test_mac_and_asymmetric.py": "HMAC and asymmetric keys",
+    "test_signatures.py": "Signatures",
+    "test_answers.py": "What answers say",
+    "test_arguments.py": "What is said of arguments",
 }
 HEAD = """# Fidelity of the local KMS
 
 Written by `make conformance`; every line is a case that ran. What a case claims is its name; the source beside it
 says where AWS says so: `kms:X` is the API reference of that call, `guide: x` a page of the AWS KMS developer guide,
-`facts` a section of [aws-facts.md](aws-facts.md), which names its own sources. **None of it was run against AWS itself
+`facts` a section of [aws-facts.md](aws-facts.md), which names its own sources, `recorded: x, date` a test of the
+LocalStack project, whose answers an account of AWS gave on that day. **None of these cases was run against AWS itself
 yet**: `make conformance AWS_PROFILE=name` does that.
 
 - *proved*: the source documents the behaviour, and the strict KMS was seen to behave so.

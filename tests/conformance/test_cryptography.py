@@ -87,14 +87,14 @@ def test_another_region_denies_access_when_it_should_re_encrypt(world: World) ->
     )
 
 
-@behaviour("facts 2.2", assumed="the error code")
+@behaviour("facts 2.2", "recorded: test_get_key_in_different_region, 2025-11-10, of DescribeKey")
 def test_a_key_arn_of_another_region_is_not_found(world: World) -> None:
     key = world.key()
 
     world.refused("NotFoundException", world.away.encrypt, KeyId=key, Plaintext=b"x")
 
 
-@behaviour("facts 2.2", assumed="the error code")
+@behaviour("facts 2.2", "recorded: test_get_key_in_different_region, 2025-11-10, of DescribeKey")
 def test_the_primarys_arn_is_not_found_where_only_its_replica_is(world: World) -> None:
     primary = world.key(MultiRegion=True)
     world.replicate(primary)

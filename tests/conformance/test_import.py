@@ -41,11 +41,14 @@ def test_an_external_key_starts_pending_import(world: World) -> None:
     assert not {"CurrentKeyMaterialId", "ValidTo"} & set(described)
 
 
-@behaviour("kms:ImportKeyMaterial", "facts 1.2", assumed="the error code")
+@behaviour("kms:ImportKeyMaterial", "facts 1.2", "recorded: test_import_key_symmetric, 2025-11-10")
 def test_expiring_is_the_default_and_needs_a_date(world: World) -> None:
     key = world.external_key()
 
-    world.refused(INVALID, importing(world, key))
+    refused = world.refused(INVALID, importing(world, key))
+
+    said = "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES"
+    assert refused.response["Error"]["Message"] == said
 
 
 @behaviour("kms:ImportKeyMaterial", assumed="the error code")

@@ -272,11 +272,6 @@ def test_a_signature_verifies_outside_of_kms(world: World) -> None:
 
 
 @behaviour("kms:CreateKey", assumed="the error code")
-def test_a_mac_key_must_be_told_its_usage(world: World) -> None:
-    world.refused("ValidationException", world.key, KeySpec="HMAC_256")
-
-
-@behaviour("kms:CreateKey", assumed="the error code")
 def test_a_symmetric_key_does_not_sign(world: World) -> None:
     world.refused("ValidationException", world.key, KeyUsage="SIGN_VERIFY")
 

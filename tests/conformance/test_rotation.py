@@ -55,13 +55,16 @@ def test_decrypt_says_which_material_a_ciphertext_was_under(world: World) -> Non
     assert world.here.decrypt(CiphertextBlob=blob)["KeyMaterialId"] == before
 
 
-@behaviour("kms:RotateKeyOnDemand", "facts 1.5")
+@behaviour("kms:RotateKeyOnDemand", "facts 1.5", "recorded: test_key_rotations_limits, 2025-04-03")
 def test_a_key_is_rotated_on_demand_25_times_at_most(world: World) -> None:
     key = world.key()
     for _ in range(ROTATIONS):
         rotate(world, key)
 
-    world.refused("LimitExceededException", world.here.rotate_key_on_demand, KeyId=key)
+    refused = world.refused("LimitExceededException", world.here.rotate_key_on_demand, KeyId=key)
+
+    said = "The on-demand rotations limit has been reached for the given keyId."
+    assert refused.response["Error"]["Message"].startswith(said)
 
 
 @behaviour("kms:RotateKeyOnDemand")
@@ -81,18 +84,20 @@ def test_new_material_waits_for_the_rotation(world: World) -> None:
     assert current_id(world, key) == first
 
 
-@behaviour("facts 1.5", assumed="the error code")
+@behaviour(
+    "facts 1.5", "recorded: test_import_key_material_raises_if_there_is_already_key_material_pending, 2025-11-10"
+)
 def test_a_second_new_material_is_refused_while_one_waits(world: World) -> None:
     key, _ = world.imported_key(material=MATERIAL)
-    world.give(key, OTHER, ImportType=NEW)
+    pending = world.give(key, OTHER, ImportType=NEW)
 
-    world.refused(
-        ("KMSInvalidStateException", "LimitExceededException"),
-        world.give,
-        arn=key,
-        material=THIRD,
-        ImportType=NEW,
+    refused = world.refused("KMSInvalidStateException", world.give, arn=key, material=THIRD, ImportType=NEW)
+
+    before, _, after = refused.response["Error"]["Message"].partition(
+        f" cannot be imported into KMS key {key}, because "
     )
+    assert before.startswith("New key material (id: ")
+    assert after == f"another key material (id: {pending}) is pending rotation."
 
 
 @behaviour("kms:RotateKeyOnDemand", "kms:ListKeyRotations")

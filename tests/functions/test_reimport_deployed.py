@@ -99,11 +99,17 @@ class Deployed:
 
 
 @pytest.fixture
-def prod(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Deployed]:
+def prod(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> Iterator[Deployed]:
+    """A parameter says whether a fresh replica shows the id of the primary's material, which is UNCONFIRMED of AWS."""
+    shows_id: bool = getattr(request, "param", True)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     made: list[Deployed] = []
-    with mock_strict_kms(clock=lambda: made[0].now if made else START, key_pairs=PAIRS) as installation:
+    with mock_strict_kms(
+        clock=lambda: made[0].now if made else START, key_pairs=PAIRS, replicas_show_material_id=shows_id
+    ) as installation:
         made.append(Deployed(installation, capsys))
         monkeypatch.setattr(bootstrap, "now", lambda: made[0].now)
         sns = _listening(made[0].told)
@@ -238,6 +244,7 @@ def test_what_kms_says_has_expired_comes_back_though_the_record_is_older_than_th
     assert prod.key_state() == "Enabled"
 
 
+@pytest.mark.parametrize("prod", [True, False], indirect=True, ids=["id shown", "id hidden"])
 def test_a_replica_is_never_sent_new_material(prod: Deployed) -> None:
     """Findings aws A1: AWS refuses it every 15 minutes, for ever."""
     primary: Any = boto3.client("kms", region_name=THERE)

@@ -6,6 +6,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
+import pytest
 from moto.core.request import Request
 
 from local.strict_kms.responses import StrictKmsResponse
@@ -14,9 +15,10 @@ BLOBS = ("CiphertextBlob", "ImportToken", "Plaintext", "PublicKey")
 
 
 class RefusedError(Exception):
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(code)
         self.code = code
+        self.message = message
 
 
 def call(region: str, operation: str, **arguments: Any) -> dict[str, Any]:
@@ -38,8 +40,32 @@ def call(region: str, operation: str, **arguments: Any) -> dict[str, Any]:
     status, _, answer = StrictKmsResponse.dispatch(request, request.raw_url, request.headers)
     content: dict[str, Any] = json.loads(answer)
     if status != 200:
-        raise RefusedError(content["__type"])
+        raise RefusedError(content["__type"], content.get("message", ""))
     return content | {name: b64decode(content[name]) for name in BLOBS if name in content}
+
+
+def new_key(**options: Any) -> str:
+    return str(call("us-east-1", "CreateKey", **options)["KeyMetadata"]["KeyId"])
+
+
+def state(region: str, key: str) -> str:
+    return str(call(region, "DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"])
+
+
+def refusal(region: str, operation: str, **arguments: Any) -> str:
+    """The code that the call must be refused with."""
+    return _refused(region, operation, arguments).code
+
+
+def message(region: str, operation: str, **arguments: Any) -> str:
+    """What is said to a call that must be refused."""
+    return _refused(region, operation, arguments).message
+
+
+def _refused(region: str, operation: str, arguments: dict[str, Any]) -> RefusedError:
+    with pytest.raises(RefusedError) as refused:
+        call(region, operation, **arguments)
+    return refused.value
 
 
 def _encoded(value: Any) -> Any:

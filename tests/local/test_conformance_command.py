@@ -160,12 +160,12 @@ def test_where_a_run_cannot_be_written_is_said_before_it_begins(tmp_path: Path) 
 
 @pytest.mark.enable_socket
 def test_what_differs_only_from_an_assumption_is_told_and_does_not_count(moto_url: str) -> None:
-    words = "an_unknown_alias or told_its_usage"
+    words = "an_unknown_alias or symmetric_key_does_not_sign"
 
     ran = command("--endpoint", moto_url, "-k", words)
 
     assert ran.returncode == 0, ran.stdout
-    assert "differs  a mac key must be told its usage: accepted; AWS refuses with ValidationException" in ran.stdout
+    assert "differs  a symmetric key does not sign: accepted; AWS refuses with ValidationException" in ran.stdout
 
 
 @pytest.mark.enable_socket

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.strict_kms.__main__ import _latency, _rates, options
+from local.strict_kms.__main__ import _installation, _latency, _rates, options
+from local.strict_kms.event_log import EventLog
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,6 +23,13 @@ def test_quotas_and_latencies_are_given_for_all_regions_or_for_one() -> None:
     assert (rates("us-east-1", "symmetric"), rates("us-west-2", "symmetric")) == (100, 50)
     assert rates("us-east-1", "DescribeKey") is None
     assert (latency("us-east-1"), latency("us-west-2")) == (0.02, 0.08)
+
+
+@pytest.mark.parametrize(("given", "shows_id"), [([], True), (["--replica-material-id", "hidden"], False)])
+def test_what_a_fresh_replica_shows_is_an_option(given: list[str], *, shows_id: bool) -> None:
+    installation = _installation(options(["--port", "0", *given]), EventLog())
+
+    assert installation.replicas_show_material_id is shows_id
 
 
 def test_single_quotas_go_before_awss() -> None:

@@ -1,4 +1,4 @@
-"""What the strict KMS offers beside the API of KMS: a clock, events, quotas, latency, transient states, a ledger."""
+"""What the strict KMS offers beside the API of KMS: a clock, events, quotas, latency, a ledger."""
 
 import json
 from base64 import b64encode
@@ -24,7 +24,7 @@ from local.strict_kms import (
 from local.strict_kms.owner import wrap
 from local.strict_kms.quotas import Limiter, overridden, unlimited
 
-from .direct import RefusedError, call
+from .direct import call, message, new_key, refusal, state
 
 EAST, WEST = "us-east-1", "us-west-2"
 MATERIAL = bytes(range(32))
@@ -46,20 +46,6 @@ def kms(clock: SettableClock) -> Iterator[Installation]:
 @pytest.fixture
 def east(kms: Installation) -> Any:
     return boto3.client("kms", region_name=EAST)
-
-
-def new_key(**options: Any) -> str:
-    return str(call(EAST, "CreateKey", **options)["KeyMetadata"]["KeyId"])
-
-
-def state(region: str, key: str) -> str:
-    return str(call(region, "DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"])
-
-
-def refusal(region: str, operation: str, **arguments: Any) -> str:
-    with pytest.raises(RefusedError) as refused:
-        call(region, operation, **arguments)
-    return refused.value.code
 
 
 # --- time and events --------------------------------------------------------------------------------------------
@@ -208,71 +194,6 @@ def test_a_call_takes_at_least_the_latency_of_its_region(clock: SettableClock) -
     assert slept == [0.02]
 
 
-# --- transient states -------------------------------------------------------------------------------------------
-
-
-def test_a_new_replica_is_creating_until_the_propagation_is_over(clock: SettableClock) -> None:
-    with mock_strict_kms(clock=clock, propagation=5 * SECOND):
-        key = new_key(MultiRegion=True)
-
-        call(EAST, "ReplicateKey", KeyId=key, ReplicaRegion=WEST)
-
-        assert state(WEST, key) == "Creating"
-        assert refusal(WEST, "Encrypt", KeyId=key, Plaintext=b"x") == "KMSInvalidStateException"
-        assert state(EAST, key) == "Enabled"
-        clock.advance(5 * SECOND)
-        assert state(WEST, key) == "Enabled"
-
-
-def test_a_replica_without_material_is_creating_and_then_pending_import(clock: SettableClock) -> None:
-    with mock_strict_kms(clock=clock, propagation=5 * SECOND):
-        key = new_key(MultiRegion=True, Origin="EXTERNAL")
-
-        call(EAST, "ReplicateKey", KeyId=key, ReplicaRegion=WEST)
-        clock.advance(5 * SECOND)
-
-        assert state(WEST, key) == "PendingImport"
-
-
-def test_keys_that_are_being_updated_go_on_encrypting(clock: SettableClock) -> None:  # kms:UpdatePrimaryRegion
-    with mock_strict_kms(clock=clock, propagation=5 * SECOND):
-        key = new_key(MultiRegion=True)
-        call(EAST, "ReplicateKey", KeyId=key, ReplicaRegion=WEST)
-        clock.advance(5 * SECOND)
-
-        call(EAST, "UpdatePrimaryRegion", KeyId=key, PrimaryRegion=WEST)
-
-        assert (state(EAST, key), state(WEST, key)) == ("Updating", "Updating")
-        call(EAST, "Encrypt", KeyId=key, Plaintext=b"x")
-        assert refusal(EAST, "DisableKey", KeyId=key) == "KMSInvalidStateException"
-        assert refusal(WEST, "ReplicateKey", KeyId=key, ReplicaRegion="eu-west-1") == "KMSInvalidStateException"
-        clock.advance(5 * SECOND)
-        assert (state(EAST, key), state(WEST, key)) == ("Enabled", "Enabled")
-
-
-def replicated(clock: SettableClock, **options: Any) -> str:
-    key = new_key(MultiRegion=True, **options)
-    if options.get("Origin") == "EXTERNAL":
-        import_material(boto3.client("kms", region_name=EAST), key, MATERIAL)
-    call(EAST, "ReplicateKey", KeyId=key, ReplicaRegion=WEST)
-    clock.advance(5 * SECOND)
-    if options.get("Origin") == "EXTERNAL":
-        import_material(boto3.client("kms", region_name=WEST), key, MATERIAL)
-    return key
-
-
-def test_a_key_that_loses_its_material_while_it_is_updated_stops_at_once(clock: SettableClock) -> None:  # facts 1.5
-    with mock_strict_kms(clock=clock, propagation=5 * SECOND):
-        key = replicated(clock, Origin="EXTERNAL", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
-        call(EAST, "UpdatePrimaryRegion", KeyId=key, PrimaryRegion=WEST)
-
-        call(EAST, "DeleteImportedKeyMaterial", KeyId=key)
-
-        assert state(EAST, key) == "PendingImport"
-        mac = {"KeyId": key, "Message": b64encode(b"m").decode(), "MacAlgorithm": "HMAC_SHA_256"}
-        assert refusal(EAST, "GenerateMac", **mac) == "KMSInvalidStateException"
-
-
 def test_a_private_key_is_forgotten_with_its_material(kms: Installation, east: Any) -> None:
     key = new_key(Origin="EXTERNAL", KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
     pair = ec.generate_private_key(ec.SECP256R1())
@@ -313,6 +234,22 @@ def test_bad_input_is_refused_and_the_key_lives(
     assert state(EAST, key) == "Enabled"
 
 
+@pytest.mark.parametrize("operation", ["DeriveSharedSecret", "GenerateDataKeyPair"])
+def test_a_call_that_is_not_offered_is_refused_by_name(kms: Installation, operation: str) -> None:
+    arguments = {"KeyPairSpec": "RSA_2048", "KeyAgreementAlgorithm": "ECDH", "PublicKey": b"public"}
+
+    assert refusal(EAST, operation, KeyId=new_key(), **arguments) == "UnknownOperationException"
+
+
+def test_a_grant_token_is_not_quoted(kms: Installation) -> None:
+    token = "t" * 8193
+
+    said = message(EAST, "Encrypt", KeyId=new_key(), Plaintext=b"x", GrantTokens=[token])
+
+    assert "Value at 'grantTokens.1.member'" in said
+    assert token not in said
+
+
 def test_the_name_of_the_policy_may_be_left_out(kms: Installation) -> None:  # botocore kms:PutKeyPolicy
     key = new_key()
     policy = call(EAST, "GetKeyPolicy", KeyId=key)["Policy"]
@@ -322,14 +259,21 @@ def test_the_name_of_the_policy_may_be_left_out(kms: Installation) -> None:  # b
     assert call(EAST, "GetKeyPolicy", KeyId=key)["Policy"] == policy
 
 
-def test_a_digest_is_not_signed_as_if_it_were_a_message(kms: Installation) -> None:
+def test_what_only_ml_dsa_keys_sign_is_refused(kms: Installation) -> None:
     key = new_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
-    asked = {"KeyId": key, "Message": b64encode(bytes(32)).decode(), "SigningAlgorithm": "ECDSA_SHA_256"}
+    asked = {"KeyId": key, "Message": b64encode(bytes(64)).decode(), "SigningAlgorithm": "ECDSA_SHA_256"}
 
-    assert refusal(EAST, "Sign", **asked, MessageType="DIGEST") == "UnsupportedOperationException"
+    assert refusal(EAST, "Sign", **asked, MessageType="EXTERNAL_MU") == "UnsupportedOperationException"
 
 
-@pytest.mark.parametrize("options", [{"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"}, {"CustomKeyStoreId": "c"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"},
+        {"KeySpec": "ECC_NIST_P256", "KeyUsage": "KEY_AGREEMENT"},
+        {"CustomKeyStoreId": "c"},
+    ],
+)
 def test_keys_that_could_not_be_used_are_not_made(kms: Installation, options: dict[str, str]) -> None:
     assert refusal(EAST, "CreateKey", **options) == "UnsupportedOperationException"
 

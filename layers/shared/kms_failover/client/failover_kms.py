@@ -66,7 +66,7 @@ _CODES: tuple[tuple[type[KmsFailoverError], str], ...] = (
     (ConfigurationError, "ValidationException"),
 )
 
-_STATUS = {"NotFoundException": 404, "DependencyTimeoutException": 503, "KMSInternalException": 500}  # facts 3.1
+_STATUS = {"DependencyTimeoutException": 503, "KMSInternalException": 500}  # facts 3.1; all others are 400
 
 
 P = ParamSpec("P")
