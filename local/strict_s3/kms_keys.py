@@ -122,7 +122,7 @@ def _as_s3_says(error: ClientError) -> CommonServiceException:
 
 @lru_cache(maxsize=CLIENTS)
 def _client(url: str, region: str, principal: str, seconds: float) -> Any:
-    """Its signature says who is meant and proves nothing: S3 is trusted with its callers (docs/local-cloud.md)."""
+    """Its signature says who is meant and proves nothing: S3 is trusted with its callers (docs/local-s3.md)."""
     client = boto3.session.Session().client(
         "kms",
         endpoint_url=url,
