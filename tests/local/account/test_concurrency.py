@@ -146,6 +146,33 @@ def test_a_function_that_fails_is_tried_again_as_often_as_it_says(account: Accou
     assert account.count("AWS/Lambda", "Errors", FunctionName=function) == 2
 
 
+def test_a_record_needs_no_more_than_the_right_to_send(account: Account) -> None:
+    url = given_up(account, a_function(account, "lambda event, context: 1", allowed="sqs:SendMessage"))
+
+    assert len(account.messages(url, 20)) == 1
+
+
+def test_a_record_that_the_functions_role_may_not_send_is_lost_and_counted(account: Account) -> None:
+    function = a_function(account, "lambda event, context: 1", allowed="logs:PutLogEvents")
+
+    url = given_up(account, function)
+
+    until(lambda: account.count("AWS/Lambda", "DestinationDeliveryFailures", FunctionName=function) == 1)
+    assert account.messages(url) == []
+
+
+def given_up(account: Account, function: str) -> str:
+    """The queue of the destination, once an event has been dropped."""
+    url, arn = account.queue()
+    account.client("lambda").put_function_event_invoke_config(
+        FunctionName=function, DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    with reserved(account, function, 0):
+        invoke(account, function, "{}", "Event")
+        until(lambda: account.count("AWS/Lambda", "AsyncEventsDropped", FunctionName=function) == 1)
+    return url
+
+
 def test_with_no_concurrency_at_all_an_event_becomes_a_dead_letter_at_once(account: Account) -> None:
     url, arn = account.queue()
     function = a_function(account, "lambda event, context: 1", dead_letters=arn)
