@@ -19,10 +19,10 @@ from . import (
     partition_throughput,
     payload_limits,
     pseudo_parameters,
-    queue_permissions,
     reserved_concurrency,
     shared_layers,
     ssm_documents,
+    target_permissions,
     worker_freezing,
 )
 from .routes import add_routes
@@ -42,7 +42,7 @@ GAPS = (
     object_replicas,
     object_events,
     ssm_documents,
-    queue_permissions,
+    target_permissions,
     payload_limits,
     account_concurrency,
     asynchronous_events,

@@ -191,6 +191,9 @@ def test_a_rules_event_waits_like_any_other(account: Account) -> None:
     events, rule = account.client("events"), a_name()
     events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))
     events.put_targets(Rule=rule, Targets=[{"Id": "function", "Arn": arn}])
+    account.client("lambda").add_permission(
+        FunctionName=function, StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com"
+    )
     account.cloud.limits.set(asynchronous_speed=100)
 
     events.put_events(Entries=[{"Source": rule, "DetailType": "Test", "Detail": "{}"}])
