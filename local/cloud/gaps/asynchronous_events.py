@@ -23,10 +23,13 @@ from ministack.services import cloudwatch, eventbridge, lambda_svc, sqs
 from local.cloud.account_limits import REGISTER
 
 from .queue_messages import deliver_message
+from .role_permissions import role_allows
 
 RETRIES = 2
 LONGEST_AGE_SECONDS = 21_600.0
 FIRST_THROTTLED_SECONDS, LONGEST_THROTTLED_SECONDS = 1.0, 300.0
+# What the function's role needs for its destination [AWS docs: invocation-async-retain-records]
+ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}
 LONGEST_PAUSE_SECONDS = 0.2  # real ones: a clock that is set faster meanwhile is noticed
 
 
@@ -114,12 +117,14 @@ class QueuedEvent:
         return answer
 
     def _send_to_destination(self, condition: str, answer: Any) -> None:
-        """On AWS the function's role has to allow it; here nobody asks. To what is no queue, ministack sends."""
+        """As the function's role, which has to allow it. To what is no queue, ministack sends."""
         on_failure = (self._settings.get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
         target = on_failure or (self._config.get("DeadLetterConfig") or {}).get("TargetArn")
         if not target:
             return
-        if (queue := sqs._queue_by_arn(target)) is None:
+        if not role_allows(self._config["Role"], ACTIONS.get(target.split(":")[2], ""), target):
+            self._count("DestinationDeliveryFailures" if on_failure else "DeadLetterErrors", 1)
+        elif (queue := sqs._queue_by_arn(target)) is None:
             lambda_svc._route_async_failure(target, self._name, self.event, answer)
         elif on_failure:
             deliver_message(queue, json.dumps(self._record(condition, answer)), {})

@@ -17,14 +17,14 @@ def zipped(source: str) -> bytes:
 
 
 @cache
-def role(account: Account) -> str:
-    """It may do everything: these tests are not about permissions."""
+def role(account: Account, allowed: str = "*") -> str:
+    """A role that may do this action; without one, everything: most tests are not about permissions."""
     iam, name = account.client("iam"), a_name()
     trusted = {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}
     trust = {"Effect": "Allow", "Principal": trusted, "Action": "sts:AssumeRole"}
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    permission = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(trust))
-    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=_document(everything))
+    iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=_document(permission))
     arn: str = made["Role"]["Arn"]
     return arn
 
@@ -33,14 +33,14 @@ def _document(statement: object) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def a_function(account: Account, handler: str, *, imports: str = "", dead_letters: str = "") -> str:
+def a_function(account: Account, handler: str, *, imports: str = "", dead_letters: str = "", allowed: str = "*") -> str:
     """The name of a new function; `handler` is an expression of Python, `dead_letters` the ARN of a queue."""
     name = a_name()
     account.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
         Handler="handler.handle",
-        Role=role(account),
+        Role=role(account, allowed),
         Code={"ZipFile": zipped(f"{imports}\nhandle = {handler}\n")},
         Timeout=30,
         DeadLetterConfig={"TargetArn": dead_letters} if dead_letters else {},

@@ -14,8 +14,6 @@ from tests.cloud.account.clients import Account, a_name
 from tests.cloud.account.functions import a_function, invoke, role
 from tests.cloud.waiting import awaited
 
-pytestmark = pytest.mark.xdist_group("local-cloud")
-
 # Runs until the file of its event is there, and says with another that it runs
 HELD = "lambda event, context: hold(event)"
 HOLD = """
@@ -147,6 +145,33 @@ def test_a_function_that_fails_is_tried_again_as_often_as_it_says(account: Accou
     assert account.count("AWS/Lambda", "Errors", FunctionName=function) == 2
 
 
+def test_a_record_needs_no_more_than_the_right_to_send(account: Account) -> None:
+    url = given_up(account, a_function(account, "lambda event, context: 1", allowed="sqs:SendMessage"))
+
+    assert len(account.messages(url, 20)) == 1
+
+
+def test_a_record_that_the_functions_role_may_not_send_is_lost_and_counted(account: Account) -> None:
+    function = a_function(account, "lambda event, context: 1", allowed="logs:PutLogEvents")
+
+    url = given_up(account, function)
+
+    awaited(lambda: account.count("AWS/Lambda", "DestinationDeliveryFailures", FunctionName=function) == 1)
+    assert account.messages(url) == []
+
+
+def given_up(account: Account, function: str) -> str:
+    """The queue of the destination, once an event has been dropped."""
+    url, arn = account.queue()
+    account.client("lambda").put_function_event_invoke_config(
+        FunctionName=function, DestinationConfig={"OnFailure": {"Destination": arn}}
+    )
+    with reserved(account, function, 0):
+        invoke(account, function, "{}", "Event")
+        awaited(lambda: account.count("AWS/Lambda", "AsyncEventsDropped", FunctionName=function) == 1)
+    return url
+
+
 def test_with_no_concurrency_at_all_an_event_becomes_a_dead_letter_at_once(account: Account) -> None:
     url, arn = account.queue()
     function = a_function(account, "lambda event, context: 1", dead_letters=arn)
@@ -165,6 +190,9 @@ def test_a_rules_event_waits_like_any_other(account: Account) -> None:
     events, rule = account.client("events"), a_name()
     events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))
     events.put_targets(Rule=rule, Targets=[{"Id": "function", "Arn": arn}])
+    account.client("lambda").add_permission(
+        FunctionName=function, StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com"
+    )
     account.cloud.limits.set(asynchronous_speed=100)
 
     events.put_events(Entries=[{"Source": rule, "DetailType": "Test", "Detail": "{}"}])

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from tests.cloud.account.clients import Account, a_name
 
-pytestmark = pytest.mark.xdist_group("local-cloud")
 MANY_UNITS = 300 * 1024  # bytes of an item that costs 300 writes, or 75 reads: minutes of a limit of 1
 
 

@@ -13,7 +13,6 @@ from tests.cloud.account.clients import Account, a_name
 from tests.cloud.account.functions import a_function, invoke, role
 from tests.cloud.waiting import awaited
 
-pytestmark = pytest.mark.xdist_group("local-cloud")
 KIB, MIB = 1 << 10, 1 << 20
 
 

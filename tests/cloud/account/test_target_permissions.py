@@ -1,4 +1,4 @@
-"""EventBridge delivers to a queue only with its permission [AWS docs: eb-use-resource-based, eb-rule-dlq]."""
+"""EventBridge delivers only with its target's permission [AWS docs: eb-use-resource-based, eb-rule-dlq]."""
 
 import json
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from tests.cloud.account.clients import Account, a_name
-from tests.cloud.account.functions import role
+from tests.cloud.account.functions import a_function, role
 from tests.cloud.policies import queue_policy
-
-pytestmark = pytest.mark.xdist_group("local-cloud")
+from tests.cloud.waiting import awaited
 
 
 class Route:
@@ -95,6 +94,52 @@ def test_a_queue_that_is_gone_is_named_as_such(account: Account) -> None:
 
     (letter,) = account.messages(dead_url, 1)
     assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+
+
+@pytest.mark.parametrize(("suffix", "failures"), [("", 0), ("x", 1)])
+def test_a_function_is_called_only_for_the_rule_that_its_policy_names(
+    account: Account, suffix: str, failures: int
+) -> None:
+    function = a_function(account, "lambda event, context: 1")
+    functions = account.client("lambda")
+    arn = functions.get_function(FunctionName=function)["Configuration"]["FunctionArn"]
+    route = Route(account, Arn=arn)
+    functions.add_permission(
+        FunctionName=function,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=route.rule_arn + suffix,
+    )
+
+    route.send()
+
+    awaited(lambda: account.count("AWS/Lambda", "AsyncEventsReceived", FunctionName=function) == 1 - failures)
+    assert account.count("AWS/Events", "FailedInvocations", RuleName=route.rule_name) == failures
+
+
+def test_an_event_in_a_template_of_sam_brings_the_permission_along(account: Account) -> None:
+    stack, source, stacks = a_name(), a_name(), account.client("cloudformation")
+    event = {"Type": "EventBridgeRule", "Properties": {"Pattern": {"source": [source]}}}
+    properties = {
+        "FunctionName": stack,
+        "Runtime": "python3.13",
+        "Handler": "index.handle",
+        "InlineCode": "def handle(event, context): pass",
+        "Role": role(account),
+        "Events": {"Arrival": event},
+    }
+    template = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"Function": {"Type": "AWS::Serverless::Function", "Properties": properties}},
+    }
+    capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    stacks.create_stack(StackName=stack, TemplateBody=json.dumps(template), Capabilities=capabilities)
+    awaited(lambda: stacks.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE")
+
+    account.client("events").put_events(Entries=[{"Source": source, "DetailType": "Test", "Detail": "{}"}])
+
+    awaited(lambda: account.count("AWS/Lambda", "AsyncEventsReceived", FunctionName=stack) == 1)
 
 
 def test_a_queue_under_the_key_of_sqs_itself_gets_nothing(account: Account) -> None:
