@@ -13,8 +13,16 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, sqs
 
-from local.cloud.alarm_evaluation import AlarmClock, AlarmQuery, Samples, Series, alarm_query, evaluate, points
-from local.cloud.alarm_notices import reason, reason_data
+from local.cloud.alarm_evaluation import (
+    AlarmClock,
+    AlarmQuery,
+    Samples,
+    Series,
+    alarm_points,
+    alarm_query,
+    evaluate_alarm,
+)
+from local.cloud.alarm_notices import alarm_reason, alarm_reason_data
 
 from . import queue_metrics
 
@@ -26,35 +34,36 @@ def install() -> None:
     cloudwatch._evaluate_alarm = lambda _alarm: None
 
 
-async def run(clock: AlarmClock) -> None:
+async def run_alarm_clock(clock: AlarmClock) -> None:
     """Until it is cancelled. In the loop that serves requests, so that nothing changes while it looks."""
     while True:
         await asyncio.sleep(clock.minute_seconds)
-        tick(clock)
+        evaluate_alarms(clock)
 
 
-def tick(clock: AlarmClock) -> None:
-    for account, region in scopes():
+def evaluate_alarms(clock: AlarmClock) -> None:
+    for account, region in _scopes():
         with request_scope(account, region):
             for alarm in cloudwatch._alarms.values():
                 try:
-                    look(alarm, clock, time.time())
+                    update_alarm(alarm, clock, time.time())
                 except Exception:  # the entry point of an alarm: one that fails must not stop the others
                     logger.exception("%s could not be evaluated", alarm["AlarmName"])
-            queue_metrics.publish()  # they belong to the minute that is under way
+            queue_metrics.publish_gauges()  # they belong to the minute that is under way
 
 
-def scopes() -> set[tuple[str, str]]:
+def _scopes() -> set[tuple[str, str]]:
     """Account and Region of everything that has an alarm or a queue."""
     return {key[:2] for store in (cloudwatch._alarms, sqs._queues) for key, _ in store.all_items()}
 
 
-def look(alarm: Any, clock: AlarmClock, now: float) -> None:
+def update_alarm(alarm: Any, clock: AlarmClock, now: float) -> None:
     before, minute = alarm["StateValue"], clock.minute(now)
-    found = evaluate(alarm, points(alarm, _series(alarm_query(alarm), clock), minute), before)
+    found = evaluate_alarm(alarm, alarm_points(alarm, _series(alarm_query(alarm), clock), minute), before)
     if found.state == before:
         return
-    why, data = reason(alarm, found, before, clock.begins(alarm, found, minute)), reason_data(alarm, found, now)
+    why = alarm_reason(alarm, found, before, clock.begins(alarm, found, minute))
+    data = alarm_reason_data(alarm, found, now)
     alarm |= {
         "StateValue": found.state,
         "StateReason": why,

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from local.cloud.message_page import JSON_TYPE, rendered, wants_json
+from local.cloud.message_page import JSON_TYPE, asks_for_json, messages_document
 from local.cloud.state import MESSAGES_PATH
 
 from .aws_events import put_aws_event
@@ -39,8 +39,8 @@ async def _accept_event(receive: Any, send: Any) -> None:
 
 async def _show_messages(scope: Any, send: Any) -> None:
     accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
-    as_json = wants_json(scope["query_string"].decode("latin-1"), accept)
-    content_type, body = rendered(messages, as_json=as_json)
+    as_json = asks_for_json(scope["query_string"].decode("latin-1"), accept)
+    content_type, body = messages_document(messages, as_json=as_json)
     await _send(send, 200, content_type, body)
 
 
