@@ -137,10 +137,15 @@ def alarm_refusal(alarm: Alarm) -> str | None:
     return None
 
 
+def minutes_looked_at(alarm: Alarm) -> int:
+    """How far back `alarm_points` reads; one period more than it evaluates, for a difference."""
+    return alarm_query(alarm).minutes * (int(alarm["EvaluationPeriods"]) + MORE_PERIODS + 1)
+
+
 def alarm_points(alarm: Alarm, said: Series, minute: int) -> list[Point]:
     """Of the periods before this minute, the newest last. Periods slide: they end with a minute, not with an hour."""
-    query, periods = alarm_query(alarm), alarm["EvaluationPeriods"] + MORE_PERIODS
-    starts = [minute - query.minutes * back for back in range(periods + 1, 0, -1)]
+    query = alarm_query(alarm)
+    starts = range(minute - minutes_looked_at(alarm), minute, query.minutes)
     samples = [[one for at in range(start, start + query.minutes) for one in said.get(at, ())] for start in starts]
     return _FUNCTIONS[query.function]([_STATISTICS[query.statistic](one) if one else None for one in samples])
 

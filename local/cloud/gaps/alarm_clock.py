@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from ministack.core.responses import request_scope
@@ -21,6 +20,7 @@ from local.cloud.alarm_evaluation import (
     alarm_points,
     alarm_query,
     evaluate_alarm,
+    minutes_looked_at,
 )
 from local.cloud.alarm_notices import alarm_reason, alarm_reason_data
 
@@ -59,7 +59,8 @@ def _scopes() -> set[tuple[str, str]]:
 
 def update_alarm(alarm: Any, clock: AlarmClock, now: float) -> None:
     before, minute = alarm["StateValue"], clock.minute(now)
-    found = evaluate_alarm(alarm, alarm_points(alarm, _series(alarm_query(alarm), clock), minute), before)
+    since = minute - minutes_looked_at(alarm)
+    found = evaluate_alarm(alarm, alarm_points(alarm, _series(alarm_query(alarm), clock, since), minute), before)
     if found.state == before:
         return
     why = alarm_reason(alarm, found, before, clock.begins(alarm, found, minute))
@@ -76,17 +77,13 @@ def update_alarm(alarm: Any, clock: AlarmClock, now: float) -> None:
     cloudwatch._evaluate_parent_alarms(alarm)
 
 
-def _series(query: AlarmQuery, clock: AlarmClock) -> Series:
-    series: dict[int, list[Samples]] = {}
-    for at, samples in _samples(query):
-        series.setdefault(clock.minute(at), []).append(samples)
-    return series
-
-
-def _samples(query: AlarmQuery) -> Iterator[tuple[float, Samples]]:
-    """Of the one metric: with other dimensions, or more of them, it is another."""
+def _series(query: AlarmQuery, clock: AlarmClock, since: int) -> Series:
+    """Of the one metric: with other dimensions, or more of them, it is another. What is older is passed over."""
     key = (query.namespace, query.name, cloudwatch._dims_key(dict(query.dimensions)))
+    begins, series = since * clock.minute_seconds, dict[int, list[Samples]]()
     for point in cloudwatch._metrics.get(key) or ():
-        count, total, lowest, highest = cloudwatch._point_stats(point)
-        if count:
-            yield point["Timestamp"], Samples(count, total, lowest, highest)
+        if point["Timestamp"] >= begins:
+            count, total, lowest, highest = cloudwatch._point_stats(point)
+            if count:
+                series.setdefault(clock.minute(point["Timestamp"]), []).append(Samples(count, total, lowest, highest))
+    return series
