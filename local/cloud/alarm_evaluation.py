@@ -1,7 +1,7 @@
 """When an alarm changes its state, as CloudWatch documents it.
 
 AmazonCloudWatch user guide, "Alarm evaluation" and "Configuring how alarms treat missing data". Pure: what was
-measured comes by minute. Only what the template uses is here; `refusal` names anything else.
+measured comes by minute. Only what the template uses is here; `alarm_refusal` names anything else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -120,7 +120,7 @@ def _query(metric: Mapping[str, Any], statistic: str, period: Any, function: str
     return AlarmQuery(metric["Namespace"], metric["MetricName"], dimensions, statistic, int(period), function)
 
 
-def refusal(alarm: Alarm) -> str | None:
+def alarm_refusal(alarm: Alarm) -> str | None:
     """What is not evaluated here, though CloudWatch would; None where all is."""
     try:
         query = alarm_query(alarm)
@@ -137,15 +137,20 @@ def refusal(alarm: Alarm) -> str | None:
     return None
 
 
-def points(alarm: Alarm, said: Series, minute: int) -> list[Point]:
+def minutes_looked_at(alarm: Alarm) -> int:
+    """How far back `alarm_points` reads; one period more than it evaluates, for a difference."""
+    return alarm_query(alarm).minutes * (int(alarm["EvaluationPeriods"]) + MORE_PERIODS + 1)
+
+
+def alarm_points(alarm: Alarm, said: Series, minute: int) -> list[Point]:
     """Of the periods before this minute, the newest last. Periods slide: they end with a minute, not with an hour."""
-    query, periods = alarm_query(alarm), alarm["EvaluationPeriods"] + MORE_PERIODS
-    starts = [minute - query.minutes * back for back in range(periods + 1, 0, -1)]
+    query = alarm_query(alarm)
+    starts = range(minute - minutes_looked_at(alarm), minute, query.minutes)
     samples = [[one for at in range(start, start + query.minutes) for one in said.get(at, ())] for start in starts]
     return _FUNCTIONS[query.function]([_STATISTICS[query.statistic](one) if one else None for one in samples])
 
 
-def evaluate(alarm: Alarm, points: Sequence[Point], before: str) -> Evaluation:
+def evaluate_alarm(alarm: Alarm, points: Sequence[Point], before: str) -> Evaluation:
     """The newest real points count, as many as are evaluated; missing ones are filled in where there are too few."""
     wanted = alarm["EvaluationPeriods"]
     newest_first = [(age, point) for age, point in enumerate(reversed(points)) if point is not None][:wanted]

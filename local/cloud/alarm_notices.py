@@ -38,7 +38,7 @@ class AlarmState:
 
     def as_event(self) -> dict[str, str]:
         data = {"reasonData": self.reason_data} if self.reason_data else {}
-        return {"value": self.value, "reason": self.reason, **data, "timestamp": iso_8601(self.at)}
+        return {"value": self.value, "reason": self.reason, **data, "timestamp": alarm_time(self.at)}
 
 
 @dataclass(frozen=True)
@@ -52,25 +52,25 @@ class StateChange:
     after: AlarmState
 
 
-def iso_8601(seconds: float) -> str:
+def alarm_time(seconds: float) -> str:
     """`2026-11-23T12:00:00.000+0000`, as both write it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
 
 
-def subject(change: StateChange) -> str:
+def alarm_subject(change: StateChange) -> str:
     return f'{change.after.value}: "{change.alarm["AlarmName"]}" in {region_name(change.region)}'[:SUBJECT_LENGTH]
 
 
-def message(change: StateChange) -> dict[str, Any]:
+def alarm_message(change: StateChange) -> dict[str, Any]:
     alarm = change.alarm
     common = {
         "AlarmName": alarm["AlarmName"],
         "AlarmDescription": alarm.get("AlarmDescription") or None,
         "AWSAccountId": change.account,
-        "AlarmConfigurationUpdatedTimestamp": iso_8601(alarm.get("AlarmConfigurationUpdatedTimestamp", 0)),
+        "AlarmConfigurationUpdatedTimestamp": alarm_time(alarm.get("AlarmConfigurationUpdatedTimestamp", 0)),
         "NewStateValue": change.after.value,
         "NewStateReason": change.after.reason,
-        "StateChangeTime": iso_8601(change.after.at),
+        "StateChangeTime": alarm_time(change.after.at),
         "Region": region_name(change.region),
         "AlarmArn": alarm["AlarmArn"],
         "OldStateValue": change.before.value,
@@ -81,7 +81,7 @@ def message(change: StateChange) -> dict[str, Any]:
     return common | {"Trigger": _trigger(alarm)}
 
 
-def event(change: StateChange) -> dict[str, Any]:
+def alarm_event(change: StateChange) -> dict[str, Any]:
     """As EventBridge delivers it. Actions, and whether they are enabled, make no difference to it."""
     return {
         "version": "0",
@@ -101,7 +101,7 @@ def event(change: StateChange) -> dict[str, Any]:
     }
 
 
-def reason(alarm: Alarm, found: Evaluation, before: str, begins: Sequence[float]) -> str:
+def alarm_reason(alarm: Alarm, found: Evaluation, before: str, begins: Sequence[float]) -> str:
     """Why the alarm has this state now; `begins` are the times at which the periods of `found.recent` begin."""
     evaluated = alarm["EvaluationPeriods"]
     if found.state == INSUFFICIENT_DATA:
@@ -129,11 +129,11 @@ def _crossed(alarm: Alarm, found: Evaluation, before: str, begins: Sequence[floa
     )
 
 
-def reason_data(alarm: Alarm, found: Evaluation, at: float) -> dict[str, Any]:
+def alarm_reason_data(alarm: Alarm, found: Evaluation, at: float) -> dict[str, Any]:
     query = alarm_query(alarm)
     return {
         "version": "1.0",
-        "queryDate": iso_8601(at),
+        "queryDate": alarm_time(at),
         **({} if query.function else {"statistic": query.statistic}),
         "period": query.period_seconds,
         "recentDatapoints": [value for _, value in found.recent],

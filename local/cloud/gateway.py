@@ -29,7 +29,7 @@ async def serve(port: int, kms_url: str, s3_url: str, clock: AlarmClock) -> None
     forever = asyncio.Event()
     application = close_gaps(ministack, kms_url=kms_url, s3_url=s3_url)
     async with asyncio.TaskGroup() as group:
-        group.create_task(alarm_clock.run(clock))
+        group.create_task(alarm_clock.run_alarm_clock(clock))
         # with a trigger of our own hypercorn leaves SIGTERM alone, and its default suits a process without state
         await hypercorn_serve(application, config, shutdown_trigger=forever.wait)
 

@@ -54,13 +54,13 @@ class TopicMessage:
         return asdict(self) | {"time": _time(self.at)} | alarm
 
 
-def wants_json(query: str, accept: str) -> bool:
+def asks_for_json(query: str, accept: str) -> bool:
     """`?format=json` decides; without it what the client accepts, and a browser accepts HTML."""
     chosen = parse_qs(query).get("format", [""])[-1]
     return chosen == "json" if chosen else "json" in accept and "html" not in accept
 
 
-def rendered(messages: Iterable[TopicMessage], *, as_json: bool) -> tuple[str, bytes]:
+def messages_document(messages: Iterable[TopicMessage], *, as_json: bool) -> tuple[str, bytes]:
     """The content type, and the page or document."""
     newest_first = sorted(messages, key=lambda message: message.at, reverse=True)
     if as_json:

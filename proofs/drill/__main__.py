@@ -10,6 +10,7 @@ from pathlib import Path
 
 from local.cloud import LocalCloud, PortBusyError, StartError
 from proofs.drill import report, result, set_up
+from proofs.drill.alarms import ALARM_MINUTE_SECONDS
 from proofs.drill.aws import Aws
 from proofs.drill.checks import Checks
 from proofs.drill.commands import REPOSITORY, SetUpError
@@ -50,8 +51,9 @@ def _run(options: Options, progress: Progress) -> int:
     files, unreadable = _files(options)
     progress.step("Set-up")
     with progress.task("starting the local cloud"):
-        cloud = LocalCloud(folder=options.folder / "cloud")
+        cloud = LocalCloud(folder=options.folder / "cloud", alarm_minute_seconds=ALARM_MINUTE_SECONDS)
         cloud.__enter__()
+    progress.note(f"what people are told: {cloud.addresses.messages}")
     try:
         drill = _prepare(options, progress, cloud, files, unreadable)
         started = time.time()

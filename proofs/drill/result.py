@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from proofs.drill import figures
+from proofs.drill.alarms import ALARM_MINUTE_SECONDS
 from proofs.drill.checks import Check
 from proofs.drill.commands import REPOSITORY, run, sam
 from proofs.drill.context import Drill
@@ -37,6 +38,12 @@ SETTINGS = (
         "default": 60,
         "used": HEALTHY_AFTER_SECONDS,
         "why": "the keys have no material when the probe first asks them; the path is the same",
+    },
+    {
+        "name": "a minute of the alarms, in seconds",
+        "default": 60,
+        "used": int(ALARM_MINUTE_SECONDS),
+        "why": "an alarm looks at two whole minutes; the evaluation is the same",
     },
 )
 

@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from local.cloud.alarm_evaluation import ALARM, INSUFFICIENT_DATA, OK, Samples, alarm_query, evaluate, points, refusal
+from local.cloud.alarm_evaluation import (
+    ALARM,
+    INSUFFICIENT_DATA,
+    OK,
+    Samples,
+    alarm_points,
+    alarm_query,
+    alarm_refusal,
+    evaluate_alarm,
+)
 
 RETAINED = "as it was"
 COUNT: dict[str, Any] = {
@@ -51,7 +60,7 @@ def test_missing_data_are_filled_in_as_cloudwatch_does(
 
     def found(treated: str) -> str:
         alarm = COUNT | {"EvaluationPeriods": 3, "DatapointsToAlarm": needed, "TreatMissingData": treated}
-        states = {before: evaluate(alarm, looked_at, before).state for before in (OK, ALARM)}
+        states = {before: evaluate_alarm(alarm, looked_at, before).state for before in (OK, ALARM)}
         return RETAINED if states == {OK: OK, ALARM: ALARM} else "".join(set(states.values()))
 
     assert [found(treated) for treated in ("missing", "ignore", "breaching", "notBreaching")] == [
@@ -66,8 +75,8 @@ def test_one_point_that_breaches_at_last_is_awaited() -> None:
     """AWS's own example: "- - - - X" may be the beginning, so a later point decides."""
     alarm = COUNT | {"EvaluationPeriods": 3, "TreatMissingData": "missing"}
 
-    assert evaluate(alarm, [None, None, None, None, 1.0], OK).state == OK
-    assert evaluate(alarm, [None, None, 1.0, None, None], OK).state == ALARM
+    assert evaluate_alarm(alarm, [None, None, None, None, 1.0], OK).state == OK
+    assert evaluate_alarm(alarm, [None, None, 1.0, None, None], OK).state == ALARM
 
 
 @pytest.mark.parametrize(
@@ -76,22 +85,24 @@ def test_one_point_that_breaches_at_last_is_awaited() -> None:
 def test_a_period_of_two_minutes_has_the_samples_of_both(statistic: str, value: float) -> None:
     said = {7: [Samples.of(4)], 8: [Samples.of(2), Samples(2, 3, 1, 2)]}
 
-    assert points(COUNT | {"Period": 120, "Statistic": statistic}, said, 9) == [None, None, value]
+    assert alarm_points(COUNT | {"Period": 120, "Statistic": statistic}, said, 9) == [None, None, value]
 
 
 def test_the_minute_under_way_does_not_count() -> None:
-    assert points(COUNT, {8: [Samples.of(1)], 9: [Samples.of(1)]}, 9)[-1] == 1
+    assert alarm_points(COUNT, {8: [Samples.of(1)], 9: [Samples.of(1)]}, 9)[-1] == 1
 
 
 def test_a_difference_needs_a_value_before_it() -> None:
     said = {minute: [Samples.of(value)] for minute, value in {5: 3, 6: 3, 7: 5}.items()}
 
-    assert points(GROWTH, said, 8) == [None, 0, 2]
+    assert alarm_points(GROWTH, said, 8) == [None, 0, 2]
     assert alarm_query(GROWTH).function == "DIFF"
 
 
 def test_what_was_evaluated_is_told_the_oldest_first() -> None:
-    found = evaluate(COUNT | {"EvaluationPeriods": 2, "TreatMissingData": "breaching"}, [7.0, None, 1.0, None], OK)
+    found = evaluate_alarm(
+        COUNT | {"EvaluationPeriods": 2, "TreatMissingData": "breaching"}, [7.0, None, 1.0, None], OK
+    )
 
     assert (found.state, found.recent, found.missing) == (ALARM, ((3, 7.0), (1, 1.0)), 0)
 
@@ -107,9 +118,9 @@ def test_what_was_evaluated_is_told_the_oldest_first() -> None:
     ],
 )
 def test_what_would_be_evaluated_wrongly_is_refused_by_name(change: dict[str, Any], said: str) -> None:
-    assert said in str(refusal(COUNT | change))
+    assert said in str(alarm_refusal(COUNT | change))
 
 
 @pytest.mark.parametrize("alarm", [COUNT, GROWTH])
 def test_what_the_template_uses_is_not_refused(alarm: dict[str, Any]) -> None:
-    assert refusal(alarm) is None
+    assert alarm_refusal(alarm) is None

@@ -6,8 +6,17 @@ from typing import Any
 
 import pytest
 
-from local.cloud.alarm_evaluation import ALARM, INSUFFICIENT_DATA, OK, AlarmClock, Evaluation, evaluate
-from local.cloud.alarm_notices import AlarmState, StateChange, event, iso_8601, message, reason, reason_data, subject
+from local.cloud.alarm_evaluation import ALARM, INSUFFICIENT_DATA, OK, AlarmClock, Evaluation, evaluate_alarm
+from local.cloud.alarm_notices import (
+    AlarmState,
+    StateChange,
+    alarm_event,
+    alarm_message,
+    alarm_reason,
+    alarm_reason_data,
+    alarm_subject,
+    alarm_time,
+)
 
 ROOT = Path(__file__).parents[2]
 NOON = 1795435200.0  # 2026-11-23T12:00:00Z
@@ -30,7 +39,7 @@ IMPAIRED: dict[str, Any] = {
 }
 COMPOSITE: dict[str, Any] = {name: IMPAIRED[name] for name in ("AlarmName", "AlarmArn", "AlarmDescription")}
 COMPOSITE |= {"AlarmConfigurationUpdatedTimestamp": NOON, "AlarmRule": 'ALARM("child")', "AlarmActions": []}
-TRIGGERED = {"triggeringAlarms": [{"arn": "child", "state": {"value": ALARM, "timestamp": iso_8601(NOON)}}]}
+TRIGGERED = {"triggeringAlarms": [{"arn": "child", "state": {"value": ALARM, "timestamp": alarm_time(NOON)}}]}
 FIELDS = {"AlarmName", "AlarmDescription", "AWSAccountId", "AlarmArn", "AlarmConfigurationUpdatedTimestamp"}
 FIELDS |= {"NewStateValue", "NewStateReason", "StateChangeTime", "Region", "OldStateValue", "Trigger"}
 FIELDS |= {"OKActions", "AlarmActions", "InsufficientDataActions"}
@@ -64,12 +73,12 @@ def shape(node: Any) -> Any:
 
 def test_the_event_is_aws_own() -> None:
     sample = json.loads((ROOT / "events" / "cloudwatch-alarm.json").read_text("utf-8"))
-    made = event(change(IMPAIRED, reason_data(IMPAIRED, EVALUATION, NOON)))
+    made = alarm_event(change(IMPAIRED, alarm_reason_data(IMPAIRED, EVALUATION, NOON)))
 
     assert shape(made) == shape(sample)
     for name in ("detail-type", "source", "account", "region", "time", "resources"):
         assert made[name] == sample[name]
-    asked = {"queryDate": iso_8601(NOON)}  # which AWS's sample of this event leaves out
+    asked = {"queryDate": alarm_time(NOON)}  # which AWS's sample of this event leaves out
     said = json.loads(sample["detail"]["state"]["reasonData"])
     assert json.loads(made["detail"]["state"]["reasonData"]) == said | asked
     (own,), (metric,) = (one["detail"]["configuration"]["metrics"] for one in (made, sample))
@@ -77,7 +86,7 @@ def test_the_event_is_aws_own() -> None:
 
 
 def test_a_composite_alarms_event_has_its_rule() -> None:
-    assert event(change(COMPOSITE, TRIGGERED))["detail"]["configuration"] == {
+    assert alarm_event(change(COMPOSITE, TRIGGERED))["detail"]["configuration"] == {
         "description": IMPAIRED["AlarmDescription"],
         "alarmRule": 'ALARM("child")',
     }
@@ -85,7 +94,7 @@ def test_a_composite_alarms_event_has_its_rule() -> None:
 
 def test_the_message_has_aws_schema() -> None:
     """[AWS docs: Notify_Users_Alarm_Changes, "Schema of Amazon SNS notifications when alarms change state"]."""
-    told = message(change(IMPAIRED, {}))
+    told = alarm_message(change(IMPAIRED, {}))
 
     assert told.keys() == FIELDS
     assert told["Trigger"] == {
@@ -107,15 +116,15 @@ def test_the_message_has_aws_schema() -> None:
 
 
 def test_a_composite_alarms_message_has_its_children() -> None:
-    told = message(change(COMPOSITE, TRIGGERED))
+    told = alarm_message(change(COMPOSITE, TRIGGERED))
 
     assert "Trigger" not in told
-    assert told["TriggeringChildren"] == [{"Arn": "child", "State": {"Value": ALARM, "Timestamp": iso_8601(NOON)}}]
+    assert told["TriggeringChildren"] == [{"Arn": "child", "State": {"Value": ALARM, "Timestamp": alarm_time(NOON)}}]
 
 
 def test_a_subject_fits_into_a_mail() -> None:
-    assert subject(change(IMPAIRED, {})) == f'ALARM: "{IMPAIRED["AlarmName"]}" in US East (N. Virginia)'
-    assert len(subject(change(IMPAIRED | {"AlarmName": "a" * 255}, {}))) == 100
+    assert alarm_subject(change(IMPAIRED, {})) == f'ALARM: "{IMPAIRED["AlarmName"]}" in US East (N. Virginia)'
+    assert len(alarm_subject(change(IMPAIRED | {"AlarmName": "a" * 255}, {}))) == 100
 
 
 @pytest.mark.parametrize(
@@ -137,10 +146,10 @@ def test_a_reason_is_worded_as_aws_words_it(
 ) -> None:
     """As in messages that users of AWS have published: their wording is nowhere documented."""
     alarm, clock = IMPAIRED | change, AlarmClock()
-    found = evaluate(alarm, points, before)
+    found = evaluate_alarm(alarm, points, before)
 
     kind = "Insufficient Data" if found.state == INSUFFICIENT_DATA else "Threshold Crossed"
-    assert reason(alarm, found, before, clock.begins(alarm, found, clock.minute(NOON))) == f"{kind}: {expected}"
+    assert alarm_reason(alarm, found, before, clock.begins(alarm, found, clock.minute(NOON))) == f"{kind}: {expected}"
 
 
 def test_a_minute_may_be_shorter() -> None:

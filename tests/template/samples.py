@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from local.cloud.alarm_evaluation import ALARM, OK, Samples, evaluate, points
+from local.cloud.alarm_evaluation import ALARM, OK, Samples, alarm_points, evaluate_alarm
 
 type Values = Mapping[int, Sequence[float]]  # by minute, what is put in it
 
@@ -37,7 +37,7 @@ def times_rung(alarm: dict[str, Any], said: Values, minutes: int) -> int:
     series = {minute: [Samples.of(value) for value in values] for minute, values in said.items()}
     states = [OK]
     for minute in range(1, minutes + 1):
-        states.append(evaluate(alarm, points(alarm, series, minute), states[-1]).state)
+        states.append(evaluate_alarm(alarm, alarm_points(alarm, series, minute), states[-1]).state)
     return sum(now == ALARM != before for before, now in pairwise(states))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import cloudwatch, eventbridge, sns
 
-from local.cloud.alarm_notices import AlarmState, StateChange, event, message, subject
+from local.cloud.alarm_notices import AlarmState, StateChange, alarm_event, alarm_message, alarm_subject
 
 from .event_shape import event_record
 
@@ -21,17 +21,17 @@ _last_states: dict[str, AlarmState] = {}  # by alarm ARN: when ministack dispatc
 
 def install() -> None:
     """`_dispatch_alarm_actions` is replaced: ministack calls it for metric and composite alarms and SetAlarmState."""
-    cloudwatch._dispatch_alarm_actions = dispatch
+    cloudwatch._dispatch_alarm_actions = dispatch_alarm
 
 
-def dispatch(alarm: Any, old_state: str, new_state: str, reason: str) -> None:
+def dispatch_alarm(alarm: Any, old_state: str, new_state: str, reason: str) -> None:
     after = AlarmState(new_state, reason, alarm.get("StateReasonData", ""), time.time())
     before = _last_states.get(alarm["AlarmArn"], AlarmState(at=alarm["AlarmConfigurationUpdatedTimestamp"]))
     _last_states[alarm["AlarmArn"]] = after
     if before.value != old_state:  # a stack of the same name was here before
         before = AlarmState(old_state, at=before.at)
     change = StateChange(alarm, get_account_id(), get_region(), before, after)
-    eventbridge._dispatch_event(event_record(event(change)))
+    eventbridge._dispatch_event(event_record(alarm_event(change)))
     for topic in alarm.get(ACTIONS[new_state]) or () if alarm.get("ActionsEnabled", True) else ():
         if cloudwatch._is_sns_action_arn(topic):
-            sns._fanout(topic, new_uuid(), json.dumps(message(change)), subject(change))
+            sns._fanout(topic, new_uuid(), json.dumps(alarm_message(change)), alarm_subject(change))

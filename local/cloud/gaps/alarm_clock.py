@@ -7,14 +7,22 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, sqs
 
-from local.cloud.alarm_evaluation import AlarmClock, AlarmQuery, Samples, Series, alarm_query, evaluate, points
-from local.cloud.alarm_notices import reason, reason_data
+from local.cloud.alarm_evaluation import (
+    AlarmClock,
+    AlarmQuery,
+    Samples,
+    Series,
+    alarm_points,
+    alarm_query,
+    evaluate_alarm,
+    minutes_looked_at,
+)
+from local.cloud.alarm_notices import alarm_reason, alarm_reason_data
 
 from . import queue_metrics
 
@@ -26,35 +34,37 @@ def install() -> None:
     cloudwatch._evaluate_alarm = lambda _alarm: None
 
 
-async def run(clock: AlarmClock) -> None:
+async def run_alarm_clock(clock: AlarmClock) -> None:
     """Until it is cancelled. In the loop that serves requests, so that nothing changes while it looks."""
     while True:
         await asyncio.sleep(clock.minute_seconds)
-        tick(clock)
+        evaluate_alarms(clock)
 
 
-def tick(clock: AlarmClock) -> None:
-    for account, region in scopes():
+def evaluate_alarms(clock: AlarmClock) -> None:
+    for account, region in _scopes():
         with request_scope(account, region):
             for alarm in cloudwatch._alarms.values():
                 try:
-                    look(alarm, clock, time.time())
+                    update_alarm(alarm, clock, time.time())
                 except Exception:  # the entry point of an alarm: one that fails must not stop the others
                     logger.exception("%s could not be evaluated", alarm["AlarmName"])
-            queue_metrics.publish()  # they belong to the minute that is under way
+            queue_metrics.publish_gauges()  # they belong to the minute that is under way
 
 
-def scopes() -> set[tuple[str, str]]:
+def _scopes() -> set[tuple[str, str]]:
     """Account and Region of everything that has an alarm or a queue."""
     return {key[:2] for store in (cloudwatch._alarms, sqs._queues) for key, _ in store.all_items()}
 
 
-def look(alarm: Any, clock: AlarmClock, now: float) -> None:
+def update_alarm(alarm: Any, clock: AlarmClock, now: float) -> None:
     before, minute = alarm["StateValue"], clock.minute(now)
-    found = evaluate(alarm, points(alarm, _series(alarm_query(alarm), clock), minute), before)
+    since = minute - minutes_looked_at(alarm)
+    found = evaluate_alarm(alarm, alarm_points(alarm, _series(alarm_query(alarm), clock, since), minute), before)
     if found.state == before:
         return
-    why, data = reason(alarm, found, before, clock.begins(alarm, found, minute)), reason_data(alarm, found, now)
+    why = alarm_reason(alarm, found, before, clock.begins(alarm, found, minute))
+    data = alarm_reason_data(alarm, found, now)
     alarm |= {
         "StateValue": found.state,
         "StateReason": why,
@@ -67,17 +77,13 @@ def look(alarm: Any, clock: AlarmClock, now: float) -> None:
     cloudwatch._evaluate_parent_alarms(alarm)
 
 
-def _series(query: AlarmQuery, clock: AlarmClock) -> Series:
-    series: dict[int, list[Samples]] = {}
-    for at, samples in _samples(query):
-        series.setdefault(clock.minute(at), []).append(samples)
-    return series
-
-
-def _samples(query: AlarmQuery) -> Iterator[tuple[float, Samples]]:
-    """Of the one metric: with other dimensions, or more of them, it is another."""
+def _series(query: AlarmQuery, clock: AlarmClock, since: int) -> Series:
+    """Of the one metric: with other dimensions, or more of them, it is another. What is older is passed over."""
     key = (query.namespace, query.name, cloudwatch._dims_key(dict(query.dimensions)))
+    begins, series = since * clock.minute_seconds, dict[int, list[Samples]]()
     for point in cloudwatch._metrics.get(key) or ():
-        count, total, lowest, highest = cloudwatch._point_stats(point)
-        if count:
-            yield point["Timestamp"], Samples(count, total, lowest, highest)
+        if point["Timestamp"] >= begins:
+            count, total, lowest, highest = cloudwatch._point_stats(point)
+            if count:
+                series.setdefault(clock.minute(point["Timestamp"]), []).append(Samples(count, total, lowest, highest))
+    return series

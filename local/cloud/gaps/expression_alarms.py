@@ -9,7 +9,7 @@ from typing import Any
 from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners
 
-from local.cloud.alarm_evaluation import refusal
+from local.cloud.alarm_evaluation import alarm_refusal
 
 OF_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
 STAND_IN = {"MetricName": "none", "Namespace": "none"}  # ministack's own record needs them
@@ -19,7 +19,7 @@ def install() -> None:
     record, put = provisioners._cw_metric_alarm_record, cloudwatch._put_metric_alarm
 
     def record_expressions_too(name: str, properties: Any) -> Any:
-        if said := refusal(properties):
+        if said := alarm_refusal(properties):
             raise ValueError(f"{name}: {said} is not evaluated by the local cloud")
         if not properties.get("Metrics"):
             return record(name, properties)
@@ -27,7 +27,7 @@ def install() -> None:
         return on_the_expression(record(name, rest | STAND_IN), properties["Metrics"])
 
     def put_expressions_too(params: Any, request: Any, is_cbor: bool, is_json: bool = False) -> Any:  # noqa: FBT001, FBT002 - ministack's own signature
-        said = refusal(request) if is_cbor or is_json else _refusal_of_form(params)
+        said = alarm_refusal(request) if is_cbor or is_json else _refusal_of_form(params)
         if said:
             said = f"{said} is not evaluated by the local cloud"
             return cloudwatch._error("ValidationError", said, 400, use_json=is_json, use_cbor=is_cbor)
@@ -50,4 +50,4 @@ def _refusal_of_form(params: Mapping[str, Any]) -> str | None:
     if any(name.startswith("Metrics.member.") for name in params):
         return "an expression in a request of the query protocol"
     alarm = {name: value[0] if isinstance(value, list) else value for name, value in params.items()}
-    return refusal(alarm)
+    return alarm_refusal(alarm)

@@ -56,7 +56,7 @@ def install() -> None:
     sqs._queues = CountedQueues()
 
 
-def publish() -> None:
+def publish_gauges() -> None:
     """The gauges of the scope's queues, once an alarm's minute."""
     now = time.time()
     for queue in sqs._queues.values():

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from local.cloud.account_limits import REGISTER, BadLimitError, parse_limits
-from local.cloud.message_page import JSON_TYPE, rendered, wants_json
+from local.cloud.message_page import JSON_TYPE, asks_for_json, messages_document
 from local.cloud.state import MESSAGES_PATH
 from local.strict_s3.forwarding import ON_BEHALF_OF
 
@@ -70,8 +70,8 @@ async def _switch_automation(_scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _show_messages(scope: Any, _receive: Any, send: Any) -> None:
-    as_json = wants_json(scope["query_string"].decode("latin-1"), _headers(scope).get("accept", ""))
-    content_type, body = rendered(messages, as_json=as_json)
+    as_json = asks_for_json(scope["query_string"].decode("latin-1"), _headers(scope).get("accept", ""))
+    content_type, body = messages_document(messages, as_json=as_json)
     await _send(send, 200, {"content-type": content_type}, body)
 
 

@@ -1,6 +1,7 @@
 """Step 5: during the outage every file is read in the other region, new ones are written, and the debt is counted."""
 
 from proofs.drill import figures
+from proofs.drill.alarms import wait_for_alarm
 from proofs.drill.checks import at_least
 from proofs.drill.context import Drill, DrillObject
 from proofs.drill.covering import coverage
@@ -31,6 +32,7 @@ def run(drill: Drill) -> None:
     drill.checks.add(f"coverage in {OTHER} during the outage, new files included", expected=1.0, observed=share)
     _wait_for_debt(drill, len(written))
     _nothing_reached_the_silent_kms(drill)
+    wait_for_alarm(drill, "ALARM", since="fault")
 
 
 def _check_read(drill: Drill, which: str, problems: list[str | None]) -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from proofs.drill.alarms import wait_for_alarm
 from proofs.drill.commands import cli
 from proofs.drill.context import Drill
 from proofs.drill.covering import coverage, problems, wait_until_covered
@@ -43,6 +44,7 @@ def run(drill: Drill) -> None:
     _debt_is_repaid(drill)
     complete_data_keys(drill, "after KMS came back")
     _everything_opens(drill)
+    wait_for_alarm(drill, "OK", since="recovery")
 
 
 def _fail_back(drill: Drill) -> None:
