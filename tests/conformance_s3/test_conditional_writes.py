@@ -1,5 +1,8 @@
 """PutObject and DeleteObject under a condition: the guard of every read-modify-write of the product."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
 from tests.conformance.behaviour import behaviour
@@ -116,6 +119,48 @@ def test_a_put_takes_one_condition_of_two_kinds(world: S3World, condition: dict[
     one = world.put(world.plain, b"old")
 
     error = world.refused("NotImplemented", 501, world.s3.put_object, **one.at, Body=b"new", **condition)
+
+    assert (error["Message"], error["Header"]) == (NOT_TAKEN, header)
+    assert world.body(one.at) == b"old"
+
+
+@behaviour("recorded: test_delete_object_if_match_non_express, 2026-02-21")
+def test_a_delete_with_another_etag_is_refused(world: S3World) -> None:
+    one = world.put(world.plain, b"old")
+
+    error = world.refused("PreconditionFailed", 412, world.s3.delete_object, **one.at, IfMatch=OTHER_ETAG)
+
+    assert error["Condition"] == "If-Match"
+    assert world.body(one.at) == b"old"
+
+
+@behaviour("s3:DeleteObject")
+def test_a_delete_with_the_etag_of_the_object_removes_it(world: S3World) -> None:
+    one = world.put(world.plain, b"old")
+
+    world.s3.delete_object(**one.at, IfMatch=one.etag)
+
+    world.refused("404", 404, world.s3.head_object, **one.at)
+
+
+@behaviour(
+    "recorded: test_delete_object_if_match_modified_non_express, 2026-02-21",
+    "recorded: test_delete_object_if_match_size_non_express, 2026-02-21",
+)
+@pytest.mark.parametrize(
+    ("condition", "header"),
+    [
+        ({"IfMatchLastModifiedTime": datetime(2026, 1, 1, tzinfo=UTC)}, "x-amz-if-match-last-modified-time"),
+        ({"IfMatchSize": 3}, "x-amz-if-match-size"),
+    ],
+    ids=["time", "size"],
+)
+def test_a_delete_takes_no_condition_of_directory_buckets(
+    world: S3World, condition: dict[str, Any], header: str
+) -> None:
+    one = world.put(world.plain, b"old")
+
+    error = world.refused("NotImplemented", 501, world.s3.delete_object, **one.at, **condition)
 
     assert (error["Message"], error["Header"]) == (NOT_TAKEN, header)
     assert world.body(one.at) == b"old"
