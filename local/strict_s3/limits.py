@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from threading import Lock
 from typing import Any
 
-from localstack.aws.api import CommonServiceException
+from localstack.aws.api import CommonServiceException, ServiceException
 from localstack.services.s3 import models
 from localstack.services.s3.exceptions import InvalidRequest
 from localstack.services.s3.utils import extract_bucket_key_version_id_from_copy_source, parse_copy_source_range_header
@@ -96,6 +96,6 @@ def _copied_bytes(request: Any) -> int:
         size: int = bucket_named(bucket).get_object(key=key, version_id=version_id).size
         if wanted := request.get("CopySourceRange"):
             size = parse_copy_source_range_header(wanted, size).content_length
-    except CommonServiceException:
+    except ServiceException:
         return 0
     return size
