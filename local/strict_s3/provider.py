@@ -8,6 +8,7 @@ from localstack.aws.api import CommonServiceException, handler
 from localstack.aws.api.s3 import PreconditionFailed
 from localstack.services.s3 import provider as base
 from localstack.services.s3.models import VersionedKeyStore
+from localstack.services.s3.utils import extract_bucket_key_version_id_from_copy_source
 
 from . import annotations, encryption
 from .buckets import bucket_named
@@ -69,6 +70,19 @@ class StrictS3(base.S3Provider):  # type: ignore[misc]  # its base is untyped
     def _version(self, bucket_name: str, key: str, version_id: str | None) -> Any:
         objects = bucket_named(bucket_name).objects
         return objects.get(key, version_id) if isinstance(objects, VersionedKeyStore) else objects.get(key)
+
+    @handler("CopyObject", expand=False)
+    def copy_object(self, context: Any, request: Any) -> Any:
+        """An old version copied onto its key comes back [AWS docs: RestoringPreviousVersions].
+
+        LocalStack takes that for a copy onto itself that changes nothing, unless a storage class is named.
+        """
+        bucket, key, version_id = extract_bucket_key_version_id_from_copy_source(request["CopySource"])
+        if (bucket, key) == (request["Bucket"], request["Key"]) and version_id is not None:
+            current = bucket_named(bucket).objects.get(key)
+            if current is not None and current.version_id != version_id:
+                request = {**request, "StorageClass": request.get("StorageClass") or "STANDARD"}
+        return super().copy_object(context, request)
 
     @handler("DeleteObject")
     def delete_object(self, context: Any, bucket: Any, key: Any, if_match: Any = None, **rest: Any) -> Any:
