@@ -23,6 +23,7 @@ class Buckets:
         self._run = run
         self._clients: dict[tuple[str, str], Any] = {}
         self._made: list[tuple[str, str]] = []
+        self._with_lock: set[str] = set()
         self._keys: list[tuple[str, str]] = []
 
     def client(self, service: str, region: str | None = None) -> Any:
@@ -39,6 +40,8 @@ class Buckets:
             options["CreateBucketConfiguration"] = {"LocationConstraint": region}
         s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=lock, **options)
         self._made.append((region, name))
+        if lock:
+            self._with_lock.add(name)
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": TAG, "Value": self._run}]})
         if versioned:
             s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
@@ -101,7 +104,11 @@ class Buckets:
         for _ in range(PAGES):
             page = s3.list_object_versions(Bucket=bucket, MaxKeys=PAGE)
             for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                _delete_version(s3, {"Bucket": bucket, "Key": one["Key"], "VersionId": one["VersionId"]})
+                version = {"Bucket": bucket, "Key": one["Key"], "VersionId": one["VersionId"]}
+                if bucket in self._with_lock:
+                    _delete_locked(s3, version)
+                else:
+                    s3.delete_object(**version)
             if not page["IsTruncated"]:
                 break
         s3.delete_bucket(Bucket=bucket)
@@ -111,7 +118,7 @@ class Buckets:
             kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=SHORTEST_WINDOW_DAYS)
 
 
-def _delete_version(s3: Any, version: dict[str, str]) -> None:
+def _delete_locked(s3: Any, version: dict[str, str]) -> None:
     """Past a legal hold and governance mode; no case uses compliance mode where buckets stay."""
     try:
         s3.delete_object(**version, BypassGovernanceRetention=True)
