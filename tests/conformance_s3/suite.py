@@ -17,6 +17,18 @@ A_REQUEST = 0.05 / 1000
 AREAS = {
     "test_conditional_writes.py": "Conditional writes",
     "test_conditional_copies.py": "Conditional copies",
+    "test_copies.py": "Copies",
+    "test_versions.py": "Versions and delete markers",
+    "test_object_lock.py": "Object Lock",
+    "test_checksums.py": "Checksums",
+    "test_multipart.py": "Multipart uploads",
+    "test_encryption.py": "Server-side encryption",
+    "test_customer_keys.py": "Keys of the customer",
+    "test_storage_classes.py": "Storage classes",
+    "test_listings.py": "Listings",
+    "test_names.py": "Names",
+    "test_settings.py": "Tags, ACL and other settings",
+    "test_annotations.py": "Annotations",
 }
 HEAD = """# Fidelity of the local S3
 
