@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from localstack.aws.api import CommonServiceException, handler
 from localstack.aws.api.s3 import PreconditionFailed
 from localstack.services.s3 import provider as base
-from localstack.services.s3.models import VersionedKeyStore
+from localstack.services.s3.models import S3Object, VersionedKeyStore
 from localstack.services.s3.utils import extract_bucket_key_version_id_from_copy_source
 
 from . import annotations, encryption
@@ -18,7 +18,7 @@ from .limits import Limits
 from .replicas import versions_of
 from .replication import Replication
 from .settings import LiveSettings, VersionOrder
-from .storage import EncryptedStore, is_object
+from .storage import KMS_ALGORITHMS, EncryptedStore, is_object
 
 OTHER_TARGETS = ("TopicConfigurations", "QueueConfigurations", "LambdaFunctionConfigurations")
 
@@ -83,6 +83,18 @@ class StrictS3(base.S3Provider):  # type: ignore[misc]  # its base is untyped
             if current is not None and current.version_id != version_id:
                 request = {**request, "StorageClass": request.get("StorageClass") or "STANDARD"}
         return super().copy_object(context, request)
+
+    @handler("CreateMultipartUpload", expand=False)
+    def create_multipart_upload(self, context: Any, request: Any) -> Any:
+        """Its key must be usable at once: recorded 2026-02-21, test_s3_sse_validate_kms_key."""
+        _, bucket = self._get_cross_account_bucket(context, request["Bucket"])
+        chosen = encryption.encryption_of(request, bucket, self._keys)
+        if chosen.encryption in KMS_ALGORITHMS:
+            upload = S3Object(
+                request["Key"], kms_key_id=chosen.kms_key_id, bucket_key_enabled=chosen.bucket_key_enabled
+            )
+            self._storage_backend.wrap_new_key(bucket.name, upload)
+        return super().create_multipart_upload(context, request)
 
     @handler("DeleteObject")
     def delete_object(self, context: Any, bucket: Any, key: Any, if_match: Any = None, **rest: Any) -> Any:
