@@ -23,6 +23,7 @@ AREAS = {
     "test_checksums.py": "Checksums",
     "test_multipart.py": "Multipart uploads",
     "test_encryption.py": "Server-side encryption",
+    "test_update_encryption.py": "Another key in place",
     "test_customer_keys.py": "Keys of the customer",
     "test_storage_classes.py": "Storage classes",
     "test_listings.py": "Listings",
