@@ -36,7 +36,9 @@ class StrictS3(base.S3Provider):  # type: ignore[misc]  # its base is untyped
         self.limits = Limits(settings)
 
     def _notify(self, context: Any, s3_bucket: Any, s3_object: Any = None, s3_notif_ctx: Any = None) -> None:
-        version = s3_object or s3_bucket.objects.get(unquote(s3_notif_ctx.key_name), s3_notif_ctx.key_version_id)
+        version = s3_object or self._version(
+            s3_bucket.name, unquote(s3_notif_ctx.key_name), s3_notif_ctx.key_version_id
+        )
         operation = context.operation.name
         if operation == "RestoreObject":
             self._events.send(s3_bucket, version, RESTORED[s3_notif_ctx.event_type.rpartition(":")[2]], {})
