@@ -77,14 +77,20 @@ class StrictS3(base.S3Provider):  # type: ignore[misc]  # its base is untyped
     def copy_object(self, context: Any, request: Any) -> Any:
         """An old version copied onto its key comes back [AWS docs: RestoringPreviousVersions].
 
-        LocalStack takes that for a copy onto itself that changes nothing, unless a storage class is named.
+        LocalStack takes that for a copy onto itself that changes nothing, unless a storage class is named. A copy has
+        its source's annotations unless it is told otherwise [botocore s3:CopyObject].
         """
         bucket, key, version_id = extract_bucket_key_version_id_from_copy_source(request["CopySource"])
+        source = self._version(bucket, key, version_id)
         if (bucket, key) == (request["Bucket"], request["Key"]) and version_id is not None:
             current = bucket_named(bucket).objects.get(key)
             if current is not None and current.version_id != version_id:
                 request = {**request, "StorageClass": request.get("StorageClass") or "STANDARD"}
-        return super().copy_object(context, request)
+        answer = super().copy_object(context, request)
+        if request.get("AnnotationDirective") != "EXCLUDE":
+            copy = self._version(request["Bucket"], request["Key"], answer.get("VersionId"))
+            copy.annotations = dict(annotations.annotations_of(source))
+        return answer
 
     @handler("CreateMultipartUpload", expand=False)
     def create_multipart_upload(self, context: Any, request: Any) -> Any:
