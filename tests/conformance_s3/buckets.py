@@ -21,16 +21,12 @@ class Buckets:
     def __init__(self, target: S3Target, run: str) -> None:
         self.target = target
         self._run = run
-        self._clients: dict[tuple[str, str], Any] = {}
         self._made: list[tuple[str, str]] = []
         self._with_lock: set[str] = set()
         self._keys: list[tuple[str, str]] = []
 
     def client(self, service: str, region: str | None = None) -> Any:
-        place = service, region or self.target.home
-        if place not in self._clients:
-            self._clients[place] = self.target.count.watch(self.target.connect(*place))
-        return self._clients[place]
+        return self.target.client(service, region or self.target.home)
 
     def new(self, region: str | None = None, *, versioned: bool = False, lock: bool = False, **options: Any) -> str:
         """Its name. Its tag says of which run it is, should a run break off."""
@@ -87,8 +83,6 @@ class Buckets:
                 problems += self._tried(f"bucket {name}", self._remove, self.client("s3", region), name)
             for region, arn in self._keys:
                 problems += self._tried(arn, self._schedule_deletion, self.client("kms", region), arn)
-        for client in self._clients.values():
-            client.close()
         return problems
 
     def _tried(self, what: str, remove: Any, client: Any, name: str) -> list[str]:

@@ -50,6 +50,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[S3Target]:
             aws_environment.empty(monkeypatch)
         opened = stack.enter_context(opener.open())
         yield opened
+        opened.close()
         if recorder is not None:
             recorder.add(opened.count.keys, opened.count.requests)
 

@@ -56,8 +56,8 @@ def bill(run: Run) -> Bill:
 
 
 def _ask(target: Any, region: str) -> None:
-    target.connect("s3", region).list_buckets()
-    target.connect("kms", region).list_keys(Limit=1)
+    target.client("s3", region).list_buckets()
+    target.client("kms", region).list_keys(Limit=1)
 
 
 S3 = Suite(

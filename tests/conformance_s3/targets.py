@@ -53,7 +53,7 @@ class RequestCount:
 
 @dataclass(frozen=True)
 class S3Target:
-    """A running endpoint. `connect` takes a service, "s3" or "kms", and a Region."""
+    """A running endpoint. `connect` takes a service, "s3" or "kms", and a Region; `client` keeps what it made."""
 
     connect: Callable[[str, str], Any]
     home: str = HOME
@@ -61,6 +61,16 @@ class S3Target:
     keeps_buckets: bool = False  # they outlive the run, so they are removed, and nothing is locked for good
     patience_seconds: float = 0.0
     count: RequestCount = field(default_factory=RequestCount)
+    clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def client(self, service: str, region: str) -> Any:
+        if (service, region) not in self.clients:
+            self.clients[service, region] = self.count.watch(self.connect(service, region))
+        return self.clients[service, region]
+
+    def close(self) -> None:
+        for one in self.clients.values():
+            one.close()
 
 
 def fake_s3_client(service: str, region: str, url: str) -> Any:
@@ -84,7 +94,7 @@ def strict_s3() -> Iterator[S3Target]:
     kms = StrictKmsServer(Installation(key_pairs=ReusedPairs()))
     kms.start()
     try:
-        with _strict_s3_server(kms.url) as url:
+        with strict_s3_server(kms.url) as url:
             urls = {"s3": url, "kms": kms.url}
             yield S3Target(lambda service, region: fake_s3_client(service, region, urls[service]))
     finally:
@@ -92,7 +102,7 @@ def strict_s3() -> Iterator[S3Target]:
 
 
 @contextmanager
-def _strict_s3_server(kms_url: str) -> Iterator[str]:
+def strict_s3_server(kms_url: str) -> Iterator[str]:
     (port,) = free_ports(1)
     command = [str(TOOLS_PYTHON), "-m", "local.strict_s3", "--port", str(port), "--kms-url", kms_url]
     environment = without_aws(os.environ) | {"PYTHONPATH": str(REPOSITORY)}

@@ -17,7 +17,7 @@ NOT_SENT = (
 )
 
 
-def customer_key(byte: bytes = b"k") -> dict[str, str]:
+def customer_key(byte: bytes = b"k") -> dict[str, Any]:
     key = byte * 32
     md5 = base64.b64encode(hashlib.md5(key, usedforsecurity=False).digest()).decode()
     return {
@@ -27,7 +27,7 @@ def customer_key(byte: bytes = b"k") -> dict[str, str]:
     }
 
 
-def of_source(key: dict[str, str]) -> dict[str, str]:
+def of_source(key: dict[str, Any]) -> dict[str, Any]:
     return {f"CopySource{name}": value for name, value in key.items()}
 
 

@@ -344,7 +344,8 @@ def test_a_composite_completion_names_the_checksum_of_each_part(world: S3World) 
 def test_a_full_object_checksum_is_that_of_the_whole(world: S3World, algorithm: str, value: str) -> None:
     upload = Upload(world, world.plain, ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT")
     member = f"Checksum{algorithm}"
-    upload.put(b"123456789", **{member: value})
+    right: dict[str, Any] = {member: value}
+    upload.put(b"123456789", **right)
 
     error = world.refused(
         "BadDigest",
@@ -354,7 +355,7 @@ def test_a_full_object_checksum_is_that_of_the_whole(world: S3World, algorithm: 
         ChecksumType="FULL_OBJECT",
         **{member: "AAAA" + value[4:]},
     )
-    completed = upload.complete(ChecksumType="FULL_OBJECT", **{member: value})
+    completed = upload.complete(ChecksumType="FULL_OBJECT", **right)
 
     assert error["Message"] == f"The {algorithm.lower()} you specified did not match the calculated checksum."
     assert (completed["ChecksumType"], completed[member]) == ("FULL_OBJECT", value)

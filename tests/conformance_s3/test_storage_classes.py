@@ -43,7 +43,7 @@ def test_an_archived_object_is_told_by_a_head_and_not_read(world: S3World, stora
     assert world.head(one.at)["StorageClass"] == storage_class
 
 
-@behaviour("s3:CopyObject")
+@behaviour("s3:CopyObject", assumed="the code: the model names ObjectNotInActiveTierError, reports InvalidObjectState")
 @pytest.mark.parametrize("storage_class", ARCHIVES)
 def test_an_archived_object_is_not_copied(world: S3World, storage_class: str) -> None:
     one = world.put(world.plain, b"data", StorageClass=storage_class)

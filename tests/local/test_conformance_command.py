@@ -253,12 +253,10 @@ def test_an_unknown_profile_is_said_once() -> None:
     assert "cannot be used: The config profile (nobody) could not be found" in ran.stderr
 
 
-def write_profile(folder: Path, *, kms: str, sts: str) -> dict[str, str]:
-    """A profile "trial" whose account is on loopback, and the environment that finds it."""
+def write_profile(folder: Path, **urls: str) -> dict[str, str]:
+    """A profile "trial" whose account is on loopback, service by service, and the environment that finds it."""
     config, credentials = folder / "config", folder / "credentials"
-    config.write_text(
-        f"[profile trial]\nservices = local\n\n[services local]\n"
-        f"kms =\n  endpoint_url = {kms}\nsts =\n  endpoint_url = {sts}\n"
-    )
+    services = "".join(f"{service} =\n  endpoint_url = {url}\n" for service, url in urls.items())
+    config.write_text(f"[profile trial]\nservices = local\n\n[services local]\n{services}")
     credentials.write_text("[trial]\naws_access_key_id = a\naws_secret_access_key = b\n")
     return {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
