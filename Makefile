@@ -59,8 +59,8 @@ practice: $(VENV)/ready $(TOOLS)/ready $(SAM)/ready .aws-sam/ready ## the servic
 
 # A profile that is only in the environment is not meant: a real account has to be named here
 PROFILE = $(if $(filter command,$(firstword $(origin AWS_PROFILE))),$(AWS_PROFILE))
-conformance: $(VENV)/ready $(TOOLS)/ready ## prove the local KMS; ENDPOINT=url, or AWS_PROFILE=name for a real account; ARGS
-	@$(VENV)/bin/python -m tests.conformance $(if $(filter command,$(firstword $(origin ENDPOINT))),--endpoint "$(ENDPOINT)") $(if $(PROFILE),--aws-profile "$(PROFILE)") $(ARGS)
+conformance: $(VENV)/ready $(TOOLS)/ready ## prove the local KMS and S3: SERVICE=kms or s3; ENDPOINT=url, or AWS_PROFILE=name for a real account; ARGS
+	@$(VENV)/bin/python -m tests.conformance $(if $(SERVICE),--service $(SERVICE)) $(if $(filter command,$(firstword $(origin ENDPOINT))),--endpoint "$(ENDPOINT)") $(if $(PROFILE),--aws-profile "$(PROFILE)") $(ARGS)
 
 bench: $(VENV)/ready $(PEERS)/ready .aws-sam/ready ## figures against peers, to build/bench.json; DOCS=1 to docs/benchmarks.md too; ONLY="cache memory"
 	@$(VENV)/bin/python -m benchmarks $(if $(DOCS),--docs) $(if $(ONLY),--only $(ONLY))

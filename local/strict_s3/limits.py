@@ -4,8 +4,9 @@ import time
 from collections import defaultdict, deque
 from threading import Lock
 from typing import Any
+from urllib.parse import parse_qsl
 
-from localstack.aws.api import CommonServiceException
+from localstack.aws.api import CommonServiceException, ServiceException
 from localstack.services.s3 import models
 from localstack.services.s3.exceptions import InvalidRequest
 from localstack.services.s3.utils import extract_bucket_key_version_id_from_copy_source, parse_copy_source_range_header
@@ -14,6 +15,7 @@ from .buckets import bucket_named
 from .settings import LiveSettings
 
 METADATA_BYTES = 2048
+MOST_TAGS = 10
 READS = frozenset({"GetObject", "HeadObject"})
 WRITES = frozenset({"PutObject", "CopyObject", "DeleteObject", "PostObject", "UploadPart", "UploadPartCopy"})
 SECOND = 1.0
@@ -44,6 +46,8 @@ class Limits:
         models.S3_UPLOAD_PART_MIN_SIZE = self._settings.now.smallest_part_bytes  # LocalStack's constant
         self._check_rate(operation, request)
         require_small_metadata(request.get("Metadata"))
+        if operation != "PutBucketTagging":
+            require_few_tags(request.get("Tagging"))
         if operation in {"PutObject", "UploadPart"}:
             self._require_size(_content_length(context))
         if operation in {"CopyObject", "UploadPartCopy"}:
@@ -84,6 +88,16 @@ def require_small_metadata(metadata: Any) -> None:
         raise MetadataTooLarge(size)
 
 
+def require_few_tags(tagging: Any) -> None:
+    """[AWS docs: object-tagging] 10 a version. They come as the query of a header, or as a set; the code is assumed."""
+    if isinstance(tagging, str):
+        tags: list[Any] = parse_qsl(tagging, keep_blank_values=True)
+    else:
+        tags = (tagging or {}).get("TagSet") or []
+    if len(tags) > MOST_TAGS:
+        raise CommonServiceException("BadRequest", f"Object tags cannot be greater than {MOST_TAGS}", 400)
+
+
 def _content_length(context: Any) -> int:
     headers = context.request.headers
     return int(headers.get("x-amz-decoded-content-length") or headers.get("content-length") or 0)
@@ -96,6 +110,6 @@ def _copied_bytes(request: Any) -> int:
         size: int = bucket_named(bucket).get_object(key=key, version_id=version_id).size
         if wanted := request.get("CopySourceRange"):
             size = parse_copy_source_range_header(wanted, size).content_length
-    except CommonServiceException:
+    except ServiceException:
         return 0
     return size

@@ -7,6 +7,7 @@ An object keeps its own file. LocalStack 2026.3.0 keeps one for each key and ver
 versions a write that is refused has already overwritten the object.
 """
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,23 @@ from .kms_keys import CONTEXT_KEY, KmsKeys, WrappedKey
 KMS_ALGORITHMS = frozenset({"aws:kms", "aws:kms:dsse"})
 
 
+class SealedObject(EphemeralS3StoredObject):  # type: ignore[misc]  # its base is untyped
+    """Under a key of KMS or of the customer an ETag is not the MD5 of the body, and never the same twice.
+
+    Recorded 2026-02-21, test_s3_sse_bucket_key_default and test_copy_object_with_sse_c.
+    """
+
+    def write(self, stream: Any) -> int:
+        written: int = super().write(stream)
+        if self.s3_object.encryption in KMS_ALGORITHMS or self.s3_object.sse_key_hash:
+            self.s3_object.etag = secrets.token_hex(16)
+        return written
+
+    def take_new_etag(self) -> None:
+        """After a copy LocalStack asks here; after a PUT it compares Content-MD5 with the MD5 that is here."""
+        self._etag = self.s3_object.etag
+
+
 class EncryptedStore(EphemeralS3ObjectStore):  # type: ignore[misc]  # its base is untyped
     def __init__(self, root_directory: str, keys: KmsKeys) -> None:
         super().__init__(root_directory)
@@ -36,12 +54,13 @@ class EncryptedStore(EphemeralS3ObjectStore):  # type: ignore[misc]  # its base 
         if not hasattr(s3_object, "file"):
             folder = Path(self.root_directory, bucket)
             s3_object.file = LockedSpooledTemporaryFile(dir=folder, max_size=S3_MAX_FILE_SIZE_BYTES)
-        return EphemeralS3StoredObject(s3_object=s3_object, file=s3_object.file, mode=mode)
+        return SealedObject(s3_object=s3_object, file=s3_object.file, mode=mode)
 
     def copy(self, src_bucket: str, src_object: Any, dest_bucket: str, dest_object: Any) -> Any:
         with self.open(src_bucket, src_object, "r") as source:
             copied = self.open(dest_bucket, dest_object, "w")
             copied.write(source)
+        copied.take_new_etag()
         return copied
 
     def remove(self, _bucket: str, s3_object: Any) -> None:

@@ -3,11 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from .results import Outcome, Result
-
-KNOWN = Path(__file__).parent / "known_lies.json"
+from .suite import Suite
 
 
 @dataclass(frozen=True)
@@ -16,29 +14,27 @@ class Difference:
     text: str
 
 
-def known() -> dict[str, dict[str, str]]:
+def known(suite: Suite) -> dict[str, dict[str, str]]:
     """By target and case: the outcome, and the reason that was given."""
-    content: dict[str, dict[str, str]] = json.loads(KNOWN.read_text())
+    content: dict[str, dict[str, str]] = json.loads(suite.known.read_text())
     return content
 
 
-def write_known(by_target: Mapping[str, list[Result]]) -> None:
-    content = {target: _lies(results) for target, results in by_target.items()}
-    KNOWN.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+def write_known(suite: Suite, by_target: Mapping[str, list[Result]]) -> None:
+    content = {key: _lies(results) for key, results in by_target.items() if key not in suite.must_pass}
+    suite.known.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
-def differences(
-    by_target: Mapping[str, list[Result]], must_pass: tuple[str, ...], *, is_whole: bool = False
-) -> list[Difference]:
+def differences(suite: Suite, by_target: Mapping[str, list[Result]], *, is_whole: bool = False) -> list[Difference]:
     """Lies that are new, that are told otherwise, and known ones that are none any more.
 
     Cases that were not run say nothing, unless the run was whole: then they are no cases any more.
     """
-    found = []
+    found, all_known = [], known(suite)
     for target, results in by_target.items():
-        if target in must_pass:
+        if target in suite.must_pass:
             continue
-        expected, lies, run = known().get(target, {}), _lies(results), {one.case for one in results}
+        expected, lies, run = all_known.get(target, {}), _lies(results), {one.case for one in results}
         for case in sorted(run | (set(expected) if is_whole else set())):
             before, now = expected.get(case, "pass"), lies.get(case, "pass" if case in run else "no case")
             if before != now:

@@ -25,6 +25,12 @@ MINISTACK_VERSION = next(
 
 @contextmanager
 def ministack() -> Iterator[Target]:
+    with ministack_url() as url:
+        yield Target(lambda region: fake_client(region, endpoint_url=url))
+
+
+@contextmanager
+def ministack_url() -> Iterator[str]:
     """Raises FileNotFoundError where `make` has not set up the local cloud's tools."""
     (port,) = free_ports(1)
     url = f"http://{LOOPBACK}:{port}"
@@ -34,4 +40,4 @@ def ministack() -> Iterator[Target]:
         (folder / "tmp").mkdir()
         environment = server_environment(addresses, os.environ, folder) | {"AUTH": "false"}
         with serving([str(COMMAND)], port, folder=folder, environment=environment):
-            yield Target(lambda region: fake_client(region, endpoint_url=url))
+            yield url

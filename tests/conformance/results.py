@@ -82,8 +82,11 @@ class Recorder:
 
     def count(self, calls: CallLedger) -> None:
         """Adds what was done to one endpoint."""
-        self._keys += sum(calls.succeeded(operation) for operation in MAKING_KEYS)
-        self._requests += calls.total
+        self.add(sum(calls.succeeded(operation) for operation in MAKING_KEYS), calls.total)
+
+    def add(self, keys: int, requests: int) -> None:
+        self._keys += keys
+        self._requests += requests
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._selected = len(session.items)

@@ -11,18 +11,17 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .results import PLUGIN, Recorder, Run, load
+from .suite import REPOSITORY, Suite
 from .targets import Opener
 
-HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
 LONGEST_REASON = 300  # a web server may answer with a whole page
 NOTHING_PROVED = 2  # the exit status of a run that broke off or never began
 BROKE_OFF = Run([], [], is_whole=False)
 
 
-def run(opener: Opener, *, words: str | None = None, silently: bool = False) -> Run:
+def run(suite: Suite, opener: Opener, *, words: str | None = None, silently: bool = False) -> Run:
     """Prints a line a case, unless silently."""
-    arguments = [str(HERE), "--force-enable-socket", "-p", "no:cacheprovider"]
+    arguments = [str(suite.folder), "--force-enable-socket", "-p", "no:cacheprovider"]
     arguments += ["-p", "no:terminal"] if silently else ["-v", "--tb=no", "-r", "N"]
     arguments += ["-k", words] if words else []
     os.environ.setdefault("CONFORMANCE_RUN", uuid.uuid4().hex)
@@ -40,19 +39,29 @@ class _Named:
         config.pluginmanager.register(self._recorder, PLUGIN)
 
 
-def run_apart(opener: Opener, *, words: str | None = None) -> Run:
+def run_apart(suite: Suite, opener: Opener, *, words: str | None = None) -> Run:
     """In a process of its own: moto and the strict KMS take the same places in one. No results if it broke off."""
     print(f"running: {opener.name} ...", flush=True)
-    done, said = run_silently_apart(opener.key, words)
+    done, said = run_silently_apart(suite, opener.key, words)
     print(f"== {opener.name}\n{said}", flush=True)
     return done
 
 
-def run_silently_apart(key: str, words: str | None) -> tuple[Run, str]:
+def run_silently_apart(suite: Suite, key: str, words: str | None) -> tuple[Run, str]:
     """The run, and all that its process printed. Its results are in a file of its own: runs beside it have theirs."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         path = Path(folder) / "run.json"
-        command = [sys.executable, "-m", "tests.conformance", "--only", key, "--run-file", str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.conformance",
+            "--service",
+            suite.service,
+            "--only",
+            key,
+            "--run-file",
+            str(path),
+        ]
         command += ["-k", words] if words else []
         ran = subprocess.run(  # noqa: S603 - our own command
             command, cwd=REPOSITORY, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -61,13 +70,13 @@ def run_silently_apart(key: str, words: str | None) -> tuple[Run, str]:
     return (done if done.is_whole else BROKE_OFF), ran.stdout.decode(errors="replace")
 
 
-def why_unreachable(opener: Opener) -> str | None:
+def why_unreachable(suite: Suite, opener: Opener) -> str | None:
     """Asked before the cases: without an endpoint each would fail with the same words."""
     print(f"Trying {opener.name} ...", file=sys.stderr, flush=True)
     try:
         with opener.open() as target:
             for region in (target.home, target.away):
-                target.connect_impatiently(region).list_keys(Limit=1)
+                suite.ask(target, region)
     except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: the URL is none
         return f"{opener.name} cannot be used: {str(error)[:LONGEST_REASON]}"
     return None

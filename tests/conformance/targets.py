@@ -61,7 +61,7 @@ class Opener:
 
     key: str
     name: str
-    open: Callable[[], AbstractContextManager[Target]]
+    open: Callable[[], AbstractContextManager[Any]]  # what it gives is for the suite's own cases
     is_remote: bool = False
     is_the_users: bool = False  # reached with the credentials and settings of whoever runs the cases
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from local.strict_kms import Installation, ReusedPairs
 from local.strict_kms.server import StrictKmsServer
 from tests.conformance import fidelity, known, running
 from tests.conformance.__main__ import _passes
+from tests.conformance.kms import KMS
 from tests.conformance.results import Outcome, Result, load
+from tests.conformance.suite import Suite
 from tests.conformance.targets import Opener, strict_in_process
 
 ROOT = Path(__file__).parents[2]
@@ -27,10 +30,11 @@ def result(outcome: Outcome, case: str = CASE, **more: Any) -> Result:
 
 
 @pytest.fixture
-def known_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def suite(tmp_path: Path) -> Suite:
+    """KMS's, with one lie of moto's that is known."""
     path = tmp_path / "known.json"
     path.write_text(json.dumps({"moto": {CASE: "fail: accepted"}}))
-    monkeypatch.setattr(known, "KNOWN", path)
+    return replace(KMS, known=path, document=tmp_path / "f.md")
 
 
 @pytest.fixture
@@ -75,40 +79,40 @@ def command(*arguments: str, said: str = "", **environment: str) -> subprocess.C
     ],
 )
 def test_a_lie_is_found_when_it_is_gone_or_told_otherwise(
-    known_lies: None, outcome: Outcome, reason: str, said: str | None
+    suite: Suite, outcome: Outcome, reason: str, said: str | None
 ) -> None:
-    found = known.differences({"moto": [result(outcome, reason=reason)]}, must_pass=())
+    found = known.differences(suite, {"moto": [result(outcome, reason=reason)]})
 
     assert [one.text for one in found] == ([] if said is None else [f"{CASE}: {said}; known as: fail: accepted"])
 
 
-def test_a_case_that_nobody_knows_as_a_lie_is_one_when_it_fails(known_lies: None) -> None:
-    (found,) = known.differences({"moto": [result(Outcome.FAIL, "test_x.py::test_y", reason="why")]}, must_pass=())
+def test_a_case_that_nobody_knows_as_a_lie_is_one_when_it_fails(suite: Suite) -> None:
+    (found,) = known.differences(suite, {"moto": [result(Outcome.FAIL, "test_x.py::test_y", reason="why")]})
 
     assert found.text == "test_x.py::test_y: fail: why; known as: pass"
 
 
-def test_a_known_lie_whose_case_is_gone_is_found_in_a_whole_run(known_lies: None) -> None:
-    (found,) = known.differences({"moto": []}, must_pass=(), is_whole=True)
+def test_a_known_lie_whose_case_is_gone_is_found_in_a_whole_run(suite: Suite) -> None:
+    (found,) = known.differences(suite, {"moto": []}, is_whole=True)
 
     assert found.text == f"{CASE}: no case; known as: fail: accepted"
 
 
-def test_cases_that_were_not_run_say_nothing(known_lies: None) -> None:
-    assert known.differences({"moto": []}, must_pass=()) == []
+def test_cases_that_were_not_run_say_nothing(suite: Suite) -> None:
+    assert known.differences(suite, {"moto": []}) == []
 
 
 def test_a_case_is_said_in_words() -> None:
     assert fidelity.said("test_a.py::test_it_holds[a-b]") == "it holds (a-b)"
 
 
-def test_failing_what_is_only_assumed_is_no_lie(tmp_path: Path) -> None:
+def test_failing_what_is_only_assumed_is_no_lie(suite: Suite) -> None:
     strict = [result(Outcome.PASS, sources=("facts 1",), assumed="the code"), result(Outcome.PASS, "a.py::test_b")]
     moto = [result(Outcome.FAIL, assumed="the code"), result(Outcome.FAIL, "a.py::test_b", reason="accepted")]
 
-    fidelity.write(tmp_path / "f.md", {"strict": strict, "moto": moto}, {"strict": "ours", "moto": "plain moto"})
+    fidelity.write(suite, {"strict": strict, "moto": moto})
 
-    lies = (tmp_path / "f.md").read_text().partition("## Where plain moto lies")[2].partition("## What is assumed")[0]
+    lies = suite.document.read_text().partition("## Where plain moto")[2].partition("## What is assumed")[0]
     real, differences = lies.split("| area | behaviour that is assumed |")
     assert "| b | accepted |" in real
     assert "a token is good" not in real
@@ -190,13 +194,13 @@ def test_a_run_without_cases_proves_nothing(strict_url: str) -> None:
 def test_what_is_missing_is_allowed_to_others_only(key: str, outcomes: set[Outcome], *, passes: bool) -> None:
     opener = Opener(key, key, strict_in_process)
 
-    assert _passes(opener, [result(outcome) for outcome in outcomes]) is passes
+    assert _passes(KMS, opener, [result(outcome) for outcome in outcomes]) is passes
 
 
 def test_a_run_that_breaks_off_is_not_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pytest, "main", lambda *_, **__: pytest.ExitCode.INTERRUPTED)
 
-    assert not running.run(Opener("strict", "strict", strict_in_process)).is_whole
+    assert not running.run(KMS, Opener("strict", "strict", strict_in_process)).is_whole
 
 
 @pytest.mark.enable_socket
@@ -249,12 +253,10 @@ def test_an_unknown_profile_is_said_once() -> None:
     assert "cannot be used: The config profile (nobody) could not be found" in ran.stderr
 
 
-def write_profile(folder: Path, *, kms: str, sts: str) -> dict[str, str]:
-    """A profile "trial" whose account is on loopback, and the environment that finds it."""
+def write_profile(folder: Path, **urls: str) -> dict[str, str]:
+    """A profile "trial" whose account is on loopback, service by service, and the environment that finds it."""
     config, credentials = folder / "config", folder / "credentials"
-    config.write_text(
-        f"[profile trial]\nservices = local\n\n[services local]\n"
-        f"kms =\n  endpoint_url = {kms}\nsts =\n  endpoint_url = {sts}\n"
-    )
+    services = "".join(f"{service} =\n  endpoint_url = {url}\n" for service, url in urls.items())
+    config.write_text(f"[profile trial]\nservices = local\n\n[services local]\n{services}")
     credentials.write_text("[trial]\naws_access_key_id = a\naws_secret_access_key = b\n")
     return {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
