@@ -339,6 +339,17 @@ def test_a_replica_shows_the_material_of_the_primary_once_it_is_enabled(world: W
     assert described["CurrentKeyMaterialId"] == world.describe(primary)["CurrentKeyMaterialId"]
 
 
+@behaviour(
+    "kms:DescribeKey", "facts 2.1", assumed="all of it: no recording has such a replica, and it can be hidden here"
+)
+def test_a_fresh_replica_of_an_imported_key_shows_the_material_of_the_primary(world: World) -> None:
+    primary, material_id = world.imported_key(MultiRegion=True)
+
+    replica = world.replicate(primary)
+
+    assert world.describe(replica, world.away)["CurrentKeyMaterialId"] == material_id
+
+
 @behaviour("recorded: test_replicate_replica_key_should_fail, 2025-09-08")
 def test_a_replica_is_no_source_even_for_its_own_region(world: World) -> None:
     replica = world.replicate(world.key(MultiRegion=True))
