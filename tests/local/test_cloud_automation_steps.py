@@ -301,6 +301,24 @@ def test_an_approval_needs_as_many_approvers_as_it_says(
     assert (execution.status, execution.steps[0].outputs.get("ApprovalStatus")) == (status, shown)
 
 
+def test_an_approval_is_asked_for_at_the_topic_that_it_names() -> None:
+    sent: list[Any] = []
+    inputs = {
+        "Approvers": ["ana"],
+        "NotificationArn": "arn:aws:sns:us-east-1:000000000000:Automation",
+        "Message": "go?",
+    }
+
+    def publish(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        sent.append((service, operation, parameters))
+        return {}
+
+    run(step("ask", "aws:approve", inputs), control=signals((1, "Approve", ANA)), call=publish)
+
+    asked = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:Automation", "Message": "go?"}
+    assert sent == [("sns", "Publish", asked)]
+
+
 def test_a_pause_ends_when_it_is_resumed() -> None:
     execution = run(step("hold", "aws:pause", {}), control=signals((7, "Resume", ANA)))
 

@@ -11,6 +11,7 @@ from botocore.session import get_session
 from local.cloud.environment import ACCOUNT, HOME_REGION
 from tests.local.identities.principals import (
     Principals,
+    a_name,
     allow,
     ended,
     execute,
@@ -154,6 +155,44 @@ def test_to_start_needs_the_document_and_the_executions(
     user = principals.user(*allowed)
 
     assert is_denied(lambda: start(user, document)) == denied
+
+
+def test_steps_call_the_clouds_own_services(principals: Principals) -> None:
+    """As the role: what its policy leaves out fails the step that asks for it, and onFailure leads on."""
+    role = principals.role(AUTOMATION, allow("sqs:CreateQueue"), allow("sqs:GetQueueAttributes"))
+    queue = {"Service": "sqs", "QueueUrl": "{{ make.Url }}"}
+    looks = queue | {"Api": "GetQueueAttributes", "AttributeNames": ["VisibilityTimeout"]}
+    property_ = {"PropertySelector": "$.Attributes.VisibilityTimeout", "DesiredValues": ["77"]}
+    attributes = {"VisibilityTimeout": "77"}
+    document = principals.document(
+        {
+            "name": "make",
+            "action": "aws:executeAwsApi",
+            "inputs": {"Service": "sqs", "Api": "CreateQueue", "QueueName": a_name(), "Attributes": attributes},
+            "outputs": [{"Name": "Url", "Selector": "$.QueueUrl"}],
+        },
+        {"name": "wait", "action": "aws:waitForAwsResourceProperty", "inputs": looks | property_},
+        {"name": "look", "action": "aws:assertAwsResourceProperty", "inputs": looks | property_},
+        {
+            "name": "send",
+            "action": "aws:executeAwsApi",
+            "inputs": queue | {"Api": "send_message", "MessageBody": "m"},
+            "onFailure": "step:last",
+            "isCritical": False,
+        },
+        sleeping("PT10M"),
+        sleeping("PT0S") | {"name": "last"},
+        assumeRole=role,
+    )
+
+    shown = execute(principals, document)
+
+    statuses = [step["StepStatus"] for step in shown["StepExecutions"]]
+    assert (shown["AutomationExecutionStatus"], statuses) == (
+        "Success",
+        ["Success"] * 3 + ["Failed", "Pending", "Success"],
+    )
+    assert "not authorized to perform: sqs:SendMessage" in shown["StepExecutions"][3]["FailureMessage"]
 
 
 @pytest.mark.parametrize("with_role", [False, True])
