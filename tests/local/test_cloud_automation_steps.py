@@ -309,11 +309,11 @@ def test_an_approval_is_asked_for_at_the_topic_that_it_names() -> None:
         "Message": "go?",
     }
 
-    def call(*asked: Any) -> dict[str, Any]:
-        sent.append(asked)
+    def publish(service: str, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        sent.append((service, operation, parameters))
         return {}
 
-    run(step("ask", "aws:approve", inputs), control=signals((1, "Approve", ANA)), call=call)
+    run(step("ask", "aws:approve", inputs), control=signals((1, "Approve", ANA)), call=publish)
 
     asked = {"TopicArn": "arn:aws:sns:us-east-1:000000000000:Automation", "Message": "go?"}
     assert sent == [("sns", "Publish", asked)]
