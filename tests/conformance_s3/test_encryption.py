@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.behaviour import behaviour
+from tests.conformance.world import id_of
 
 from .uploads import Upload
 from .world import S3World, Stored
@@ -184,7 +185,7 @@ def test_a_write_under_a_key_of_another_region_is_refused(world: S3World, write:
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21")
 def test_a_disabled_key_refuses_reading_and_writing(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     get = world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at)
     world.refused("KMS.DisabledException", 400, _written(world, "put", arn))
@@ -196,7 +197,7 @@ def test_a_disabled_key_refuses_reading_and_writing(world: S3World) -> None:
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "s3:HeadObject")
 def test_a_head_does_not_ask_kms(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
     world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at)
 
     assert world.head(one.at)["SSEKMSKeyId"] == arn
@@ -205,7 +206,7 @@ def test_a_head_does_not_ask_kms(world: S3World) -> None:
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21")
 def test_a_key_whose_deletion_is_scheduled_opens_nothing(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
+    world.kms.schedule_key_deletion(KeyId=id_of(arn), PendingWindowInDays=7)
 
     error = world.refused("KMS.KMSInvalidStateException", 400, world.s3.get_object, **one.at)
 
@@ -215,7 +216,7 @@ def test_a_key_whose_deletion_is_scheduled_opens_nothing(world: S3World) -> None
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "s3:CopyObject")
 def test_a_copy_opens_its_source(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
     at = {"Bucket": one.bucket, "Key": world.new_key()}
 
     world.refused("KMS.DisabledException", 400, world.s3.copy_object, **at, **one.source)
@@ -228,7 +229,7 @@ def test_a_refused_write_leaves_the_object_as_it_was(world: S3World) -> None:
     arn, _ = _own_key(world)
     one = world.put(world.plain, b"old", Metadata={"a": "1"}, Tagging="t=1")
     before = world.picture(one.at)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     for call, more in ((world.s3.put_object, {"Body": b"new"}), (world.s3.copy_object, one.source)):
         world.refused("KMS.DisabledException", 400, call, **one.at, **more, **under(arn))
@@ -239,10 +240,10 @@ def test_a_refused_write_leaves_the_object_as_it_was(world: S3World) -> None:
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "kms:EnableKey")
 def test_an_object_opens_again_when_its_key_is_enabled(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
     world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at)
 
-    world.kms.enable_key(KeyId=arn)
+    world.kms.enable_key(KeyId=id_of(arn))
 
     assert world.body(one.at) == b"secret"
 
@@ -253,7 +254,7 @@ def test_an_upload_in_parts_needs_its_key_until_its_end(world: S3World) -> None:
     upload = Upload(world, world.plain, **under(arn))
     upload.put(b"secret")
 
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
     world.refused("KMS.DisabledException", 400, world.s3.complete_multipart_upload, **upload.completion)
 
     world.refused("404", 404, world.s3.head_object, **upload.at)
@@ -263,7 +264,7 @@ def test_an_upload_in_parts_needs_its_key_until_its_end(world: S3World) -> None:
 def test_a_part_copied_from_an_object_opens_it(world: S3World) -> None:
     arn, one = _own_key(world)
     upload = Upload(world, world.plain)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     world.refused("KMS.DisabledException", 400, world.s3.upload_part_copy, **upload.upload, **one.source, PartNumber=1)
 
@@ -274,7 +275,7 @@ def test_a_read_of_a_part_asks_kms_too(world: S3World, read: dict[str, Any]) -> 
     arn, one = _own_key(world)
     world.s3.get_object(**one.at, **read)
 
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at, **read)
 
@@ -284,7 +285,7 @@ def test_a_dual_layer_opens_with_its_key_only(world: S3World) -> None:
     arn = world.buckets.new_key()
     one = world.put(world.plain, b"secret", ServerSideEncryption="aws:kms:dsse", SSEKMSKeyId=arn)
 
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at)
 
