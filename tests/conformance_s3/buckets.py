@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.conformance.world import SHORTEST_WINDOW_DAYS, TAG, code_of
+from tests.conformance.world import SHORTEST_WINDOW_DAYS, TAG, code_of, id_of
 
 from .targets import S3Target
 
@@ -108,8 +108,8 @@ class Buckets:
         s3.delete_bucket(Bucket=bucket)
 
     def _schedule_deletion(self, kms: Any, arn: str) -> None:
-        if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
-            kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=SHORTEST_WINDOW_DAYS)
+        if kms.describe_key(KeyId=id_of(arn))["KeyMetadata"]["KeyState"] != "PendingDeletion":
+            kms.schedule_key_deletion(KeyId=id_of(arn), PendingWindowInDays=SHORTEST_WINDOW_DAYS)
 
 
 def _delete_locked(s3: Any, version: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ AREAS = {
     "test_conditional_writes.py": "Conditional writes",
     "test_conditional_copies.py": "Conditional copies",
     "test_copies.py": "Copies",
+    "test_metadata.py": "Metadata outside ASCII",
     "test_versions.py": "Versions and delete markers",
     "test_object_lock.py": "Object Lock",
     "test_checksums.py": "Checksums",

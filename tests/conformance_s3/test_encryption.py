@@ -1,11 +1,13 @@
 """Server-side encryption: which key a write takes, and that S3 asks KMS whenever it opens an object."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.conformance.behaviour import behaviour
+from tests.conformance.world import id_of
 
 from .uploads import Upload
 from .world import S3World, Stored
@@ -156,7 +158,9 @@ def test_an_upload_in_parts_is_under_the_key_of_its_start(world: S3World) -> Non
 @behaviour("recorded: test_s3_sse_validate_kms_key, 2026-02-21")
 @pytest.mark.parametrize("write", ["put", "copy", "upload"])
 def test_a_write_under_a_key_id_of_the_wrong_form_is_refused(world: S3World, write: str) -> None:
-    world.refused("KMS.NotFoundException", 400, _written(world, write, "fake-key-id"))
+    error = world.refused("KMS.NotFoundException", 400, _written(world, write, "fake-key-id"))
+
+    assert error["Message"] == "Invalid keyId 'fake-key-id'"
 
 
 @behaviour("recorded: test_s3_sse_validate_kms_key, 2026-02-21")
@@ -164,7 +168,8 @@ def test_a_write_under_a_key_id_of_the_wrong_form_is_refused(world: S3World, wri
 def test_a_write_under_an_absent_key_is_refused(world: S3World, write: str) -> None:
     error = world.refused("KMS.NotFoundException", 400, _written(world, write, ABSENT_KEY))
 
-    assert error["Message"].endswith(f"{ABSENT_KEY}' does not exist")
+    absent = f"{world.buckets.kms_key.rpartition('/')[0]}/{ABSENT_KEY}"
+    assert error["Message"] == f"Key '{absent}' does not exist"
 
 
 @behaviour("recorded: test_s3_sse_validate_kms_key, 2026-02-21")
@@ -180,7 +185,7 @@ def test_a_write_under_a_key_of_another_region_is_refused(world: S3World, write:
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21")
 def test_a_disabled_key_refuses_reading_and_writing(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     get = world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at)
     world.refused("KMS.DisabledException", 400, _written(world, "put", arn))
@@ -192,7 +197,7 @@ def test_a_disabled_key_refuses_reading_and_writing(world: S3World) -> None:
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "s3:HeadObject")
 def test_a_head_does_not_ask_kms(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
     world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at)
 
     assert world.head(one.at)["SSEKMSKeyId"] == arn
@@ -201,7 +206,7 @@ def test_a_head_does_not_ask_kms(world: S3World) -> None:
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21")
 def test_a_key_whose_deletion_is_scheduled_opens_nothing(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=7)
+    world.kms.schedule_key_deletion(KeyId=id_of(arn), PendingWindowInDays=7)
 
     error = world.refused("KMS.KMSInvalidStateException", 400, world.s3.get_object, **one.at)
 
@@ -211,7 +216,7 @@ def test_a_key_whose_deletion_is_scheduled_opens_nothing(world: S3World) -> None
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "s3:CopyObject")
 def test_a_copy_opens_its_source(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
     at = {"Bucket": one.bucket, "Key": world.new_key()}
 
     world.refused("KMS.DisabledException", 400, world.s3.copy_object, **at, **one.source)
@@ -224,7 +229,7 @@ def test_a_refused_write_leaves_the_object_as_it_was(world: S3World) -> None:
     arn, _ = _own_key(world)
     one = world.put(world.plain, b"old", Metadata={"a": "1"}, Tagging="t=1")
     before = world.picture(one.at)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     for call, more in ((world.s3.put_object, {"Body": b"new"}), (world.s3.copy_object, one.source)):
         world.refused("KMS.DisabledException", 400, call, **one.at, **more, **under(arn))
@@ -235,12 +240,54 @@ def test_a_refused_write_leaves_the_object_as_it_was(world: S3World) -> None:
 @behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "kms:EnableKey")
 def test_an_object_opens_again_when_its_key_is_enabled(world: S3World) -> None:
     arn, one = _own_key(world)
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
     world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at)
 
-    world.kms.enable_key(KeyId=arn)
+    world.kms.enable_key(KeyId=id_of(arn))
 
     assert world.body(one.at) == b"secret"
+
+
+@behaviour("s3:CreateMultipartUpload", "guide: UsingKMSEncryption", assumed="at which of the two calls, and the code")
+def test_an_upload_in_parts_needs_its_key_until_its_end(world: S3World) -> None:
+    arn = world.buckets.new_key()
+    upload = Upload(world, world.plain, **under(arn))
+    upload.put(b"secret")
+
+    world.kms.disable_key(KeyId=id_of(arn))
+    world.refused("KMS.DisabledException", 400, world.s3.complete_multipart_upload, **upload.completion)
+
+    world.refused("404", 404, world.s3.head_object, **upload.at)
+
+
+@behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "s3:UploadPartCopy")
+def test_a_part_copied_from_an_object_opens_it(world: S3World) -> None:
+    arn, one = _own_key(world)
+    upload = Upload(world, world.plain)
+    world.kms.disable_key(KeyId=id_of(arn))
+
+    world.refused("KMS.DisabledException", 400, world.s3.upload_part_copy, **upload.upload, **one.source, PartNumber=1)
+
+
+@behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "s3:GetObject")
+@pytest.mark.parametrize("read", [{"Range": "bytes=0-0"}, {"PartNumber": 1}], ids=["one byte", "one part"])
+def test_a_read_of_a_part_asks_kms_too(world: S3World, read: dict[str, Any]) -> None:
+    arn, one = _own_key(world)
+    world.s3.get_object(**one.at, **read)
+
+    world.kms.disable_key(KeyId=id_of(arn))
+
+    world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at, **read)
+
+
+@behaviour("recorded: test_s3_sse_validate_kms_key_state, 2026-02-21", "guide: UsingDSSEncryption")
+def test_a_dual_layer_opens_with_its_key_only(world: S3World) -> None:
+    arn = world.buckets.new_key()
+    one = world.put(world.plain, b"secret", ServerSideEncryption="aws:kms:dsse", SSEKMSKeyId=arn)
+
+    world.kms.disable_key(KeyId=id_of(arn))
+
+    world.refused("KMS.DisabledException", 400, world.s3.get_object, **one.at)
 
 
 # --- changes of the key -----------------------------------------------------------------------------------------
@@ -254,6 +301,26 @@ def test_a_copy_onto_itself_changes_the_key(world: S3World) -> None:
 
     head = world.head(one.at)
     assert (head["SSEKMSKeyId"], head["Metadata"]) == (world.buckets.other_kms_key, {"a": "1"})
+    assert world.body(one.at) == b"secret"
+
+
+@behaviour("recorded: test_copy_object_kms, 2026-02-21")
+def test_a_copy_is_given_key_and_bucket_key_in_its_own_request(world: S3World) -> None:
+    one = world.put(world.plain, b"hello world")
+    at = {"Bucket": one.bucket, "Key": world.new_key()}
+
+    copied = world.s3.copy_object(**at, **one.source, **under(world.buckets.kms_key, BucketKeyEnabled=True))
+
+    assert (copied["SSEKMSKeyId"], copied["BucketKeyEnabled"]) == (world.buckets.kms_key, True)
+    assert copied["CopyObjectResult"]["ETag"] != one.etag
+    assert world.body(at) == b"hello world"
+
+
+@behaviour("s3:PutObject", "guide: specifying-kms-encryption")
+def test_an_encryption_context_of_the_writer_is_not_needed_by_the_reader(world: S3World) -> None:
+    context = base64.b64encode(b'{"department": "10"}').decode()
+    one = world.put(world.plain, b"secret", **under(world.buckets.kms_key), SSEKMSEncryptionContext=context)
+
     assert world.body(one.at) == b"secret"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.behaviour import behaviour
+from tests.conformance.world import id_of
 
 from .test_customer_keys import KEY
 from .test_encryption import under
@@ -94,7 +95,7 @@ def test_a_locked_object_keeps_its_key(world: S3World, lock: Any) -> None:
 def test_a_disabled_old_key_cannot_be_left(world: S3World) -> None:
     arn = world.buckets.new_key()
     one = world.put(world.plain, b"secret", **under(arn))
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     world.refused(
         "KMS.DisabledException", 400, world.s3.update_object_encryption, **one.at, **wanted(world.buckets.kms_key)
@@ -107,7 +108,7 @@ def test_a_disabled_old_key_cannot_be_left(world: S3World) -> None:
 def test_a_disabled_new_key_changes_nothing(world: S3World) -> None:
     arn = world.buckets.new_key()
     one = world.put(world.plain, b"secret")
-    world.kms.disable_key(KeyId=arn)
+    world.kms.disable_key(KeyId=id_of(arn))
 
     world.refused("KMS.DisabledException", 400, world.s3.update_object_encryption, **one.at, **wanted(arn))
 
@@ -127,6 +128,6 @@ def test_after_a_change_the_new_key_opens_the_object_and_the_old_one_is_not_need
     one = world.put(world.plain, b"secret", **under(old))
 
     world.s3.update_object_encryption(**one.at, **wanted(world.buckets.kms_key))
-    world.kms.disable_key(KeyId=old)
+    world.kms.disable_key(KeyId=id_of(old))
 
     assert world.body(one.at) == b"secret"
