@@ -64,6 +64,16 @@ def test_a_copy_whose_source_condition_holds_is_made(world: S3World, condition: 
     assert world.body(destination.at) == b"new"
 
 
+@behaviour("s3:CopyObject")
+def test_a_source_that_matches_may_have_changed_since(world: S3World) -> None:
+    source, destination = world.put(world.plain, b"new"), world.put(world.plain, b"old")
+    condition = given(world, source, {"CopySourceIfMatch": "own", "CopySourceIfUnmodifiedSince": -HOUR})
+
+    world.s3.copy_object(**destination.at, **source.source, **condition)
+
+    assert world.body(destination.at) == b"new"
+
+
 @behaviour("recorded: test_copy_object_if_match, 2026-02-21")
 def test_a_copy_onto_an_object_with_its_etag_is_made(world: S3World) -> None:
     source, destination = world.put(world.plain, b"new"), world.put(world.plain, b"old")

@@ -96,6 +96,11 @@ class S3World:
         if self.target.keeps_buckets:
             raise NotOfferedError("nothing is locked for good where it stays")
 
+    def needs_any_role(self) -> None:
+        """For what names a role: in an account it would have to be there, and to be the caller's to pass."""
+        if self.target.patience_seconds:
+            raise NotOfferedError("needs a role that S3 may assume")
+
     # --- expectations -------------------------------------------------------------------------------------------
 
     def refused(self, code: str, status: int, call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
