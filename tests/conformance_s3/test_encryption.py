@@ -304,6 +304,25 @@ def test_a_copy_onto_itself_changes_the_key(world: S3World) -> None:
     assert world.body(one.at) == b"secret"
 
 
+@behaviour(
+    "recorded: test_copy_object_if_match_in_place, 2026-02-21",
+    "recorded: test_s3_copy_object_in_place_with_encryption, 2026-02-21",
+)
+@pytest.mark.parametrize("versioned", [False, True], ids=["plain", "versioned"])
+def test_a_copy_onto_itself_changes_the_key_once_for_the_etag_that_was_seen(world: S3World, *, versioned: bool) -> None:
+    bucket = world.versioned if versioned else world.plain
+    seen = world.put(bucket, b"secret", **under(world.buckets.kms_key))
+    copy = {**seen.at, **seen.source, **under(world.buckets.other_kms_key), "IfMatch": seen.etag}
+
+    copied = world.s3.copy_object(**copy, CopySourceIfMatch=seen.etag)
+    after = world.picture(seen.at)
+    world.refused("PreconditionFailed", 412, world.s3.copy_object, **copy)
+
+    assert after["ETag"] == copied["CopyObjectResult"]["ETag"] != seen.etag
+    assert (after["SSEKMSKeyId"], after["body"]) == (world.buckets.other_kms_key, b"secret")
+    assert world.picture(seen.at) == after
+
+
 @behaviour("recorded: test_copy_object_kms, 2026-02-21")
 def test_a_copy_is_given_key_and_bucket_key_in_its_own_request(world: S3World) -> None:
     one = world.put(world.plain, b"hello world")
