@@ -3,7 +3,7 @@
 from typing import Any
 from xml.sax.saxutils import escape
 
-from localstack.aws.api import CommonServiceException
+from localstack.aws.api import ServiceException
 
 from .buckets import bucket_named
 
@@ -22,7 +22,7 @@ def redirect(context: Any, response: Any) -> bool:
         return False
     try:
         region = bucket_named(name).bucket_region
-    except CommonServiceException:
+    except ServiceException:
         return False  # that there is no such bucket is LocalStack's to say
     if region == context.region:
         return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import Any
 
-from localstack.aws.api import CommonServiceException
+from localstack.aws.api import ServiceException
 from localstack.services.s3.utils import get_unique_key_id
 
 from .buckets import bucket_named, store_of
@@ -108,7 +108,7 @@ class Replication:
                 return
             with acting_for(Caller(task.role)):
                 self._replicate(task)
-        except CommonServiceException as error:
+        except ServiceException as error:
             if error.code in MAY_PASS:
                 self._again(task)
                 return

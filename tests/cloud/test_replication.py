@@ -209,3 +209,8 @@ def test_a_filter_chooses_by_prefix_and_tag(pair: Pair) -> None:
     chosen = pair.put("in/b", Tagging="copy=yes")
     pair.until_status(chosen, "COMPLETED", "in/b")
     assert (pair.status(untagged, "in/a"), pair.status(elsewhere, "out/a")) == (None, None)
+
+
+def test_a_destination_that_is_gone_makes_the_replication_fail(pair: Pair) -> None:
+    pair.away.delete_bucket(Bucket=pair.target)
+    pair.until_status(pair.put(), "FAILED")
