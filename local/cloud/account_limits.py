@@ -19,7 +19,7 @@ class BadLimitError(ValueError):
 class AccountLimits:
     """Sizes in bytes of UTF-8.
 
-    Asynchronous invocations, queues and buses have taken 1 MiB since 2026-01-29, 256 KiB before
+    Asynchronous invocations, queues and buses take 1 MiB, since 2026-01-29 at the latest, and took 256 KiB before
     [AWS Compute Blog: "More room to build"; botocore sqs:SendMessageBatch, events:PutEvents].
     """
 

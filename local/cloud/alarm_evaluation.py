@@ -126,15 +126,17 @@ def alarm_refusal(alarm: Alarm) -> str | None:
         query = alarm_query(alarm)
     except (ValueError, KeyError, IndexError) as error:
         return f"an alarm on {error}"
-    if alarm.get("ExtendedStatistic") or query.statistic not in _STATISTICS:
-        return f"statistic {alarm.get('ExtendedStatistic') or query.statistic}"
-    if query.function not in _FUNCTIONS:
-        return f"function {query.function}"
-    if query.period_seconds < MINUTE_SECONDS or query.period_seconds % MINUTE_SECONDS:
-        return f"a period of {query.period_seconds} s"
-    if alarm.get("ComparisonOperator") not in _OPERATORS:
-        return f"operator {alarm.get('ComparisonOperator')}"
-    return None
+    treated, operator = alarm.get("TreatMissingData", "missing"), alarm.get("ComparisonOperator")
+    statistic, period = alarm.get("ExtendedStatistic") or query.statistic, query.period_seconds
+    known = {
+        f"statistic {statistic}": statistic in _STATISTICS,
+        f"function {query.function}": query.function in _FUNCTIONS,
+        f"a period of {period} s": period >= MINUTE_SECONDS and period % MINUTE_SECONDS == 0,
+        f"operator {operator}": operator in _OPERATORS,
+        f"unit {alarm.get('Unit')}": not alarm.get("Unit"),
+        f"TreatMissingData {treated}": treated in TREATMENTS,
+    }
+    return next((name for name, is_known in known.items() if not is_known), None)
 
 
 def minutes_looked_at(alarm: Alarm) -> int:

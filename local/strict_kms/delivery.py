@@ -10,7 +10,7 @@ from threading import Thread
 
 from .event_log import Event
 
-QUEUED_EVENTS = 1000  # beyond this, new events are dropped and logged; a drill makes dozens
+QUEUED_EVENTS = 1000  # beyond this, new events are dropped and logged; a drill makes dozens of KMS's
 POST_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1  # doubled after each attempt: 1.5 s in all, enough for a receiver that restarts
 TIMEOUT_SECONDS = 2.0
@@ -22,26 +22,28 @@ logger = logging.getLogger(__name__)
 class EventPoster:
     """At least once: an event whose answer was lost is posted again. Never blocks the caller of `publish`."""
 
-    def __init__(self, url: str, *, first_pause_seconds: float = FIRST_PAUSE_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, first_pause_seconds: float = FIRST_PAUSE_SECONDS, queued_events: int = QUEUED_EVENTS
+    ) -> None:
         self._url = url
         self._first_pause_seconds = first_pause_seconds
-        self._queue: Queue[Event | None] = Queue(maxsize=QUEUED_EVENTS)
+        self._queue: Queue[Event | None] = Queue(maxsize=queued_events)
         self._stopping = Signal()
-        self._thread = Thread(target=self._run, name="strict-kms-events", daemon=True)
+        self._thread = Thread(target=self._run, name="local-events", daemon=True)
         self._thread.start()
 
     def publish(self, event: Event) -> None:
         try:
             self._queue.put_nowait(event)
         except Full:
-            logger.warning("event %s dropped: %d are waiting", event["id"], QUEUED_EVENTS)
+            logger.warning("event %s dropped: %d are waiting", event["id"], self._queue.maxsize)
 
     def close(self) -> None:
         """Posts what is queued, for at most DRAIN_SECONDS."""
         try:
             self._queue.put_nowait(None)
         except Full:
-            logger.warning("events are lost at the end: %d are waiting", QUEUED_EVENTS)
+            logger.warning("events are lost at the end: %d are waiting", self._queue.maxsize)
         self._thread.join(DRAIN_SECONDS)
         self._stopping.set()
 

@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import logging
 import os
+import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +15,7 @@ def main(argv: list[str] | None = None) -> None:
     chosen = options(argv)
     logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with tempfile.TemporaryDirectory(prefix="strict-s3-", dir=chosen.folder) as folder:
+        signal.signal(signal.SIGTERM, lambda *_: _end(folder))
         # LocalStack reads its environment when it is imported, and makes folders where this says
         os.environ |= {"LOCALSTACK_VOLUME_DIR": folder, "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1"}
         from .server import serve  # noqa: PLC0415 - as above
@@ -23,6 +26,12 @@ def main(argv: list[str] | None = None) -> None:
             )
         except OSError as error:
             sys.exit(f"strict S3 cannot listen on {chosen.host}:{chosen.port}: {error.strerror}")
+
+
+def _end(folder: str) -> None:
+    """At once: nothing in here is worth a slower end, and threads may still answer."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
 
 
 def options(argv: list[str] | None) -> argparse.Namespace:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from localstack.aws import handlers
-from localstack.aws.api import RequestContext
+from localstack.aws.api import RequestContext, ServiceException
 from localstack.aws.gateway import Gateway
 from localstack.aws.handlers.service import SkeletonHandler
 from localstack.aws.skeleton import Skeleton
@@ -68,12 +68,19 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
         if redirect(context, response):
             return
         request = context.service_request or {}
-        self._limits.check(context.operation.name, context, request)
+        self._check_limits(context, request)
         with acting_for(_caller(context.request.headers, request)):
             self._answer(chain, context, response)
         refusal = context.service_exception
         self._calls.record(context.region, context.operation.name, None if refusal is None else refusal.code)
         self._put_error_inside(context.operation.name, response)
+
+    def _check_limits(self, context: Any, request: Any) -> None:
+        try:
+            self._limits.check(context.operation.name, context, request)
+        except ServiceException as refusal:
+            self._calls.record(context.region, context.operation.name, refusal.code)
+            raise
 
     def _put_error_inside(self, operation: str, response: Any) -> None:
         """What S3 may do after it has begun to answer [AWS docs: API_CopyObject]; the change itself was made."""

@@ -32,7 +32,7 @@ class StrictS3(base.S3Provider):  # type: ignore[misc]  # its base is untyped
         self._keys = keys
         self._settings = settings
         self._events = events
-        self._replication = Replication(storage, settings, events)
+        self._replication = Replication(storage, settings, events, self._preconditions_locks)
         self.limits = Limits(settings)
 
     def _notify(self, context: Any, s3_bucket: Any, s3_object: Any = None, s3_notif_ctx: Any = None) -> None:
@@ -93,6 +93,7 @@ class StrictS3(base.S3Provider):  # type: ignore[misc]  # its base is untyped
         if request.get("AnnotationDirective") != "EXCLUDE":
             copy = self._version(request["Bucket"], request["Key"], answer.get("VersionId"))
             copy.annotations = dict(annotations.annotations_of(source))
+            self._replicate_change(context, {**request, "VersionId": answer.get("VersionId")})
         return answer
 
     @handler("CreateMultipartUpload", expand=False)
@@ -100,12 +101,30 @@ class StrictS3(base.S3Provider):  # type: ignore[misc]  # its base is untyped
         """Its key must be usable at once: recorded 2026-02-21, test_s3_sse_validate_kms_key."""
         _, bucket = self._get_cross_account_bucket(context, request["Bucket"])
         chosen = encryption.encryption_of(request, bucket, self._keys)
-        if chosen.encryption in KMS_ALGORITHMS:
-            upload = S3Object(
-                request["Key"], kms_key_id=chosen.kms_key_id, bucket_key_enabled=chosen.bucket_key_enabled
-            )
-            self._storage_backend.wrap_new_key(bucket.name, upload)
-        return super().create_multipart_upload(context, request)
+        if chosen.encryption not in KMS_ALGORITHMS:
+            return super().create_multipart_upload(context, request)
+        key = S3Object(request["Key"], kms_key_id=chosen.kms_key_id, bucket_key_enabled=chosen.bucket_key_enabled)
+        self._storage_backend.wrap_new_key(bucket.name, key)
+        answer = super().create_multipart_upload(context, request)
+        upload = bucket.multiparts[answer["UploadId"]].object
+        upload.wrapped_key, upload.kms_key_id = key.wrapped_key, key.kms_key_id
+        return answer
+
+    @handler("UploadPart", expand=False)
+    def upload_part(self, context: Any, request: Any) -> Any:
+        self._open_key_of_upload(request)
+        return super().upload_part(context, request)
+
+    @handler("UploadPartCopy", expand=False)
+    def upload_part_copy(self, context: Any, request: Any) -> Any:
+        self._open_key_of_upload(request)
+        return super().upload_part_copy(context, request)
+
+    def _open_key_of_upload(self, request: Any) -> None:
+        """A part is encrypted under the upload's key, so that is opened [AWS docs: mpuoverview, permissions]."""
+        upload = bucket_named(request["Bucket"]).multiparts.get(request["UploadId"])
+        if upload is not None:
+            self._storage_backend.open_key(request["Bucket"], upload.object)
 
     @handler("DeleteObject")
     def delete_object(self, context: Any, bucket: Any, key: Any, if_match: Any = None, **rest: Any) -> Any:

@@ -33,11 +33,12 @@ def make_replica(storage: EncryptedStore, source: Any, version: Any, destination
     return replica
 
 
-def copy_settings(source: Any, version: Any, destination: Any, replica: Any) -> None:
+def copy_settings(source: Any, version: Any, destination: Any, replica: Any, *, with_annotations: bool) -> None:
     """Tags, ACL, retention, hold and annotations, as they are now."""
     for name in CHANGED_LATER:
         setattr(replica, name, getattr(version, name))
-    replica.annotations = dict(getattr(version, "annotations", {}))
+    if with_annotations:
+        replica.annotations = dict(getattr(version, "annotations", {}))
     own = store_of(source).tags.get_tags(get_unique_key_id(source.name, version.key, version.version_id))
     tags, tagged = store_of(destination).tags, get_unique_key_id(destination.name, replica.key, replica.version_id)
     tags.delete_all_tags(tagged)
@@ -45,16 +46,13 @@ def copy_settings(source: Any, version: Any, destination: Any, replica: Any) -> 
 
 
 def place(bucket: Any, version: Any, order: VersionOrder) -> None:
-    """Among the versions of its key: at the end, or by the time of its creation."""
-    bucket.objects.set(version.key, version)
+    """Among the versions of its key: at the end, or by the time of its creation. A reader sees all or nothing of it."""
+    versions = [*versions_of(bucket.objects, version.key).values(), version]
     if order is VersionOrder.CREATION:
-        versions = versions_of(bucket.objects, version.key)
-        ordered = sorted(versions.values(), key=lambda one: one.last_modified)
-        versions.clear()
-        versions.update({one.version_id: one for one in ordered})
-    for one in versions_of(bucket.objects, version.key).values():
-        one.is_current = False
-    bucket.objects.get(version.key).is_current = True
+        versions.sort(key=lambda one: one.last_modified)
+    for one in versions:
+        one.is_current = one is versions[-1]
+    bucket.objects._store[version.key] = {one.version_id: one for one in versions}  # noqa: SLF001 - as below
 
 
 def versions_of(objects: Any, key: str) -> dict[str, Any]:

@@ -51,8 +51,10 @@ class Replication:
     PENDING; what will not is FAILED, as with S3. The role's permissions for S3 are not looked at, those for KMS are.
     """
 
-    def __init__(self, storage: EncryptedStore, settings: LiveSettings, events: ObjectEvents) -> None:
+    def __init__(self, storage: EncryptedStore, settings: LiveSettings, events: ObjectEvents, locks: Any) -> None:
+        """`locks` are LocalStack's, by bucket and key: a client's write of a version holds them."""
         self._storage = storage
+        self._locks = locks
         self._settings = settings
         self._events = events
         self._tasks: list[_Task] = []
@@ -69,14 +71,18 @@ class Replication:
                 self._plan(bucket, version, rule)
 
     def change(self, bucket: Any, version: Any) -> None:
-        """After a change of a version's tags, ACL, retention, hold or annotations."""
+        """After a change of a version's tags, ACL, retention, hold or annotations: it follows where the version did.
+
+        Not to where it never was: it is older than the rule, or was refused there.
+        """
         for rule in rules_for(bucket.replication, version.key, _tags(bucket, version)):
             is_replica = getattr(version, "replication_status", None) == REPLICA
-            if takes_changes_of_replicas(rule) if is_replica else takes_object(rule, version):
+            if takes_changes_of_replicas(rule) if is_replica else _went_to(version, destination_of(rule)):
                 self._plan(bucket, version, rule, settings_only=True)
 
     def _plan(self, bucket: Any, version: Any, rule: Rule, *, settings_only: bool = False) -> None:
-        _set_status(version, destination_of(rule), PENDING)
+        if not settings_only:
+            _set_status(version, destination_of(rule), PENDING)
         due = time.monotonic() + self._random.uniform(*self._settings.now.replication_seconds)
         role = bucket.replication["Role"]
         self._add(_Task(due, next(self._numbers), bucket.name, version, rule, role, settings_only))
@@ -113,7 +119,8 @@ class Replication:
                 self._again(task)
                 return
             logger.warning("%s/%s is not replicated: %s: %s", task.source, task.version.key, error.code, error.message)
-            _set_status(task.version, destination_of(task.rule), FAILED)
+            if not task.settings_only:
+                _set_status(task.version, destination_of(task.rule), FAILED)
 
     def _replicate(self, task: _Task) -> None:
         source, destination = bucket_named(task.source), bucket_named(destination_of(task.rule))
@@ -122,15 +129,19 @@ class Replication:
             return
         replica = destination.objects.get(version.key, version.version_id) if destination.versioning_status else None
         if replica is None and task.settings_only:
-            self._again(task)  # its creation is still under way
+            if _status(version, destination.name) == PENDING:
+                self._again(task)  # its creation is still under way
             return
         if replica is None:
             replica = make_replica(self._storage, source, version, destination, task.rule)
-            place(destination, replica, self._settings.now.version_order)
+            with self._locks[destination.name][version.key]:
+                place(destination, replica, self._settings.now.version_order)
             self._announce(destination, replica)
         if is_object(version):
-            copy_settings(source, version, destination, replica)
-        _set_status(version, destination.name, COMPLETED)
+            with_annotations = self._settings.now.replicates_annotations
+            copy_settings(source, version, destination, replica, with_annotations=with_annotations)
+        if not task.settings_only:
+            _set_status(version, destination.name, COMPLETED)
 
     def _announce(self, bucket: Any, replica: Any) -> None:
         """Community reports say that a replica's arrival is announced as a Put (facts 5.2, UNCONFIRMED)."""
@@ -158,6 +169,15 @@ def _tags(bucket: Any, version: Any) -> dict[str, str]:
         get_unique_key_id(bucket.name, version.key, version.version_id)
     )
     return found
+
+
+def _status(version: Any, destination: str) -> str | None:
+    by_destination: dict[str, str] = getattr(version, "replication", {})
+    return by_destination.get(destination)
+
+
+def _went_to(version: Any, destination: str) -> bool:
+    return _status(version, destination) in {PENDING, COMPLETED}
 
 
 def _set_status(version: Any, destination: str, status: str) -> None:

@@ -20,12 +20,13 @@ from .storage import EncryptedStore
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 1024
 THREADS = 64
+QUEUED_EVENTS = 1_000_000  # one for each change of an object, delivered one after another
 
 
 async def serve(host: str, port: int, account: str, kms_url: str, events_url: str | None, folder: Path) -> None:
     settings = LiveSettings()
     keys = KmsKeys(kms_url, settings)
-    poster = EventPoster(events_url) if events_url else None
+    poster = EventPoster(events_url, queued_events=QUEUED_EVENTS) if events_url else None
     events = ObjectEvents(poster.publish if poster is not None else _nowhere)
     provider = StrictS3(EncryptedStore(str(folder), keys), keys, settings, events)
     gateway = S3Gateway(provider, settings, account)

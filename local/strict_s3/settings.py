@@ -25,6 +25,7 @@ class Settings(BaseModel):
     """Sizes are AWS's limits; a test that wants a large object makes them small. Times are seconds.
 
     `replication_seconds` is the shortest and the longest time that a replica takes, drawn evenly.
+    Whether annotations are replicated is UNCONFIRMED, so `replicates_annotations` can be both.
     `reads_per_second` and `writes_per_second` hold for each prefix of a bucket; None is without limit.
     `errors_inside_200` says how many of the next calls of an operation end so, {"CopyObject": 1}.
     `bucket_key_seconds` is how long S3 uses a bucket key before it asks KMS again; AWS says only that it is limited.
@@ -39,6 +40,7 @@ class Settings(BaseModel):
     replication_retry_seconds: Seconds = 1.0
     replication_paused_from: frozenset[str] = frozenset()
     version_order: VersionOrder = VersionOrder.CREATION
+    replicates_annotations: bool = True
     bucket_key_seconds: Seconds = 300.0
     kms_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     reads_per_second: Rate = None

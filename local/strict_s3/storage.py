@@ -68,10 +68,15 @@ class EncryptedStore(EphemeralS3ObjectStore):  # type: ignore[misc]  # its base 
             if (file := one.__dict__.pop("file", None)) is not None:
                 file.close()
 
-    def _ask_kms(self, bucket: str, s3_object: Any, mode: str) -> None:
-        if (wrapped := wrapped_key(s3_object)) is not None:
+    def open_key(self, bucket: str, s3_object: Any) -> bool:
+        """Whether there was one to open. Raises S3's error where KMS refuses or is silent."""
+        wrapped = wrapped_key(s3_object)
+        if wrapped is not None:
             self._keys.open(bucket_named(bucket).bucket_region, wrapped)
-        elif mode == "w" and s3_object.encryption in KMS_ALGORITHMS:
+        return wrapped is not None
+
+    def _ask_kms(self, bucket: str, s3_object: Any, mode: str) -> None:
+        if not self.open_key(bucket, s3_object) and mode == "w" and s3_object.encryption in KMS_ALGORITHMS:
             self.wrap_new_key(bucket, s3_object)
 
     def wrap_new_key(self, bucket: str, s3_object: Any) -> None:

@@ -93,16 +93,22 @@ def test_a_copy_goes_from_one_key_to_the_other(stores: Stores, bucket: str, key:
     assert stores.s3().get_object(Bucket=bucket, Key="a")["Body"].read() == b"hello"
 
 
-def test_a_multipart_upload_asks_when_it_begins_and_when_it_ends(stores: Stores, bucket: str, key: str) -> None:
-    s3 = stores.s3()
+def test_a_multipart_upload_asks_when_it_begins_at_each_part_and_when_it_ends(
+    stores: Stores, bucket: str, key: str
+) -> None:
+    s3, made, opened = stores.s3(), calls(stores, "GenerateDataKey"), calls(stores, "Decrypt")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="a", ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+    assert (calls(stores, "GenerateDataKey"), calls(stores, "Decrypt")) == (made + 1, opened)
     chosen = {"Bucket": bucket, "Key": "a", "UploadId": upload["UploadId"]}
     part = s3.upload_part(**chosen, PartNumber=1, Body=b"hello")
+    assert (calls(stores, "GenerateDataKey"), calls(stores, "Decrypt")) == (made + 1, opened + 1)
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     stores.kms().disable_key(KeyId=key)
     assert refused(lambda: s3.complete_multipart_upload(**chosen, MultipartUpload=parts))[0] == "KMS.DisabledException"
     stores.kms().enable_key(KeyId=key)
     s3.complete_multipart_upload(**chosen, MultipartUpload=parts)
+    assert calls(stores, "GenerateDataKey") == made + 1
+    assert calls(stores, "Decrypt") > opened + 1
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"hello"
 
 

@@ -214,3 +214,26 @@ def test_a_filter_chooses_by_prefix_and_tag(pair: Pair) -> None:
 def test_a_destination_that_is_gone_makes_the_replication_fail(pair: Pair) -> None:
     pair.away.delete_bucket(Bucket=pair.target)
     pair.until_status(pair.put(), "FAILED")
+
+
+def test_what_never_went_to_a_bucket_does_not_follow_by_a_change(pair: Pair) -> None:
+    """An object older than its rule is not replicated (facts 5.1), and a change of its tags changes nothing of that."""
+    pair.here.delete_bucket_replication(Bucket=pair.source)
+    older = pair.put("older")
+    pair.replicate()
+    tags = {"TagSet": [{"Key": "k", "Value": "v"}]}
+    pair.here.put_object_tagging(Bucket=pair.source, Key="older", Tagging=tags)
+    pair.until_status(pair.put(), "COMPLETED")
+    assert (pair.status(older, "older"), pair.replicas("older")) == (None, [])
+
+
+@pytest.mark.parametrize(("follow", "expected"), [(True, 1), (False, 0)])
+def test_whether_annotations_follow_is_a_switch(pair: Pair, follow: bool, expected: int) -> None:  # noqa: FBT001 - a case
+    pair.stores.settings.change(replicates_annotations=follow)
+    pair.until_status(pair.put(), "COMPLETED")
+    pair.here.put_object_annotation(Bucket=pair.source, Key="a", AnnotationName="n", AnnotationPayload=b"p")
+    tags = [{"Key": "k", "Value": "v"}]
+    pair.here.put_object_tagging(Bucket=pair.source, Key="a", Tagging={"TagSet": tags})
+    awaited(lambda: pair.away.get_object_tagging(Bucket=pair.target, Key="a")["TagSet"] == tags)
+    listed = pair.away.list_object_annotations(Bucket=pair.target, Key="a").get("Annotations", [])
+    assert len(listed) == expected

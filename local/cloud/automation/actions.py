@@ -97,7 +97,7 @@ def sleep(inputs: Mapping[str, Any], run: ActionRun) -> Outputs:
         length = max(datetime.fromisoformat(inputs["Timestamp"]) - run.control.now(), timedelta())
     if length > LONGEST_SLEEP:
         raise ActionFailedError(f"a sleep lasts at most {LONGEST_SLEEP}")
-    run.control.pause(length.total_seconds())
+    run.pause(length.total_seconds())
     return {}
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -21,8 +21,8 @@ class Credentials:
     """`may_script`: "an IAM service role is always required" for scripts that call AWS [AWS docs: executeScript]."""
 
     access_key: str
-    secret_key: str
-    token: str | None
+    secret_key: str = field(repr=False)
+    token: str | None = field(repr=False)
     may_script: bool
 
 
@@ -32,7 +32,7 @@ class AwsServices:
 
     credentials: Credentials
     region: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
     @property
     def script_environment(self) -> Mapping[str, str]:

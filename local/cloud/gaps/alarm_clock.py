@@ -49,7 +49,10 @@ def evaluate_alarms(clock: AlarmClock) -> None:
                     update_alarm(alarm, clock, time.time())
                 except Exception:  # the entry point of an alarm: one that fails must not stop the others
                     logger.exception("%s could not be evaluated", alarm["AlarmName"])
-            queue_metrics.publish_gauges()  # they belong to the minute that is under way
+            try:
+                queue_metrics.publish_gauges()  # they belong to the minute that is under way
+            except Exception:  # the entry point of a region's queues: the clock goes on
+                logger.exception("the queues of %s could not be measured", region)
 
 
 def _scopes() -> set[tuple[str, str]]:

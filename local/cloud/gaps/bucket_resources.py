@@ -23,6 +23,7 @@ class BucketResources:
         self._remember_policy = remember_policy
 
     def create(self, logical_id: str, properties: Any, stack: str) -> Any:
+        _require_known(properties)
         named = properties.get("BucketName")
         name: str = named or provisioners._physical_name(stack, logical_id, lowercase=True, max_len=63)
         region = responses.get_region()
@@ -32,7 +33,10 @@ class BucketResources:
         self._configure(name, properties)
         return name, provisioners._s3_attrs(name)
 
-    def update(self, name: str, _old: Any, new: Any, _stack: str) -> Any:
+    def update(self, name: str, old: Any, new: Any, _stack: str) -> Any:
+        _require_known(new)
+        if gone := sorted(old.keys() - new.keys()):
+            raise ValueError(f"{BUCKET}: {', '.join(gone)} of {name} cannot be taken back here")
         if new.get("BucketName", name) != name:
             raise ValueError(f"{BUCKET}: {name} cannot be renamed here")
         self._configure(name, new)
@@ -40,6 +44,7 @@ class BucketResources:
 
     def delete(self, name: str, _properties: Any) -> None:
         self._s3().delete_bucket(Bucket=name)
+        self._remember_policy(name, None)
 
     def put_policy(self, _logical_id: str, properties: Any, _stack: str) -> Any:
         bucket, document = properties["Bucket"], json.dumps(properties["PolicyDocument"])
@@ -59,13 +64,16 @@ class BucketResources:
         self._remember_policy(properties["Bucket"], None)
 
     def _configure(self, name: str, properties: Any) -> None:
-        if unknown := sorted(properties.keys() - PROPERTIES.keys()):
-            raise ValueError(f"{BUCKET}: {', '.join(unknown)} cannot be set here")
         for wanted, value in properties.items():
             PROPERTIES[wanted](self._s3(), name, value)
 
     def _s3(self) -> Any:
         return self._objects.client(responses.get_region())
+
+
+def _require_known(properties: Any) -> None:
+    if unknown := sorted(properties.keys() - PROPERTIES.keys()):
+        raise ValueError(f"{BUCKET}: {', '.join(unknown)} cannot be set here")
 
 
 def _nothing(_s3: Any, _name: str, _value: Any) -> None:

@@ -3,6 +3,7 @@
 A line of a function counts when it is written, as on Lambda. An invocation of the probe lasts a minute.
 """
 
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,8 @@ from ministack.core.responses import request_scope
 from ministack.services import cloudwatch, cloudwatch_logs, lambda_svc
 
 from local.cloud.embedded_metrics import embedded_metrics
+
+logger = logging.getLogger(__name__)
 
 
 def install() -> None:
@@ -22,7 +25,7 @@ def install() -> None:
             for line in worker._proc.stderr:
                 worker._stderr_queue.put(line.rstrip("\n"))
                 with request_scope(account, region):
-                    put_metrics(line)
+                    try_metrics(line)
 
     lambda_runtime.Worker._read_stderr = read_stderr
     put_log_events = cloudwatch_logs._put_log_events
@@ -35,6 +38,14 @@ def install() -> None:
         return answer
 
     cloudwatch_logs._put_log_events = put_log_events_with_metrics
+
+
+def try_metrics(line: str) -> None:
+    """A line that ends in an error is one line less; the worker's other lines are read on."""
+    try:
+        put_metrics(line)
+    except Exception:  # the entry point of a line
+        logger.exception("a line could not be read for metrics")
 
 
 def put_metrics(line: str) -> None:

@@ -17,9 +17,11 @@ from ministack.core import iam_actions
 from ministack.services import s3
 
 from local.cloud.environment import ACCOUNT
+from local.strict_s3.forwarding import WITHIN
 
 SECONDS = 900.0
 HOP_BY_HOP = frozenset({b"transfer-encoding", b"connection", b"keep-alive", b"expect"})
+NOT_FOR_CLIENTS = frozenset({WITHIN.encode()})
 ADDED_BY_SERVERS = frozenset({b"date", b"server"})
 
 type Headers = list[tuple[bytes, bytes]]
@@ -28,16 +30,16 @@ type Headers = list[tuple[bytes, bytes]]
 @dataclass(frozen=True)
 class ObjectAnswer:
     status: int
-    headers: Headers
-    body: bytes
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass
 class Exchange:
     """A request as it came, and the strict S3's answer to it."""
 
-    scope: Any
-    body: bytearray = field(default_factory=bytearray)
+    scope: Any = field(repr=False)
+    body: bytearray = field(default_factory=bytearray, repr=False)
     answer: ObjectAnswer | None = None
 
 
@@ -56,9 +58,15 @@ class StrictS3Calls:
         if exchange is None:
             raise RuntimeError("S3 was called inside ministack, which has no objects of its own here")
         exchange.answer = answer = await self._ask(exchange)
-        if "policy" in query and method in {"PUT", "DELETE"} and answer.status < 300:  # noqa: PLR2004
-            self.remember_policy(path.strip("/"), body.decode() or None)
+        if answer.status < 300:  # noqa: PLR2004
+            self._follow_policy(method, path.strip("/"), query, body)
         return answer.status, {}, b""
+
+    def _follow_policy(self, method: str, bucket: str, query: Any, body: bytes) -> None:
+        if method == "PUT" and "policy" in query:
+            self.remember_policy(bucket, body.decode())
+        elif method == "DELETE" and "/" not in bucket and set(query) <= {"policy"}:
+            self.remember_policy(bucket, None)  # with the bucket, or alone
 
     def remember_policy(self, bucket: str, document: str | None) -> None:
         """For ministack's IAM."""
@@ -76,7 +84,7 @@ class StrictS3Calls:
                 skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
             )
         scope = exchange.scope
-        sent = [(_text(name), _text(value)) for name, value in _without(scope["headers"], HOP_BY_HOP)]
+        sent = [(_text(name), _text(value)) for name, value in _without(scope["headers"], HOP_BY_HOP | NOT_FOR_CLIENTS)]
         async with self._session.request(
             scope["method"],
             self._raw_url(scope),

@@ -124,17 +124,54 @@ def test_an_execution_takes_no_longer_an_input(account: Account) -> None:
     assert refusal(error) == ("ValidationException", 400)
 
 
-def test_every_figure_can_be_set_and_goes_back_to_awss(account: Account) -> None:
+def sent_to_queue(account: Account) -> Any:
     url, _ = account.queue()
-    send = account.client("sqs").send_message
+    return lambda: account.client("sqs").send_message(QueueUrl=url, MessageBody="x" * 200)
 
-    account.cloud.limits.set(queue_message_bytes=10, topic_message_bytes=11)
+
+def sent_to_topic(account: Account) -> Any:
+    arn = account.client("sns").create_topic(Name=a_name())["TopicArn"]
+    return lambda: account.client("sns").publish(TopicArn=arn, Message="x" * 200)
+
+
+def put_on_bus(account: Account) -> Any:
+    entry = {"Source": "test", "DetailType": "test", "Detail": json.dumps({"text": "x" * 200})}
+    return lambda: account.client("events").put_events(Entries=[entry])
+
+
+def invoked(kind: str) -> Any:
+    def prepared(account: Account) -> Any:
+        function = a_function(account, "lambda event, context: 1")
+        return lambda: invoke(account, function, json_of(200), kind)
+
+    return prepared
+
+
+def started(account: Account) -> Any:
+    machine = Machine(account)
+    return lambda: account.client("stepfunctions").start_execution(stateMachineArn=machine.arn, input=json_of(200))
+
+
+@pytest.mark.parametrize(
+    ("figure", "prepare"),
+    [
+        ("queue_message_bytes", sent_to_queue),
+        ("topic_message_bytes", sent_to_topic),
+        ("event_entries_bytes", put_on_bus),
+        ("asynchronous_payload_bytes", invoked("Event")),
+        ("synchronous_payload_bytes", invoked("RequestResponse")),
+        ("state_bytes", started),
+    ],
+)
+def test_every_figure_bites_when_it_is_set_and_goes_back_to_awss(account: Account, figure: str, prepare: Any) -> None:
+    call = prepare(account)
+
+    account.cloud.limits.set(**{figure: 100})
 
     with pytest.raises(ClientError):
-        send(QueueUrl=url, MessageBody="x" * 11)
+        call()
     account.cloud.limits.clear()
-    send(QueueUrl=url, MessageBody="x" * 11)
-    assert account.cloud.limits.current()["topic_message_bytes"] == 256 * KIB
+    call()
 
 
 def test_a_cloud_can_begin_with_limits(account: Account, tmp_path: Path) -> None:
