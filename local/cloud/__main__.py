@@ -139,13 +139,18 @@ def _limits(text: str) -> Mapping[str, float]:
     try:
         limits: dict[str, float] = json.loads(text)
         parse_limits(limits)
-    except (BadLimitError, json.JSONDecodeError) as error:
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"no JSON: {error}") from error
+    except BadLimitError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return limits
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
     if not SHORTEST_MINUTE_SECONDS <= seconds <= MINUTE_SECONDS:
         raise argparse.ArgumentTypeError(f"a minute lasts {SHORTEST_MINUTE_SECONDS} to {MINUTE_SECONDS} s, not {text}")
     return seconds

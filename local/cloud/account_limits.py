@@ -44,7 +44,9 @@ class AccountLimits:
 
 
 def parse_limits(values: Mapping[str, Any]) -> AccountLimits:
-    """Whatever is not named is as AWS has it. Raises BadLimitError."""
+    """Whatever is not named is as AWS has it. Raises BadLimitError, also for what is no mapping."""
+    if not isinstance(values, dict):
+        raise BadLimitError(f'limits are a JSON object, such as {{"state_bytes": 1000}}, not {values!r}')
     defaults = {field.name: field.default for field in fields(AccountLimits)}
     for name, value in values.items():
         if name not in defaults:

@@ -134,9 +134,16 @@ def alarm_refusal(alarm: Alarm) -> str | None:
         f"a period of {period} s": period >= MINUTE_SECONDS and period % MINUTE_SECONDS == 0,
         f"operator {operator}": operator in _OPERATORS,
         f"unit {alarm.get('Unit')}": not alarm.get("Unit"),
+        f"threshold {alarm.get('Threshold')}": alarm.get("Threshold") is not None
+        and not alarm.get("ThresholdMetricId"),
+        "DatapointsToAlarm above EvaluationPeriods": _points_needed(alarm) <= int(alarm.get("EvaluationPeriods") or 0),
         f"TreatMissingData {treated}": treated in TREATMENTS,
     }
     return next((name for name, is_known in known.items() if not is_known), None)
+
+
+def _points_needed(alarm: Alarm) -> int:
+    return int(alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods") or 1)
 
 
 def minutes_looked_at(alarm: Alarm) -> int:
@@ -162,7 +169,7 @@ def evaluate_alarm(alarm: Alarm, points: Sequence[Point], before: str) -> Evalua
 
 def _state(alarm: Alarm, recent: Sequence[tuple[int, float]], missing: int, before: str) -> str:
     treated = alarm.get("TreatMissingData") or "missing"
-    needed = alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]
+    needed = _points_needed(alarm)
     breaches = [_OPERATORS[alarm["ComparisonOperator"]](value, alarm["Threshold"]) for _, value in recent]
     if sum(breaches) + (missing if treated == "breaching" else 0) >= needed:
         return ALARM

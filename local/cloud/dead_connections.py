@@ -34,7 +34,10 @@ def add_dead_connections(front: web.Application) -> None:
     async def reset_dead(request: web.Request, handler: Any) -> Any:
         """Before anything is passed on: what is lost here was never carried out."""
         if request.path == PATH:
-            return web.json_response({"forgotten": forget(await request.json())})
+            try:
+                return web.json_response({"forgotten": forget(await request.json())})
+            except (TypeError, ValueError) as error:
+                return web.json_response({"message": f"a JSON list of ports is needed: {error}"}, status=400)
         if request.transport is None:
             return await handler(request)
         if request.transport in dead:

@@ -100,14 +100,23 @@ class S3Gateway(Gateway):  # type: ignore[misc]  # its base is untyped
         chain.stop()
 
     def _settings_after(self, request: Any) -> tuple[int, Any]:
+        if request.method not in {"GET", "PUT", "DELETE"}:
+            return 405, {"message": "GET shows the settings, PUT changes those that it names, DELETE takes all back"}
         if request.method == "DELETE":
             self._settings.reset()
-        if request.method != "PUT":
-            return 200, self._settings.now.model_dump(mode="json")
         try:
-            return 200, self._settings.change(json.loads(request.get_data() or b"{}")).model_dump(mode="json")
-        except (ValidationError, ValueError, TypeError) as error:
-            return 400, {"message": str(error)}
+            if request.method == "PUT":
+                self._settings.change(json.loads(request.get_data()))
+        except ValidationError as error:
+            return 400, {"message": said_of_settings(error)}
+        except (ValueError, TypeError) as error:
+            return 400, {"message": f"a JSON object with settings is needed: {error}"}
+        return 200, self._settings.now.model_dump(mode="json")
+
+
+def said_of_settings(error: ValidationError) -> str:
+    """Each setting that is wrong, and why."""
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors())
 
 
 def _caller(headers: Any, request: Any) -> Caller:

@@ -10,6 +10,7 @@ MIB, GIB = 1 << 20, 1 << 30
 ANSWER_LATE = frozenset({"CompleteMultipartUpload", "CopyObject", "UploadPartCopy"})
 
 type Seconds = Annotated[float, Field(ge=0, le=7 * 86_400)]
+type Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 type Rate = Annotated[int, Field(ge=0)] | None
 type Bytes = Annotated[int, Field(ge=1, le=50_000 * GIB)]
 
@@ -38,7 +39,7 @@ class Settings(BaseModel):
     smallest_part_bytes: Bytes = 5 * MIB
     replication_seconds: tuple[Seconds, Seconds] = (0.0, 0.0)
     replication_retry_seconds: Seconds = 1.0
-    replication_paused_from: frozenset[str] = frozenset()
+    replication_paused_from: frozenset[Region] = frozenset()
     version_order: VersionOrder = VersionOrder.CREATION
     replicates_annotations: bool = True
     bucket_key_seconds: Seconds = 300.0
@@ -75,7 +76,7 @@ class LiveSettings:
     def change(self, changes: dict[str, Any]) -> Settings:
         """Raises pydantic's ValidationError, and then nothing is changed."""
         with self._lock:
-            self._settings = Settings.model_validate(self._settings.model_dump() | changes)
+            self._settings = Settings.model_validate(self._settings.model_dump() | dict(changes))
             return self._settings
 
     def reset(self) -> None:

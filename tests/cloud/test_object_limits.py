@@ -107,6 +107,7 @@ def test_metadata_has_2_kb(stores: Stores, bucket: str) -> None:
         ({"replication_seconds": [2, 1]}, "the shortest time comes first"),
         ({"errors_inside_200": {"PutObject": 1}}, "PutObject"),
         ({"largest_put_bytes": 0}, "largest_put_bytes"),
+        ({"replication_paused_from": ["mars"]}, "replication_paused_from"),
     ],
 )
 def test_a_wrong_setting_is_refused_and_changes_nothing(stores: Stores, change: dict[str, Any], reason: str) -> None:

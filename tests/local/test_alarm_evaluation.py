@@ -112,6 +112,10 @@ def test_what_was_evaluated_is_told_the_oldest_first() -> None:
     [
         ({"Statistic": None, "ExtendedStatistic": "p99"}, "statistic p99"),
         ({"Period": 10}, "a period of 10 s"),
+        ({"Unit": "Seconds"}, "unit Seconds"),
+        ({"TreatMissingData": "bogus"}, "TreatMissingData bogus"),
+        ({"Threshold": None, "ThresholdMetricId": "band"}, "threshold None"),
+        ({"DatapointsToAlarm": 2}, "DatapointsToAlarm above EvaluationPeriods"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "operator GreaterThanUpperThreshold"),
         ({"Metrics": [{"Id": "e", "Expression": "SUM(METRICS())"}]}, "METRICS"),
         ({"Metrics": [GROWTH["Metrics"][0] | {"Expression": "RATE(waiting)"}, GROWTH["Metrics"][1]]}, "function RATE"),

@@ -1,5 +1,7 @@
 """What may be said of an account's limits."""
 
+from typing import Any
+
 import pytest
 
 from local.cloud.__main__ import main
@@ -38,3 +40,9 @@ def test_the_command_refuses_a_limit_before_anything_is_started(capsys: pytest.C
         main(["start", "--limits", '{"state_bites": 1}'])
 
     assert "there is no limit state_bites" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("values", [[], None, "x", 1])
+def test_what_is_no_object_is_refused_with_the_reason(values: Any) -> None:
+    with pytest.raises(BadLimitError, match="a JSON object"):
+        parse_limits(values)

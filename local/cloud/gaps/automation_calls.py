@@ -44,9 +44,12 @@ class RefusedError(Exception):
 
 def set_latitude(changes: Mapping[str, bool]) -> dict[str, bool]:
     """For the executions that start later. TypeError for a name that is none of Latitude's, and for what is no bool."""
+    global _latitude  # noqa: PLW0603 - one switch for the whole cloud
+    known = asdict(_latitude)
+    if not isinstance(changes, dict) or not changes.keys() <= known.keys():
+        raise TypeError(f"the switches are {', '.join(sorted(known))}, as a JSON object")
     if not all(isinstance(value, bool) for value in changes.values()):
         raise TypeError(f"switches are true or false: {changes}")
-    global _latitude  # noqa: PLW0603 - one switch for the whole cloud
     _latitude = replace(_latitude, **changes)
     return asdict(_latitude)
 

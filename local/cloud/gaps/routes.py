@@ -59,10 +59,10 @@ async def _answer_limits(scope: Any, receive: Any, send: Any) -> None:
         await _answer(send, 200, asdict(REGISTER.now))
 
 
-async def _switch_automation(_scope: Any, receive: Any, send: Any) -> None:
-    """`{"function_error_fails": true}` and its like, the fields of Latitude; an empty object changes nothing."""
+async def _switch_automation(scope: Any, receive: Any, send: Any) -> None:
+    """PUT `{"function_error_fails": true}` and its like, the fields of Latitude; what is not named stays."""
     try:
-        switches = set_latitude(json.loads(await _body(receive)))
+        switches = set_latitude(json.loads(await _body(receive)) if scope["method"] == "PUT" else {})
     except (BadEventError, TypeError, ValueError) as error:
         await _answer(send, 400, {"message": str(error)})
     else:
